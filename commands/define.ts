@@ -1,0 +1,70 @@
+import type { ZodType } from "zod";
+import type { ExitCode } from "../src/errors.ts";
+import type { Style } from "../src/report/style.ts";
+import type { Progress } from "../src/report/progress.ts";
+import type { Runtime } from "../src/runtime.ts";
+import type { Flags, FlagValues } from "./flags.ts";
+
+/** The flags that every command takes. */
+export interface GlobalFlags {
+  config: string | undefined;
+  cluster: string | undefined;
+  json: boolean;
+  quiet: boolean;
+  yes: boolean;
+  /** False with `--no-input`, with `--json`, and off a terminal: then nothing may be asked. */
+  input: boolean;
+  color: boolean | undefined;
+  verbose: boolean;
+}
+
+/** What a command works with: the process boundary, the global flags, and where to say things on the way. */
+export interface CommandContext {
+  runtime: Runtime;
+  globals: GlobalFlags;
+  /** Progress on stderr: a line with ETA on a terminal, nothing elsewhere. */
+  progress: Progress;
+  /** A line on stderr for people (not shown with --quiet or --json). */
+  note(text: string): void;
+  /** A warning: on stderr at once, and in the JSON document's `warnings`. */
+  warn(text: string): void;
+  /** Style for stderr. */
+  style: Style;
+}
+
+export interface Outcome<R> {
+  result: R;
+  /** 0 unless given. */
+  exitCode?: ExitCode;
+  /** Commands a person would run now. */
+  next?: string[];
+}
+
+export interface Positional {
+  name: string;
+  description: string;
+  required?: boolean;
+  variadic?: boolean;
+}
+
+export interface CommandDefinition<F extends Flags = Flags, R = unknown> {
+  /** What `--help` says below the summary, which stands in the registry. */
+  details?: string;
+  positionals?: readonly Positional[];
+  flags: F;
+  /** Command lines with what they do. */
+  examples?: readonly (readonly [string, string])[];
+  /** The published schema of `result`; absent for commands that serve until they are stopped. */
+  resultSchema?: ZodType<R>;
+  run(
+    input: { positionals: string[]; flags: FlagValues<F>; given: ReadonlySet<string> },
+    context: CommandContext,
+  ): Promise<Outcome<R>>;
+  /** The result for people, on stdout. */
+  human(result: R, style: Style): string;
+}
+
+/** Identity, for inference: the types of flags and result reach `run` and `human`. */
+export function defineCommand<F extends Flags, R>(definition: CommandDefinition<F, R>): CommandDefinition<F, R> {
+  return definition;
+}

@@ -1,0 +1,54 @@
+import type { CommandDefinition } from "./define.ts";
+
+interface CommandEntry {
+  summary: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- each command has types of its own; main() handles them as data
+  load: () => Promise<CommandDefinition<any, any>>;
+}
+
+/** Every subcommand. The summary stands here so that `ragctl --help` need not load the command. */
+export const commands = {
+  demo: {
+    summary: "see it all: start a cluster, ingest, load, kill a node, report",
+    load: async () => (await import("./demo.ts")).default,
+  },
+  up: { summary: "start a real cluster of processes on this machine", load: async () => (await import("./up.ts")).default },
+  down: { summary: "stop the cluster that up started", load: async () => (await import("./down.ts")).default },
+  status: {
+    summary: "every node: health, version, points, cache, objectives",
+    load: async () => (await import("./status.ts")).default,
+  },
+  ingest: { summary: "documents → chunks → vectors → the cluster", load: async () => (await import("./ingest.ts")).default },
+  load: { summary: "open-loop load, with a verdict", load: async () => (await import("./load.ts")).default },
+  smoke: { summary: "does this cluster work? under 10 s, for CI", load: async () => (await import("./smoke.ts")).default },
+  "chaos kill-node": {
+    summary: "SIGKILL a node, and bring it back",
+    load: async () => (await import("./chaos/kill-node.ts")).default,
+  },
+  "chaos status": { summary: "faults that are active now", load: async () => (await import("./chaos/status.ts")).default },
+  "chaos heal": { summary: "undo faults, whoever left them", load: async () => (await import("./chaos/heal.ts")).default },
+  init: {
+    summary: "write a commented config after looking at what answers here",
+    load: async () => (await import("./init.ts")).default,
+  },
+  "config check": {
+    summary: "every problem of the config at once",
+    load: async () => (await import("./config/check.ts")).default,
+  },
+  "config show": {
+    summary: "the resolved config, secrets redacted",
+    load: async () => (await import("./config/show.ts")).default,
+  },
+  "config schema": {
+    summary: "the JSON Schema of the config, for editors",
+    load: async () => (await import("./config/schema.ts")).default,
+  },
+  runs: { summary: "what ran, and what can be resumed", load: async () => (await import("./runs.ts")).default },
+  node: { summary: "the embedded node: one small Qdrant-speaking server", load: async () => (await import("./node.ts")).default },
+} as const satisfies Record<string, CommandEntry>;
+
+/** What a noun without a verb is about. */
+export const groups: Record<string, string> = {
+  chaos: "inject faults, and heal them for certain",
+  config: "check, show and describe the config",
+};

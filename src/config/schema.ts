@@ -1,0 +1,146 @@
+import { z } from "zod";
+import { parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes } from "../units.ts";
+
+/** The config file as zod sees it. Inputs are what people write (`100ms`, `0.1%`); outputs carry units in their names where a number has one. */
+
+function unit<T>(parse: (text: string) => T, example: string) {
+  return z
+    .union([z.string(), z.number()])
+    .transform((value, context): T => {
+      try {
+        return parse(String(value));
+      } catch (error) {
+        context.addIssue({ code: "custom", message: (error as Error).message });
+        return z.NEVER;
+      }
+    })
+    .describe(`for example ${example}`);
+}
+
+const durationMs = unit(parseDurationMs, "100ms");
+const fraction = unit(parseFraction, "0.1% or 0.001");
+const sizeBytes = unit(parseSizeBytes, "64MiB");
+const ratePerSec = unit(parseRatePerSec, "500/s");
+const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });
+const redisUrl = z.url({ protocol: /^rediss?$/, error: "expected a redis:// or rediss:// URL" });
+const id = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "expected letters, digits, '.', '_' or '-', starting with a letter or digit");
+
+const tls = z.strictObject({
+  caFile: z.string().optional(),
+  certFile: z.string().optional(),
+  keyFile: z.string().optional(),
+  serverName: z.string().optional(),
+});
+
+const store = z.strictObject({
+  driver: z.enum(["qdrant"]),
+  collection: z.string().min(1).optional().describe("the collection that commands use unless told otherwise"),
+  vector: z.string().min(1).optional().describe("the named vector; absent: the unnamed one"),
+  apiKey: z.string().optional(),
+  tls: tls.optional(),
+  timeout: durationMs.optional().describe("per request, 5s unless given"),
+});
+
+const node = z.strictObject({
+  id,
+  url: httpUrl,
+  zone: z.string().min(1).optional(),
+  weight: z.number().positive().default(1),
+  apiKey: z.string().optional(),
+  target: z
+    .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("process"), pidFile: z.string() })])
+    .optional()
+    .describe("how faults reach this node"),
+});
+
+const cache = z.strictObject({
+  driver: z.enum(["redis", "memory", "tiered"]),
+  url: redisUrl.optional(),
+  cluster: z.array(redisUrl).min(1).optional(),
+  sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
+  password: z.string().optional(),
+  namespace: z.string().default("rag"),
+  resultTtl: durationMs.default(3_600_000),
+  embeddingTtl: durationMs.default(7_200_000),
+  maxBytes: sizeBytes.default(64 * 2 ** 20),
+});
+
+const embedder = z.discriminatedUnion("driver", [
+  z.strictObject({ driver: z.literal("hashing"), dim: z.number().int().min(8).max(65_536).default(384) }),
+  z.strictObject({
+    driver: z.literal("openai"),
+    url: httpUrl,
+    model: z.string(),
+    dim: z.number().int().positive(),
+    apiKey: z.string().optional(),
+    batchSize: z.number().int().positive().default(64),
+    timeout: durationMs.default(30_000),
+  }),
+]);
+
+const endpoint = z.strictObject({
+  url: httpUrl,
+  method: z.enum(["GET", "POST"]).default("POST"),
+  headers: z.record(z.string(), z.string()).default({}),
+});
+
+const objectives = z.strictObject({
+  p50: durationMs.optional(),
+  p95: durationMs.optional(),
+  p99: durationMs.optional(),
+  errorRate: fraction.optional(),
+  recallAt10: fraction.optional(),
+  availability: fraction.optional(),
+});
+
+const state = z.discriminatedUnion("driver", [
+  z.strictObject({ driver: z.literal("sqlite"), path: z.string().optional() }),
+  z.strictObject({ driver: z.literal("redis"), url: redisUrl, password: z.string().optional() }),
+]);
+
+const routing = z.strictObject({
+  replicas: z.number().int().min(1).max(16).default(1),
+  minAcks: z.number().int().min(1).default(1),
+  consistency: z.enum(["one", "quorum", "all"]).default("one"),
+  virtualNodes: z.number().int().min(1).max(10_000).default(150),
+  hash: z.enum(["xxh32", "md5-32", "md5-128"]).default("xxh32"),
+  breaker: z.enum(["rolling", "fixed", "off"]).default("rolling"),
+});
+
+export const clusterSchema = z.strictObject({
+  topology: z.enum(["native", "routed"]),
+  store,
+  nodes: z.array(node).min(1),
+  routing: routing.prefault({}),
+  cache: cache.optional(),
+  embedder: embedder.optional(),
+  endpoints: z.record(z.string(), endpoint).optional(),
+  objectives: objectives.prefault({}),
+  state: state.prefault({ driver: "sqlite" }),
+  protected: z.boolean().default(false),
+  maxRate: ratePerSec.optional().describe("load above it, on a protected cluster, asks for the cluster's name"),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  clusters: z.record(id, clusterSchema),
+  default: z.string().optional(),
+});
+
+export type ConfigFile = z.output<typeof configSchema>;
+type ClusterFields = z.output<typeof clusterSchema>;
+
+/** A cluster of the config, resolved: variables expanded, defaults filled in, units parsed (durations in ms, sizes in bytes). */
+export interface ClusterConfig extends ClusterFields {
+  name: string;
+  /** Where it was said: the file that relative paths (CA, state) are relative to. */
+  source: { kind: "config" | "local" | "flags"; file?: string };
+}
+
+export type NodeConfig = ClusterConfig["nodes"][number];
+export type EmbedderConfig = z.output<typeof embedder>;
+export type CacheConfig = z.output<typeof cache>;
+export type ObjectivesConfig = z.output<typeof objectives>;
+export type StateConfig = z.output<typeof state>;

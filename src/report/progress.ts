@@ -1,0 +1,74 @@
+import { formatCount, formatDurationMs, formatRate } from "../units.ts";
+import type { Clock, Output } from "../runtime.ts";
+
+export interface ProgressTask {
+  /** @param done units finished so far; @param note a few words on the state now */
+  update(done: number, note?: string): void;
+  /** Units in all, when they become known later than the start. */
+  setTotal(total: number): void;
+  end(note?: string): void;
+}
+
+export interface Progress {
+  /** Starts a line. `total` undefined: a count without ETA. `unit` is a plural: "documents". */
+  start(label: string, options?: { total?: number; unit?: string }): ProgressTask;
+}
+
+export const silentProgress: Progress = { start: () => ({ update() {}, setTotal() {}, end() {} }) };
+
+const redrawEveryMs = 100;
+
+/** One line on a terminal, redrawn at most ten times a second and erased at the end unless a closing note is given. */
+export function terminalProgress(output: Output, clock: Clock): Progress {
+  return {
+    start(label, { total, unit = "" } = {}) {
+      const startedMs = clock.nowMs();
+      let known = total;
+      let lastDrawMs = Number.NEGATIVE_INFINITY;
+      let ended = false;
+      const draw = (done: number, note: string | undefined) => {
+        const line = progressLine({ label, done, total: known, unit, note, elapsedMs: clock.nowMs() - startedMs });
+        output.write(`\r\u001b[2K${line.slice(0, output.columns - 1)}`);
+      };
+      draw(0, undefined);
+      return {
+        update(done, note) {
+          if (ended || clock.nowMs() - lastDrawMs < redrawEveryMs) return;
+          lastDrawMs = clock.nowMs();
+          draw(done, note);
+        },
+        setTotal(value) {
+          known = value;
+        },
+        end(note) {
+          if (ended) return;
+          ended = true;
+          output.write(`\r\u001b[2K${note === undefined ? "" : `${label}: ${note}\n`}`);
+        },
+      };
+    },
+  };
+}
+
+/** The text of a progress line; ETA from the mean rate so far, once a second has passed. */
+export function progressLine(state: {
+  label: string;
+  done: number;
+  total: number | undefined;
+  unit: string;
+  note: string | undefined;
+  elapsedMs: number;
+}): string {
+  const { label, done, total, unit, note, elapsedMs } = state;
+  const unitText = unit ? ` ${unit}` : "";
+  const parts = [
+    total === undefined ? `${formatCount(done)}${unitText}` : `${formatCount(done)} of ${formatCount(total)}${unitText}`,
+  ];
+  if (elapsedMs >= 1000 && done > 0) {
+    const perSec = (done / elapsedMs) * 1000;
+    parts.push(formatRate(perSec));
+    if (total !== undefined && done < total) parts.push(`${formatDurationMs(((total - done) / perSec) * 1000)} left`);
+  }
+  if (note) parts.push(note);
+  return `${label}: ${parts.join(" · ")}`;
+}

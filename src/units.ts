@@ -1,0 +1,94 @@
+/** Parsing and printing of the units that flags, config and reports share. Every parser throws a plain sentence. */
+
+const durationMs: Record<string, number> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const sizeBytes: Record<string, number> = {
+  "": 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+const ratePerSecond: Record<string, number> = { "": 1, s: 1, m: 1 / 60, h: 1 / 3600 };
+
+/** `250ms`, `10s`, `1.5m`, `1h30m` → milliseconds. A bare number is refused: its unit would be a guess. */
+export function parseDurationMs(text: string): number {
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(us|ms|s|m|h|d)/gy)];
+  if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text.trim())
+    throw new Error(`expected a duration such as 250ms, 10s or 1h30m, got "${text}"`);
+  return parts.reduce((sum, part) => sum + Number(part[1]) * durationMs[part[2]!]!, 0);
+}
+
+/** `64MiB`, `2GB`, `512` → bytes. */
+export function parseSizeBytes(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)$/i.exec(text.trim());
+  const unit = match && sizeBytes[match[2]!.toLowerCase()];
+  if (!match || unit === undefined || unit === null) throw new Error(`expected a size such as 512, 64MiB or 2GB, got "${text}"`);
+  return Math.round(Number(match[1]) * unit);
+}
+
+/** `500`, `500/s`, `30/m` → per second. Must be above zero. */
+export function parseRatePerSec(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(?:\/(s|m|h))?$/.exec(text.trim());
+  const rate = match ? Number(match[1]) * ratePerSecond[match[2] ?? ""]! : Number.NaN;
+  if (!(rate > 0)) throw new Error(`expected a rate above zero such as 500, 500/s or 30/m, got "${text}"`);
+  return rate;
+}
+
+/** `0.1%` → 0.001; `0.001` → 0.001. */
+export function parseFraction(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
+  if (!match) throw new Error(`expected a fraction such as 0.95 or 0.1%, got "${text}"`);
+  // toPrecision undoes the division's rounding: 99.99% is 0.9999, not 0.9998999….
+  return match[2] ? Number((Number(match[1]) / 100).toPrecision(15)) : Number(match[1]);
+}
+
+/** 0.4 ms, 12.3 ms, 1.20 s, 3 m 20 s: three significant digits, the unit a reader expects. */
+export function formatDurationUs(us: number): string {
+  if (!Number.isFinite(us)) return "∞";
+  if (us < 1000) return `${Math.round(us)} µs`;
+  if (us < 1_000_000) return `${digits(us / 1000)} ms`;
+  if (us < 120_000_000) return `${digits(us / 1_000_000)} s`;
+  const seconds = Math.round(us / 1_000_000);
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} m ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} m`;
+}
+
+export function formatDurationMs(ms: number): string {
+  return formatDurationUs(ms * 1000);
+}
+
+/** 512 B, 1.50 MiB. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : digits(value)} ${units[unit]}`;
+}
+
+/** 1234567 → 1,234,567. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
+
+/** 0.12345 → 12.3 %. */
+export function formatPercent(fraction: number): string {
+  return `${digits(fraction * 100)} %`;
+}
+
+export function formatRate(perSec: number): string {
+  return `${perSec >= 1000 ? formatCount(perSec) : digits(perSec)}/s`;
+}
+
+function digits(value: number): string {
+  if (value === 0) return "0";
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
