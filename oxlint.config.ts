@@ -84,6 +84,7 @@ export default defineConfig({
     "typescript/no-unnecessary-type-parameters": "off",
     "typescript/consistent-return": "off",
     "no-promise-executor-return": "off",
+    "typescript/no-unnecessary-boolean-literal-compare": "off",
   },
   overrides: [
     { files: ["src/**/*.ts", "commands/**/*.ts"], rules: processBoundary },
