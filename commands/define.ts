@@ -1,5 +1,5 @@
 import type { ZodType } from "zod";
-import type { ExitCode } from "../src/errors.ts";
+import type { ExitCode, RagctlError } from "../src/errors.ts";
 import type { Style } from "../src/report/style.ts";
 import type { Progress } from "../src/report/progress.ts";
 import type { Runtime } from "../src/runtime.ts";
@@ -30,6 +30,22 @@ export interface CommandContext {
   warn(text: string): void;
   /** Style for stderr. */
   style: Style;
+  /** Runs another command line in this process, as if typed; for a command that is made of commands. */
+  invoke(argv: string[], options?: InvokeOptions): Promise<Invocation>;
+}
+
+export interface InvokeOptions {
+  cwd?: string;
+  /** Print its result for people, on stderr where stdout must stay one JSON document. */
+  show?: boolean;
+  /** Runs to its end even though Ctrl-C was pressed: for cleaning up. */
+  shielded?: boolean;
+}
+
+export interface Invocation {
+  exitCode: ExitCode;
+  result?: unknown;
+  error?: RagctlError;
 }
 
 export interface Outcome<R> {

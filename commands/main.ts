@@ -4,8 +4,8 @@ import { errorDocument, resultDocument } from "../src/report/document.ts";
 import { humanError } from "../src/report/human-error.ts";
 import { silentProgress, terminalProgress } from "../src/report/progress.ts";
 import { makeStyle, wantsColor } from "../src/report/style.ts";
-import { Interrupted, type Runtime } from "../src/runtime.ts";
-import type { CommandContext, CommandDefinition, GlobalFlags } from "./define.ts";
+import { Interrupted, type Output, type Runtime } from "../src/runtime.ts";
+import type { CommandContext, CommandDefinition, GlobalFlags, Invocation } from "./define.ts";
 import type { FlagSpec } from "./flags.ts";
 import { commands, groups } from "./index.ts";
 
@@ -13,6 +13,10 @@ type CommandName = keyof typeof commands;
 
 /** Runs one command line and returns its exit code; never throws, and writes only through the Runtime. */
 export async function main(runtime: Runtime): Promise<ExitCode> {
+  return (await execute(runtime)).exitCode;
+}
+
+async function execute(runtime: Runtime): Promise<Invocation> {
   const name = commandName(runtime.argv);
   const warnings: string[] = [];
   let globals = guessGlobals(runtime);
@@ -21,7 +25,7 @@ export async function main(runtime: Runtime): Promise<ExitCode> {
   try {
     const definition: CommandDefinition | undefined = name ? await commands[name].load() : undefined;
     const parsed = parse(runtime, name, definition);
-    if (parsed.kind === "printed") return parsed.exitCode;
+    if (parsed.kind === "printed") return { exitCode: parsed.exitCode };
     globals = parsed.globals;
     if (!definition || !name) throw new Error("commander accepted a command that the registry does not have");
     const context = makeContext(runtime, globals, warnings);
@@ -38,13 +42,33 @@ export async function main(runtime: Runtime): Promise<ExitCode> {
       if (text) runtime.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
       if (!globals.quiet) for (const next of outcome.next ?? []) runtime.stderr.write(`${style().dim("next:")} ${next}\n`);
     }
-    return exitCode;
+    return { exitCode, result: outcome.result };
   } catch (thrown) {
     const error = asRagctlError(thrown);
     if (globals.json) runtime.stdout.write(errorDocument({ command: name ?? "", error, warnings }));
     else runtime.stderr.write(humanError(error, style()));
-    return error.exitCode;
+    return { exitCode: error.exitCode, error };
   }
+}
+
+/** A command line within a command: the same process boundary but for what `options` change. */
+function invoker(runtime: Runtime, globals: GlobalFlags): CommandContext["invoke"] {
+  const silent: Output = { write: () => {}, isTTY: false, columns: 80 };
+  const never = new AbortController().signal;
+  return async (argv, { cwd, show = false, shielded = false } = {}) => {
+    const shared = [...(globals.quiet ? ["--quiet"] : []), ...(globals.color === false ? ["--no-color"] : []), "--no-input"];
+    // Where the outer command owes one JSON document, what the inner ones print is for people: stderr.
+    const shown = globals.json ? runtime.stderr : runtime.stdout;
+    return await execute({
+      ...runtime,
+      argv: [...argv, ...shared],
+      cwd: cwd ?? runtime.cwd,
+      stdout: show && !globals.quiet ? shown : silent,
+      stderr: show ? runtime.stderr : silent,
+      signal: shielded ? never : runtime.signal,
+      hardSignal: shielded ? never : runtime.hardSignal,
+    });
+  };
 }
 
 /** Faults that an earlier, dead ragctl left are healed before anything else happens; a directory look-up when there are none. */
@@ -85,6 +109,7 @@ function makeContext(runtime: Runtime, globals: GlobalFlags, warnings: string[])
       warnings.push(text);
       if (!globals.json) runtime.stderr.write(`${style.warn("warning:")} ${text}\n`);
     },
+    invoke: invoker(runtime, globals),
   };
 }
 
