@@ -47,6 +47,22 @@ export function parseFraction(text: string): number {
   return match[2] ? Number((Number(match[1]) / 100).toPrecision(15)) : Number(match[1]);
 }
 
+/** Milliseconds → the shortest text that `parseDurationMs` reads back exactly: 3600000 → `1h`, 1500 → `1500ms`. */
+export function durationInput(ms: number): string {
+  const [unit, size] = Object.entries(durationMs)
+    .toReversed()
+    .find(([, each]) => ms >= each && ms % each === 0) ?? ["ms", 1];
+  return `${ms / size}${unit}`;
+}
+
+/** Bytes → the shortest text that `parseSizeBytes` reads back exactly: 67108864 → `64MiB`. */
+export function sizeInput(bytes: number): string {
+  const [unit, size] = (["TiB", "GiB", "MiB", "KiB"] as const)
+    .map((name): [string, number] => [name, sizeBytes[name.toLowerCase()]!])
+    .find(([, each]) => bytes >= each && bytes % each === 0) ?? ["", 1];
+  return `${bytes / size}${unit}`;
+}
+
 /** 0.4 ms, 12.3 ms, 1.20 s, 3 m 20 s: three significant digits, the unit a reader expects. */
 export function formatDurationUs(us: number): string {
   if (!Number.isFinite(us)) return "∞";

@@ -1,26 +1,44 @@
 import { z } from "zod";
-import { parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes } from "../units.ts";
+import { durationInput, parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes, sizeInput } from "../units.ts";
 
 /** The config file as zod sees it. Inputs are what people write (`100ms`, `0.1%`); outputs carry units in their names where a number has one. */
 
-function unit<T>(parse: (text: string) => T, example: string) {
+const text = z.string({ error: "expected a duration with its unit, such as 100ms or 10s" });
+const textOrNumber = z.union([z.string(), z.number()], { error: "expected a number, or text with a unit" });
+
+/** A number that people write with its unit. A codec, so that `config show` prints what can be read back. */
+function unit<I extends typeof text | typeof textOrNumber>(
+  input: I,
+  parse: (text: string) => number,
+  write: (value: number) => z.output<I>,
+  examples: string,
+) {
   return z
-    .union([z.string(), z.number()])
-    .transform((value, context): T => {
-      try {
-        return parse(String(value));
-      } catch (error) {
-        context.addIssue({ code: "custom", message: (error as Error).message });
-        return z.NEVER;
-      }
+    .codec<z.ZodType<string | number>, z.ZodNumber>(input, z.number(), {
+      decode: (value, context): number => {
+        try {
+          return parse(String(value));
+        } catch (error) {
+          context.issues.push({ code: "custom", message: (error as Error).message, input: value });
+          return z.NEVER;
+        }
+      },
+      encode: write,
     })
-    .describe(`for example ${example}`);
+    .describe(`for example ${examples}`);
 }
 
-const durationMs = unit(parseDurationMs, "100ms");
-const fraction = unit(parseFraction, "0.1% or 0.001");
-const sizeBytes = unit(parseSizeBytes, "64MiB");
-const ratePerSec = unit(parseRatePerSec, "500/s");
+const durationMs = unit(text, parseDurationMs, durationInput, "100ms or 10s");
+const fraction = unit(textOrNumber, parsePart, (value) => value, "0.1% or 0.001");
+const sizeBytes = unit(textOrNumber, parseSizeBytes, sizeInput, "64MiB");
+const ratePerSec = unit(textOrNumber, parseRatePerSec, (value) => `${value}/s`, "500/s");
+
+function parsePart(text: string): number {
+  const value = parseFraction(text);
+  if (value > 1) throw new Error(`expected a fraction of at most 1 (100%), got "${text}"`);
+  return value;
+}
+
 const httpUrl = z.url({ protocol: /^https?$/, error: "expected an http:// or https:// URL" });
 const redisUrl = z.url({ protocol: /^rediss?$/, error: "expected a redis:// or rediss:// URL" });
 const id = z
@@ -62,9 +80,9 @@ const cache = z.strictObject({
   sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
   password: z.string().optional(),
   namespace: z.string().default("rag"),
-  resultTtl: durationMs.default(3_600_000),
-  embeddingTtl: durationMs.default(7_200_000),
-  maxBytes: sizeBytes.default(64 * 2 ** 20),
+  resultTtl: durationMs.prefault("1h"),
+  embeddingTtl: durationMs.prefault("2h"),
+  maxBytes: sizeBytes.prefault("64MiB"),
 });
 
 const embedder = z.discriminatedUnion("driver", [
@@ -76,7 +94,7 @@ const embedder = z.discriminatedUnion("driver", [
     dim: z.number().int().positive(),
     apiKey: z.string().optional(),
     batchSize: z.number().int().positive().default(64),
-    timeout: durationMs.default(30_000),
+    timeout: durationMs.prefault("30s"),
   }),
 ]);
 
