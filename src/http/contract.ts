@@ -1,3 +1,5 @@
+import type { Clock } from "../runtime.ts";
+
 /** A request whose bytes were made before the clock started. */
 export interface PreparedRequest {
   method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
@@ -35,18 +37,36 @@ export class TransportError extends Error {
 /** One node's connections: keep-alive, TLS, api key, per-request timeout. It never retries: who knows the topology does. */
 export interface NodePool {
   readonly origin: string;
-  /** Rejects with TransportError; an HTTP error status is an answer. */
+  /**
+   * Resolves with the whole answer; an HTTP error status is an answer. `timeoutMs` is for all of it: waiting for a socket,
+   * connecting, sending, and the last byte.
+   * @throws TransportError and nothing else
+   */
   send(request: PreparedRequest, options: { timeoutMs: number; signal?: AbortSignal }): Promise<HttpAnswer>;
-  /** Requests sent and not yet answered. */
+  /** Requests handed over and not yet settled: on a socket, or waiting for one. */
   readonly inFlight: number;
+  /** At once: what is in flight ends as `closed`, and so does everything sent later. */
   close(): Promise<void>;
 }
 
+/** PEM texts, not files. `serverName` is the name to ask for and to check, where it is not the URL's. */
+export interface TlsOptions {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  serverName?: string;
+}
+
 export interface PoolOptions {
+  /** `http(s)://host[:port][/prefix]`; a prefix goes before the path of every request. */
   origin: string;
-  /** Sockets at most. */
+  /** Sockets at most; 128 unless given. One carries one request at a time. */
   connections?: number;
+  /** 2,000 unless given. */
   connectTimeoutMs?: number;
+  /** Sent with every request, after the request's own: the api key. */
   headers?: Record<string, string>;
-  tls?: { ca?: string; cert?: string; key?: string; serverName?: string };
+  tls?: TlsOptions;
+  /** Stamps `sentUs` and `endUs`. */
+  clock?: Pick<Clock, "monotonicUs">;
 }
