@@ -1,14 +1,89 @@
+import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
+import { findConfigFile, findLocalClusterFile, namedConfigFile } from "./find.ts";
+import { loadConfigFile, shownPath, type LoadedConfig } from "./load.ts";
 import type { ClusterConfig } from "./schema.ts";
+import { didYouMean } from "./suggest.ts";
+
+/** What `--config` and `--cluster` said. */
+export interface ClusterChoice {
+  config: string | undefined;
+  cluster: string | undefined;
+}
+
+/** What `ragctl up` calls the cluster that it starts. */
+export const localName = "local";
 
 /**
  * The cluster that a command speaks to: `--cluster` of the config that `--config` names or discovery finds, else its
  * `default`, else its only one; where no config names any, the `local` cluster that `ragctl up` started from here.
  * @throws RagctlError exit 2 with every problem of the file, or when no such cluster exists
  */
-export async function resolveCluster(
-  _runtime: Runtime,
-  _choice: { config: string | undefined; cluster: string | undefined },
-): Promise<ClusterConfig> {
-  throw new Error("written by the config room");
+export async function resolveCluster(runtime: Runtime, choice: ClusterChoice): Promise<ClusterConfig> {
+  const loaded = await loadConfig(runtime, choice.config);
+  if (!loaded) {
+    const local = await loadLocal(runtime);
+    if (!local) throw noCluster(choice.cluster);
+    return pick(local, choice.cluster ?? local.config.default, "local") ?? unknownCluster(choice.cluster ?? "", local);
+  }
+  const names = Object.keys(loaded.config.clusters);
+  const name = choice.cluster ?? loaded.config.default ?? (names.length === 1 ? names[0] : undefined);
+  if (name === undefined)
+    throw usageError(
+      [{ file: loaded.shownFile, message: `names ${names.length} clusters and no default: ${names.join(", ")}` }],
+      {
+        code: "cluster-ambiguous",
+        hint: `choose one: --cluster ${names[0]}; or write default: ${names[0]} into the config`,
+      },
+    );
+  const picked = pick(loaded, name, "config");
+  if (picked) return picked;
+  const local = name === localName ? await loadLocal(runtime) : undefined;
+  return (local && pick(local, name, "local")) ?? unknownCluster(name, loaded);
+}
+
+/** The config that a command line means; undefined when none is named and none is found. */
+export async function loadConfig(runtime: Runtime, named: string | undefined): Promise<LoadedConfig | undefined> {
+  const file = named === undefined ? await findConfigFile(runtime) : namedConfigFile(runtime, named);
+  return file === undefined ? undefined : await loadConfigFile(runtime, file);
+}
+
+/** What `ragctl up` wrote in this directory or one above. */
+export async function loadLocal(runtime: Runtime): Promise<LoadedConfig | undefined> {
+  const file = findLocalClusterFile(runtime);
+  return file === undefined
+    ? undefined
+    : await loadConfigFile(runtime, file, {
+        hint: "ragctl up wrote this file: ragctl up again, or ragctl down first, writes it anew",
+      });
+}
+
+/** `cluster prod (ragctl.config.yaml)`: what every command says about whom it speaks to. */
+export function clusterLine(runtime: Pick<Runtime, "cwd">, cluster: Pick<ClusterConfig, "name" | "source">): string {
+  const { kind, file } = cluster.source;
+  const where = kind === "flags" ? "from flags" : file === undefined ? kind : shownPath(runtime.cwd, file);
+  return `cluster ${cluster.name} (${where})`;
+}
+
+function pick(loaded: LoadedConfig, name: string | undefined, kind: "config" | "local"): ClusterConfig | undefined {
+  if (name === undefined || !Object.hasOwn(loaded.config.clusters, name)) return undefined;
+  return { ...loaded.config.clusters[name]!, name, source: { kind, file: loaded.file } };
+}
+
+function unknownCluster(name: string, loaded: LoadedConfig): never {
+  const names = Object.keys(loaded.config.clusters);
+  throw usageError([{ path: "--cluster", message: `${loaded.shownFile} has no cluster "${name}"${didYouMean(name, names)}` }], {
+    code: "cluster-unknown",
+    hint: name === localName ? "ragctl up starts a cluster called local" : `it has ${names.join(", ")}`,
+  });
+}
+
+function noCluster(name: string | undefined): RagctlError {
+  const what = name === undefined ? "no cluster to speak to" : `no cluster "${name}"`;
+  return new RagctlError(`${what}: no ragctl.config.yaml here or above, and no cluster that ragctl up started`, {
+    code: "no-cluster",
+    exitCode: ExitCode.usage,
+    hint: "ragctl up starts one on this machine; ragctl init writes a config for one that you have",
+    details: [{ message: "no config was found and no local cluster is up" }],
+  });
 }
