@@ -51,10 +51,7 @@ export function openaiEmbedder(config: OpenAiConfig, deps: EmbedderDeps, pool = 
       if ("vectors" in outcome) return outcome.vectors;
       if (!outcome.retry || tried === maxAttempts) throw outcome.problem;
       const jitter = deps.rng?.() ?? 0;
-      await deps.clock.sleep(
-        retryDelayMs({ tried, retryAfter: outcome.retryAfter, nowMs: deps.clock.nowMs(), jitter }),
-        signal,
-      );
+      await deps.clock.sleep(retryDelayMs({ tried, retryAfter: outcome.retryAfter, nowMs: deps.clock.nowMs(), jitter }), signal);
     }
   }
 
