@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+/** Times are milliseconds since the epoch. */
+const target = z.object({ node: z.string(), kind: z.string(), pid: z.number().optional() });
+const probe = z.enum(["active", "gone", "unknown"]);
+
+/** What `ragctl chaos <fault>` answers. */
+export const faultResultSchema = z.object({
+  id: z.string(),
+  fault: z.string(),
+  cluster: z.string(),
+  targets: z.array(target),
+  injectedAt: z.number(),
+  /** When a probe said that it is gone; null while it lasts. */
+  healedAt: z.number().nullable(),
+  healed: z.boolean(),
+  /** Of all targets, the worst. */
+  probe,
+  /** From the first attempt to heal to the proof, ms. */
+  healMs: z.number().nullable(),
+});
+export type FaultResult = z.output<typeof faultResultSchema>;
+
+const activeFault = z.object({
+  id: z.string(),
+  fault: z.string(),
+  cluster: z.string(),
+  target: z.string(),
+  since: z.number(),
+  /** Null: it lasts until it is healed by hand. */
+  leaseEndsAt: z.number().nullable(),
+  owner: z.object({ pid: z.number(), alive: z.boolean() }),
+  probe,
+});
+
+/** What `ragctl chaos status` answers. */
+export const faultStatusSchema = z.object({
+  active: z.array(activeFault),
+  /** Files of the journal that cannot be read as records. */
+  broken: z.array(z.object({ path: z.string(), problem: z.string() })),
+});
+export type FaultStatus = z.output<typeof faultStatusSchema>;
+
+const healed = z.object({ id: z.string(), fault: z.string(), target: z.string(), probe, problem: z.string().optional() });
+
+/** What `ragctl chaos heal` answers. */
+export const healResultSchema = z.object({ healed: z.array(healed), failed: z.array(healed) });
+export type HealResult = z.output<typeof healResultSchema>;

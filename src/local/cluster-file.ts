@@ -1,0 +1,29 @@
+import { localName } from "../config/resolve.ts";
+import { writeDurably } from "../faults/durable-file.ts";
+import { nodeUrl, type LocalSpec } from "./spec.ts";
+
+/** Generous enough for a laptop that also runs the load; `ragctl config show` prints them, an own config overrides them. */
+const objectives = { p99: "100ms", errorRate: "0.1%" };
+
+/** The cluster as a config file says it, for every command that speaks to it. */
+export function clusterDocument(spec: LocalSpec): unknown {
+  return {
+    clusters: {
+      [localName]: {
+        topology: "routed",
+        store: { driver: "qdrant" },
+        nodes: spec.nodes.map((node) => ({ id: node.id, url: nodeUrl(node), ...(node.zone ? { zone: node.zone } : {}) })),
+        routing: { replicas: spec.replicas },
+        cache:
+          spec.cache.driver === "redis" ? { driver: "redis", url: `redis://127.0.0.1:${spec.cache.port}` } : { driver: "memory" },
+        embedder: { driver: "hashing", dim: 384 },
+        objectives,
+      },
+    },
+    default: localName,
+  };
+}
+
+export function writeClusterFile(path: string, spec: LocalSpec): void {
+  writeDurably(path, `${JSON.stringify(clusterDocument(spec), null, 2)}\n`);
+}

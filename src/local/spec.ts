@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from "node:fs";
+import { writeDurably } from "../faults/durable-file.ts";
+import { ExitCode, RagctlError } from "../errors.ts";
+
+export const engineNames = ["embedded", "qdrant"] as const;
+export const cacheNames = ["memory", "redis"] as const;
+export type EngineName = (typeof engineNames)[number];
+export type CacheName = (typeof cacheNames)[number];
+
+export interface LocalNode {
+  id: string;
+  port: number;
+  zone?: string;
+  /** Further ports that the engine wants (Qdrant's gRPC). */
+  morePorts?: number[];
+}
+
+/** What an `up` cluster shall be: `.ragctl/local.json`. */
+export interface LocalSpec {
+  schemaVersion: 1;
+  /** Of this cluster; another one in the same directory has another. */
+  clusterId: string;
+  engine: EngineName;
+  /** Absolute, for an engine that is a program of its own. */
+  engineBinary?: string;
+  replicas: number;
+  zones: string[];
+  /** Where --port-base gave one: new nodes go on from it. */
+  portBase?: number;
+  nodes: LocalNode[];
+  cache: { driver: "memory" } | { driver: "redis"; port: number; binary: string };
+}
+
+/** @throws RagctlError exit 2 where the file is there and is not one that `up` wrote */
+export function readSpec(path: string): LocalSpec | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const value = JSON.parse(readFileSync(path, "utf8")) as Partial<LocalSpec> | null;
+    if (value?.schemaVersion !== 1 || !value.clusterId || !Array.isArray(value.nodes))
+      throw new Error("not of this version of ragctl");
+    return value as LocalSpec;
+  } catch (error) {
+    throw new RagctlError(`${path} cannot be read: ${(error as Error).message}`, {
+      code: "local-state-broken",
+      exitCode: ExitCode.usage,
+      hint: "ragctl down --delete clears it away, with the data",
+      cause: error,
+    });
+  }
+}
+
+export function writeSpec(path: string, spec: LocalSpec): void {
+  writeDurably(path, `${JSON.stringify(spec, null, 2)}\n`);
+}
+
+export function nodeUrl(node: Pick<LocalNode, "port">): string {
+  return `http://127.0.0.1:${node.port}`;
+}

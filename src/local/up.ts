@@ -1,0 +1,203 @@
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { ExitCode, RagctlError, usageError } from "../errors.ts";
+import { callSupervisor, type SupervisorRequest, type SupervisorStatus } from "../faults/supervisor-socket.ts";
+import type { Runtime } from "../runtime.ts";
+import { awaitReady } from "./await-ready.ts";
+import { writeClusterFile } from "./cluster-file.ts";
+import { removeIfEmpty } from "./down.ts";
+import { layoutOf, type Layout } from "./layout.ts";
+import { withLock } from "./lock.ts";
+import { planUp, type UpFlags, type UpPlan } from "./plan.ts";
+import { freePorts, takenPorts } from "./ports.ts";
+import { cacheProcessId, engines, findOnPath } from "./programs.ts";
+import { nodeUrl, readSpec, writeSpec, type LocalNode, type LocalSpec } from "./spec.ts";
+import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
+import type { LocalTables } from "./tables.ts";
+
+export interface UpDeps {
+  runtime: Runtime;
+  note: (text: string) => void;
+  /** Called as processes come to answer. */
+  onReady?: (id: string, ready: number, total: number) => void;
+  /** Opened once the directory is there; closed by whoever opened it. */
+  tables: (spec: LocalSpec, layout: Layout) => LocalTables;
+}
+
+export interface UpOutcome {
+  /** Ids that were started now: nodes, and `cache`. */
+  started: string[];
+  /** Nodes that the cluster did not have before. */
+  added: string[];
+  /** Collections whose tables now name the added nodes as `joining`. */
+  registeredIn: string[];
+}
+
+const supervisorMs = 30_000;
+
+/**
+ * Makes the local cluster what the flags say: starts what is missing, waits until it answers, writes the files that the
+ * other commands read. Again, it changes nothing. Interrupted or failing, it stops what it started and leaves the rest as it was.
+ * @param baseDir the directory that holds `.ragctl`
+ */
+export async function up(baseDir: string, flags: UpFlags, deps: UpDeps): Promise<UpOutcome> {
+  const layout = layoutOf(baseDir);
+  const fresh = !existsSync(layout.dir);
+  mkdirSync(layout.dir, { recursive: true });
+  try {
+    return await withLock(layout.lockFile, "up", deps, () => locked(layout, flags, deps));
+  } catch (error) {
+    if (fresh) removeIfEmpty(layout.dir);
+    throw error;
+  }
+}
+
+async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpOutcome> {
+  const { runtime, note } = deps;
+  const before = readSpec(layout.localFile);
+  const tables = before && deps.tables(before, layout);
+  const collections = tables ? await tables.collections() : [];
+  const plan = planUp(before, flags, collections);
+  const running = await runningIds(layout);
+  const spec = await completeSpec(before, plan, flags, running, runtime);
+  const wanted = [...spec.nodes.map(({ id }) => id), ...(spec.cache.driver === "redis" ? [cacheProcessId] : [])];
+  const started = wanted.filter((id) => !running.has(id));
+  const returning = before ? started.filter((id) => !plan.added.includes(id)) : [];
+  if (returning.length > 0 && running.size > 0)
+    note(`${returning.join(", ")} ${returning.length === 1 ? "was" : "were"} not running: started again`);
+  try {
+    runtime.signal.throwIfAborted();
+    writeSpec(layout.localFile, spec);
+    const { socket } = await ensureSupervisor(layout, deps);
+    const ask = (request: SupervisorRequest): Promise<SupervisorStatus> =>
+      callSupervisor(socket, request, { timeoutMs: supervisorMs });
+    const { processes } = await ask({ op: "apply" });
+    let ready = 0;
+    await awaitReady(processes, {
+      ask: () => ask({ op: "status" }),
+      logs: layout.logs,
+      clock: runtime.clock,
+      signal: runtime.signal,
+      onReady: (id) => deps.onReady?.(id, ++ready, processes.length),
+    });
+    writeClusterFile(layout.clusterFile, spec);
+  } catch (error) {
+    note(started.length > 0 ? `stopping what this up started: ${started.join(", ")}` : "nothing was started");
+    await undo(layout, before, started, running, runtime);
+    throw error;
+  }
+  const registeredIn = tables && plan.added.length > 0 ? await tables.register(joiningNodes(spec, plan.added)) : [];
+  return { started, added: plan.added, registeredIn };
+}
+
+function joiningNodes(spec: LocalSpec, added: readonly string[]) {
+  return Object.fromEntries(
+    spec.nodes
+      .filter(({ id }) => added.includes(id))
+      .map((node) => [node.id, { url: nodeUrl(node), weight: 1, ...(node.zone ? { zone: node.zone } : {}) }]),
+  );
+}
+
+async function runningIds(layout: Layout): Promise<Set<string>> {
+  const state = await lookForSupervisor(layout);
+  if (state.kind === "none") return new Set();
+  if (state.kind !== "answers") return new Set(Object.keys(state.orphans));
+  return new Set(state.status.processes.filter((process) => process.state === "running").map(({ id }) => id));
+}
+
+/** The plan with ports and programs. Every port that is taken, and every program that is missing, is said at once. */
+async function completeSpec(
+  before: LocalSpec | undefined,
+  plan: UpPlan,
+  flags: UpFlags,
+  running: ReadonlySet<string>,
+  runtime: Runtime,
+): Promise<LocalSpec> {
+  const engine: { binary?: string; morePorts: number } = engines[plan.engine];
+  const engineBinary = engine.binary ? requireProgram(engine.binary, `--engine ${plan.engine}`, runtime) : undefined;
+  const cacheBinary = plan.cache === "redis" ? requireProgram("redis-server", "--cache redis", runtime) : undefined;
+  const free = await freePorts(plan.nodes.length * (1 + engine.morePorts) + 1);
+  const base = flags.portBase ?? before?.portBase;
+  const nodes = plan.nodes.map(({ id, zone, port, morePorts }, index): LocalNode => {
+    const more = morePorts ?? Array.from({ length: engine.morePorts }, () => free.pop()!);
+    return {
+      id,
+      port: port ?? (base === undefined ? free.pop()! : base + index),
+      ...(zone ? { zone } : {}),
+      ...(more.length > 0 ? { morePorts: more } : {}),
+    };
+  });
+  await refuseTakenPorts(nodes, before, running);
+  return {
+    schemaVersion: 1,
+    clusterId: before?.clusterId ?? randomUUID(),
+    engine: plan.engine,
+    ...(engineBinary ? { engineBinary } : {}),
+    replicas: plan.replicas,
+    zones: plan.zones,
+    nodes,
+    cache: cacheBinary
+      ? { driver: "redis", binary: cacheBinary, port: before?.cache.driver === "redis" ? before.cache.port : free.pop()! }
+      : { driver: "memory" },
+    ...(base === undefined ? {} : { portBase: base }),
+  };
+}
+
+async function refuseTakenPorts(nodes: LocalNode[], before: LocalSpec | undefined, running: ReadonlySet<string>): Promise<void> {
+  const starting = nodes.filter(({ id }) => !running.has(id));
+  const taken = new Set(await takenPorts(starting.map(({ port }) => port)));
+  const blocked = starting.filter(({ port }) => taken.has(port));
+  if (blocked.length === 0) return;
+  const problems = blocked.map(({ id, port }) => ({ message: `port ${port}, for ${id}, is taken by another process` }));
+  const known = before?.nodes.some(({ id }) => blocked.some((node) => node.id === id));
+  throw usageError(problems, {
+    code: "port-taken",
+    hint: known
+      ? "end that process (a node keeps its port), or start anew: ragctl down --delete, then ragctl up"
+      : "give another --port-base, or none: then free ports are chosen",
+  });
+}
+
+function requireProgram(name: string, flag: string, runtime: Runtime): string {
+  const path = findOnPath(name, runtime.env["PATH"]);
+  if (path) return path;
+  throw new RagctlError(`${flag} starts the ${name} found on PATH, and there is none`, {
+    code: "program-missing",
+    exitCode: ExitCode.usage,
+    hint:
+      name === "qdrant"
+        ? "install it, or leave --engine out: the embedded engine needs nothing"
+        : `install ${name}, or leave ${flag} out`,
+  });
+}
+
+/** Back to how it was: what ran before goes on running. */
+async function undo(
+  layout: Layout,
+  before: LocalSpec | undefined,
+  started: readonly string[],
+  running: ReadonlySet<string>,
+  runtime: Runtime,
+): Promise<void> {
+  if (running.size === 0) await stopEverything(layout, runtime);
+  else {
+    const state = await lookForSupervisor(layout);
+    if (state.kind === "answers")
+      for (const node of started)
+        await callSupervisor(state.socket, { op: "stop", node }, { timeoutMs: supervisorMs }).catch(() => undefined);
+  }
+  if (before) {
+    writeSpec(layout.localFile, before);
+    const known = new Set(before.nodes.map(({ id }) => id));
+    for (const id of started) if (!known.has(id)) rmSync(join(layout.nodes, id), { recursive: true, force: true });
+    const state = await lookForSupervisor(layout);
+    // Not `apply`, which would start again what was just stopped: the supervisor forgets what it no longer needs at the next one.
+    if (state.kind === "answers") writeClusterFile(layout.clusterFile, before);
+    return;
+  }
+  rmSync(layout.localFile, { force: true });
+  rmSync(layout.nodes, { recursive: true, force: true });
+  // Logs are worth keeping where something failed, not where the user thought better of it.
+  if (runtime.signal.aborted) rmSync(layout.logs, { recursive: true, force: true });
+}

@@ -1,0 +1,135 @@
+import type { CacheStore } from "../cache/contract.ts";
+import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
+import type { RoutingTable } from "../sharding/table.ts";
+import type { Clock } from "../runtime.ts";
+import type { NodeHealth, StoreControl } from "../stores/contract.ts";
+import { classifyHealth, degradedUs, type HealthAnswer } from "./health.ts";
+import type { CacheStatus, NodeStatus, StatusResult } from "./result.ts";
+
+/** How the parts of a cluster are reached; `connect.ts` makes the real ones. */
+export interface StatusDeps {
+  clock: Clock;
+  control(node: NodeConfig): Promise<StoreControl>;
+  /** Points that this one node holds; what a native cluster says in its name is the whole collection's. */
+  pointsOn(node: NodeConfig, control: StoreControl, collection: string): Promise<number>;
+  /** Of a routed cluster; empty for a native one. */
+  tables(): Promise<RoutingTable[]>;
+  cache(): Promise<CacheStore | undefined>;
+  connects(url: string, timeoutMs: number): Promise<boolean>;
+}
+
+const askMs = 2_000;
+const connectMs = 1_000;
+
+/** Asks every node, every table and the cache, all at once. What does not answer is part of the result, not an error. */
+export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): Promise<StatusResult> {
+  const [tables, cache, asked] = await Promise.all([
+    deps.tables(),
+    askCache(deps),
+    Promise.all(cluster.nodes.map((node) => askNode(node, deps))),
+  ]);
+  const nodes = asked.map((node) => withTables(node, tables));
+  const names = new Set([
+    ...tables.map(({ collection }) => collection),
+    ...nodes.flatMap((node) => Object.keys(node.collections)),
+  ]);
+  return {
+    cluster: cluster.name,
+    topology: cluster.topology,
+    nodes,
+    collections: [...names].toSorted().map((name) => {
+      const table = tables.find(({ collection }) => collection === name);
+      const copies = nodes.reduce((sum, node) => sum + (node.collections[name]?.points ?? 0), 0);
+      return { name, copies, replicas: table?.replicas ?? null, epoch: table?.epoch ?? null, routed: table !== undefined };
+    }),
+    cache,
+    objectives: Object.fromEntries(Object.entries(cluster.objectives).filter(([, value]) => value !== undefined)),
+    at: deps.clock.nowMs(),
+  };
+}
+
+/** Exit 3 says: something that the cluster is made of does not answer. */
+export function somethingIsDown(status: StatusResult): boolean {
+  return status.nodes.some(({ health }) => health === "dead" || health === "unhealthy") || status.cache?.ok === false;
+}
+
+async function askNode(node: NodeConfig, deps: StatusDeps): Promise<NodeStatus> {
+  const row = { id: node.id, url: node.url, zone: node.zone ?? null };
+  const control = await deps.control(node);
+  let health = await askHealth(control);
+  // The first request also pays for the connection; a node is slow only if it is slow again.
+  if (health.ok && (health.latencyUs ?? 0) > degradedUs) health = await askHealth(control);
+  const answer = await asAnswer(health, node, deps);
+  const base = {
+    ...row,
+    health: classifyHealth(answer),
+    version: health.version ?? null,
+    latencyMs: health.latencyUs === undefined || answer.kind === "unreachable" ? null : health.latencyUs / 1000,
+    problem: health.ok ? null : (health.problem ?? "it does not answer"),
+  };
+  if (!health.ok) return { ...base, points: null, collections: {} };
+  try {
+    const counted = await countPoints(node, control, deps);
+    return { ...base, points: Object.values(counted).reduce((sum, { points }) => sum + (points ?? 0), 0), collections: counted };
+  } catch (error) {
+    // It says it is well and does not answer the next question.
+    return { ...base, health: "unhealthy", problem: (error as Error).message, points: null, collections: {} };
+  }
+}
+
+async function countPoints(node: NodeConfig, control: StoreControl, deps: StatusDeps): Promise<NodeStatus["collections"]> {
+  const names = await control.listCollections();
+  const rows = await Promise.all(
+    names.map(async (name) => [name, { points: await deps.pointsOn(node, control, name), state: null }] as const),
+  );
+  return Object.fromEntries(rows);
+}
+
+async function askHealth(control: StoreControl): Promise<NodeHealth> {
+  try {
+    return await control.health({ timeoutMs: askMs });
+  } catch (error) {
+    return { ok: false, problem: (error as Error).message };
+  }
+}
+
+async function asAnswer(health: NodeHealth, node: NodeConfig, deps: StatusDeps): Promise<HealthAnswer> {
+  const latency = health.latencyUs === undefined ? {} : { latencyUs: health.latencyUs };
+  if (health.ok) return { kind: "ok", ...latency };
+  if (!(await deps.connects(node.url, connectMs))) return { kind: "unreachable" };
+  return { kind: health.latencyUs === undefined ? "silent" : "error", ...latency };
+}
+
+/** The states that the tables give this node; a collection that a table places here is listed even where the node cannot be asked. */
+function withTables(node: NodeStatus, tables: readonly RoutingTable[]): NodeStatus {
+  const collections = { ...node.collections };
+  for (const table of tables) {
+    const entry = table.nodes[node.id];
+    if (entry) collections[table.collection] = { points: collections[table.collection]?.points ?? null, state: entry.state };
+  }
+  return { ...node, collections };
+}
+
+async function askCache(deps: StatusDeps): Promise<CacheStatus | null> {
+  const cache = await deps.cache();
+  if (!cache) return null;
+  try {
+    const latencyUs = await cache.ping().then(
+      (answer) => answer.latencyUs,
+      () => null,
+    );
+    const { driver, ok, endpoints, usedBytes, maxBytes, entries, problem } = await cache.describe();
+    return {
+      driver,
+      ok: ok && latencyUs !== null,
+      endpoints,
+      latencyMs: latencyUs === null ? null : latencyUs / 1000,
+      usedBytes: usedBytes ?? null,
+      maxBytes: maxBytes ?? null,
+      entries: entries ?? null,
+      problem: problem ?? null,
+    };
+  } finally {
+    await cache.close();
+  }
+}
