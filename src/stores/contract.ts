@@ -1,6 +1,9 @@
-import type { PreparedRequest } from "../http/contract.ts";
+import type { HttpAnswer, PreparedRequest, TlsOptions } from "../http/contract.ts";
 
-/** An unsigned integer below 2^53, or a UUID in canonical lower case. */
+/**
+ * An unsigned integer below 2^53, or a UUID in canonical lower case. Stores allow integers up to 2^64; JSON in JavaScript
+ * would round those to another point's id, so that builders and parsers refuse them instead.
+ */
 export type PointId = number | string;
 export type Vector = readonly number[] | Float32Array;
 export type Payload = Record<string, unknown>;
@@ -43,8 +46,11 @@ export interface CollectionSpec {
 }
 
 export interface CollectionInfo extends CollectionSpec {
+  /** The store's own word; Qdrant's are green, yellow, grey and red. */
   status: string;
+  /** Approximate where the store says so (Qdrant): count exactly with `prepareCount`. */
   pointsCount: number;
+  /** Sorted. */
   indexedPayloadFields: string[];
 }
 
@@ -93,25 +99,35 @@ export const defaultCapabilities: StoreCapabilities = {
 /**
  * The data face: pure. `prepare…` makes the bytes of a request, `parse…` reads the body of a 2xx answer, `failure`
  * turns any other answer into an error. The load generator uses one half without the other.
+ *
+ * `prepare…` throws RagctlError (exit 2) on what no store can take: a component that is not finite, an id out of range, a
+ * body above `maxBodyBytes`. `parse…` throws RagctlError (exit 3) when the body is not what the store documents.
  */
 export interface DataFace {
   prepareSearch(vector: Vector, options: SearchOptions): PreparedRequest;
   parseSearch(body: Buffer): Hit[];
-  /** `wait`: answered only when durable. */
+  /** `wait`: answered only when durable and visible to reads; otherwise when the store has taken it in. */
   prepareUpsert(points: readonly Point[], options: { wait: boolean }): PreparedRequest;
+  /** The answer to an upsert, delete or set-payload: whether reads see it yet, or it is only queued (durably). */
+  parseWrite(body: Buffer): "applied" | "queued";
+  /** Points that do not exist are left out of the answer, which is in no particular order. */
   prepareFetch(ids: readonly PointId[], options: { withPayload?: boolean | string[]; withVector?: boolean }): PreparedRequest;
   parseFetch(body: Buffer): Point[];
+  /** Exact. */
   prepareCount(filter?: Filter): PreparedRequest;
   parseCount(body: Buffer): number;
+  /** In ascending order of id. */
   prepareScroll(options: ScrollOptions): PreparedRequest;
   parseScroll(body: Buffer): ScrollPage;
   prepareDelete(target: { ids: readonly PointId[] } | { filter: Filter }, options: { wait: boolean }): PreparedRequest;
+  /** Sets these fields and leaves the others. */
   prepareSetPayload(
     target: { ids: readonly PointId[] } | { filter: Filter },
     payload: Payload,
     options: { wait: boolean },
   ): PreparedRequest;
-  failure(status: number, body: Buffer): StoreFailure;
+  /** `headers` of the answer, for Retry-After. */
+  failure(status: number, body: Buffer, headers?: HttpAnswer["headers"]): StoreFailure;
 }
 
 export interface StoreFailure {
@@ -132,15 +148,24 @@ export interface NodeHealth {
   problem?: string;
 }
 
-/** The control face of one node: typed methods. All throw RagctlError (exit 3 where the node cannot be reached). */
+/** The control face of one node: typed methods. All throw RagctlError (exit 3 where the node cannot be reached or refuses). */
 export interface StoreControl {
+  /** Never throws but for the signal's reason: a node that does not answer is an answer here. Needs no api key. */
   health(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<NodeHealth>;
+  /** Sorted. */
   listCollections(): Promise<string[]>;
-  collectionInfo(name: string): Promise<CollectionInfo | undefined>;
+  /**
+   * Undefined when there is none. `vector`: which of several named vectors.
+   * @throws RagctlError `collection-unsupported` when it has vectors that ragctl cannot search
+   */
+  collectionInfo(name: string, vector?: string): Promise<CollectionInfo | undefined>;
+  /** @throws RagctlError `collection-exists` */
   createCollection(name: string, spec: CollectionSpec): Promise<void>;
   /** True when there was one. */
   deleteCollection(name: string): Promise<boolean>;
+  /** Answered when it is built; harmless when it is there already. */
   createPayloadIndex(collection: string, field: string, type: "integer" | "keyword"): Promise<void>;
+  /** All of them or none, in one step. */
   updateAliases(actions: AliasAction[]): Promise<void>;
   listAliases(): Promise<{ alias: string; collection: string }[]>;
   /** Whether the store's own cluster mode is on. */
@@ -153,12 +178,14 @@ export interface NodeEndpoint {
   url: string;
   apiKey?: string;
   timeoutMs?: number;
-  tls?: { ca?: string; cert?: string; key?: string; serverName?: string };
+  tls?: TlsOptions;
 }
 
 export interface VectorStoreDriver {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
+  /** Headers that every request to this node carries: its api key. */
+  headers(node: NodeEndpoint): Record<string, string>;
   data(collection: string, vectorName?: string): DataFace;
   control(node: NodeEndpoint): StoreControl;
 }
