@@ -1,3 +1,4 @@
+import { localName } from "./find.ts";
 import type { Finding } from "./issues.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -14,7 +15,8 @@ export function crossChecks(data: unknown, fileExists: (path: string) => boolean
   const clusters = record(root["clusters"]);
   const names = Object.keys(clusters);
   const chosen = root["default"];
-  if (typeof chosen === "string" && !names.includes(chosen))
+  // `local` is what `ragctl up` starts: it may be the default without being described here.
+  if (typeof chosen === "string" && !names.includes(chosen) && chosen !== localName)
     problems.push({ path: ["default"], message: `"${chosen}" names no cluster${didYouMean(chosen, names)}` });
   if (root["clusters"] !== undefined && isRecord(root["clusters"]) && names.length === 0)
     problems.push({ path: ["clusters"], message: "expected at least one cluster, got none" });

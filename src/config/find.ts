@@ -14,6 +14,9 @@ export const searchPlaces = [
   "package.json",
 ];
 
+/** What `ragctl up` calls the cluster that it starts. */
+export const localName = "local";
+
 /** The directory that `ragctl up` keeps its things in, and the cluster it describes there. */
 export const localDirName = ".ragctl";
 export const localClusterFile = "cluster.json";

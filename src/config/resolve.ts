@@ -1,6 +1,6 @@
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
-import { findConfigFile, findLocalClusterFile, namedConfigFile } from "./find.ts";
+import { findConfigFile, findLocalClusterFile, localName, namedConfigFile } from "./find.ts";
 import { loadConfigFile, shownPath, type LoadedConfig } from "./load.ts";
 import type { ClusterConfig } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
@@ -10,9 +10,6 @@ export interface ClusterChoice {
   config: string | undefined;
   cluster: string | undefined;
 }
-
-/** What `ragctl up` calls the cluster that it starts. */
-export const localName = "local";
 
 /**
  * The cluster that a command speaks to: `--cluster` of the config that `--config` names or discovery finds, else its

@@ -25,6 +25,7 @@ const event = z.object({
 /** What `ragctl runs` says. `run` stands there when one was asked for. */
 export const runsResultSchema = z.object({
   dir: z.string().describe("where runs are kept"),
+  asOf: z.number().describe("milliseconds since the epoch"),
   total: z.number().int(),
   runs: z.array(summary).describe("newest first"),
   pruned: z.array(z.string()).describe("ids that --prune-older-than removed"),
