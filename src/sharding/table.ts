@@ -2,13 +2,37 @@
 
 export type HashName = "xxh32" | "md5-32" | "md5-128";
 
-export type PartitionerSpec =
-  | { kind: "ring"; virtualNodes: number; hash: HashName }
-  | { kind: "rendezvous"; hash: HashName }
-  /** Sorted, exclusive upper bounds of integer keys; the last partition is unbounded. */
-  | { kind: "range"; hash: HashName; bounds: number[] }
+export interface RingSpec {
+  kind: "ring";
+  /** Per unit of weight. */
+  virtualNodes: number;
+  hash: HashName;
+}
+export interface RendezvousSpec {
+  kind: "rendezvous";
+  hash: HashName;
+}
+export interface RangeSpec {
+  kind: "range";
+  hash: HashName;
+  /** Ascending, exclusive upper bounds of integer keys; the last partition is unbounded. */
+  bounds: number[];
+}
+export interface SemanticSpec {
+  kind: "semantic";
+  hash: HashName;
+  modelId: string;
   /** One row a cell. */
-  | { kind: "semantic"; hash: HashName; modelId: string; centroids: number[][] };
+  centroids: number[][];
+  /** Cells nearest to the query that a search asks; absent: all of them, so that nothing is missed. */
+  probes?: number;
+}
+export type PartitionerSpec = RingSpec | RendezvousSpec | RangeSpec | SemanticSpec;
+
+export const defaultVirtualNodes = 150;
+
+/** What a placement's positions are: `_ragctl_h` (a hash, or under `range` the integer key), or `_ragctl_cell`. */
+export type Coordinate = "hash" | "key" | "cell";
 
 /** joining: owns nothing yet. serving. stale: missed an acknowledged write, answers no reads. leaving: still serves what has not moved away. */
 export type NodeState = "joining" | "serving" | "stale" | "leaving";
@@ -18,9 +42,14 @@ export interface TableNode {
   zone?: string;
   weight: number;
   state: NodeState;
+  /**
+   * Present: a write to it was not answered and it could not be marked stale, so nobody sends it a write until one request
+   * timeout after it answers again. The value is the epoch of the mark, which tells one mark from the next.
+   */
+  quiet?: number;
 }
 
-/** Half-open ranges [lo, hi) of `_ragctl_h`, or cells of `_ragctl_cell`. */
+/** Half-open, ascending ranges [lo, hi) of `_ragctl_h`, or ascending cells of `_ragctl_cell`. */
 export type Selector = { kind: "ranges"; ranges: [lo: number, hi: number][] } | { kind: "cells"; cells: number[] };
 
 export type MovePhase = "announced" | "paused" | "cutover";
@@ -28,12 +57,15 @@ export type MovePhase = "announced" | "paused" | "cutover";
 export interface Move {
   id: string;
   selector: Selector;
+  /** The source of the copy; unless `replaces` says otherwise, the owner that `to` takes the place of. */
   from: string;
   to: string;
+  /** The owner that goes at the cut-over where it is not `from` (a dead one, say); null: none goes, `to` is one replica more. */
+  replaces?: string | null;
   phase: MovePhase;
   /** Numbers the pauses of this move, so that a cut-over proves it is still in the pause it drained under. */
   pause: number;
-  /** A repair brings a stale `to` back; it is not a change of owners. */
+  /** A repair brings a stale `to` back to `serving`; owners do not change, and the move leaves the table at its cut-over. */
   repair?: boolean;
 }
 

@@ -1,0 +1,11 @@
+export { assignRanges, type Assignment } from "./assign.ts";
+export { chooseCover, missingShare, ownersToAsk, substitutes, type Cover, type ReadLevel } from "./cover.ts";
+export { hash32, loadHashes, md5Whole, type Hash32 } from "./hash.ts";
+export { createStamper, stampPayload, type Stamp, type Stamper } from "./keys.ts";
+export { movement, type Movement } from "./movement.ts";
+export { ownersAfter, replacedBy, selectorRanges, selects } from "./moves.ts";
+export { createRouting, placementOf, type CoverSet, type OwnedSegment, type OwnerSet, type Routing } from "./owners.ts";
+export { createPlacement, primaryShares, shares, type Member, type Placement, type Segment } from "./placement.ts";
+export { integerKey, pointIdOf } from "./point-id.ts";
+export * from "./table.ts";
+export * as transitions from "./transitions.ts";

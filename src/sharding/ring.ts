@@ -1,0 +1,92 @@
+import { RagctlError } from "../errors.ts";
+import { hash32, md5Whole } from "./hash.ts";
+import { segmented, type Member, type Placement, type Segment } from "./segments.ts";
+import { walkRing } from "./ring-walk.ts";
+import type { RingSpec } from "./table.ts";
+
+/** Virtual nodes at most: position and insertion number share the 53 bits of a double while they are sorted. */
+const maxVirtualNodes = 2 ** 21;
+const space32 = 2 ** 32;
+
+/**
+ * The consistent-hash ring, as Python's usual ones are (`bisect` over sorted positions): `virtualNodes` × weight points a
+ * member, hashed from `{node}:{i}`; a key belongs to the first position strictly greater than its hash, wrapping; where
+ * two positions collide, the later one wins. Replicas follow clockwise (see `walkRing`).
+ */
+export function createRing(spec: RingSpec, members: readonly Member[], replicas: number): Placement {
+  const counts = members.map((member) => Math.max(1, Math.round(spec.virtualNodes * (member.weight ?? 1))));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total > maxVirtualNodes)
+    throw new RagctlError(`A ring of ${total} virtual nodes is too large: ${maxVirtualNodes} at most.`, {
+      code: "ring-too-large",
+      exitCode: 2,
+      hint: "Use fewer virtual nodes.",
+    });
+  return spec.hash === "md5-128" ? ring128(counts, members, replicas) : ring32(spec, counts, members, replicas);
+}
+
+function ring32(spec: RingSpec, counts: number[], members: readonly Member[], replicas: number): Placement {
+  const hash = hash32(spec.hash);
+  const sorted = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
+  const memberOf = new Uint32Array(sorted.length);
+  let order = 0;
+  for (const [index, { id }] of members.entries())
+    for (let i = 0; i < counts[index]!; i++) {
+      memberOf[order] = index;
+      sorted[order] = hash(`${id}:${i}`) * maxVirtualNodes + order++;
+    }
+  sorted.sort();
+  const positions: number[] = [];
+  const nodes: number[] = [];
+  for (const packed of sorted) {
+    const position = Math.floor(packed / maxVirtualNodes);
+    const member = memberOf[packed % maxVirtualNodes]!;
+    if (positions.at(-1) === position) nodes[nodes.length - 1] = member;
+    else {
+      positions.push(position);
+      nodes.push(member);
+    }
+  }
+  const pieces = arcs(positions, space32, walkRing(nodes, members, replicas));
+  return segmented({ coordinate: "hash", space: space32, members: members.map(({ id }) => id), replicas }, pieces, hash);
+}
+
+/** The whole digest: exact for keys (BigInt positions); segments carry the positions as doubles, good to 2^-53 of the space. */
+function ring128(counts: number[], members: readonly Member[], replicas: number): Placement {
+  const memberAt = new Map<bigint, number>();
+  for (const [index, { id }] of members.entries())
+    for (let i = 0; i < counts[index]!; i++) memberAt.set(md5Whole(`${id}:${i}`), index);
+  const positions = [...memberAt.keys()].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const owners = walkRing(
+    positions.map((position) => memberAt.get(position)!),
+    members,
+    replicas,
+  );
+  const space = 2 ** 128;
+  const base = { coordinate: "hash" as const, space, members: members.map(({ id }) => id), replicas };
+  const placement = segmented(base, arcs(positions.map(Number), space, owners), (key) => Number(md5Whole(key)));
+  return {
+    ...placement,
+    ownersOfKey(key) {
+      const hash = md5Whole(key);
+      let low = 0;
+      let high = positions.length;
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (positions[middle]! > hash) high = middle;
+        else low = middle + 1;
+      }
+      return owners[low === positions.length ? 0 : low]!;
+    },
+  };
+}
+
+/** Position i owns [position i−1, position i); the first also owns what lies beyond the last. */
+function* arcs(positions: readonly number[], space: number, owners: readonly (readonly string[])[]): Generator<Segment> {
+  let lo = 0;
+  for (const [index, hi] of positions.entries()) {
+    yield { lo, hi, owners: owners[index]!, share: (hi - lo) / space };
+    lo = hi;
+  }
+  yield { lo, hi: space, owners: owners[0]!, share: (space - lo) / space };
+}

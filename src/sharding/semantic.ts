@@ -1,0 +1,65 @@
+import { RagctlError } from "../errors.ts";
+import { segmented, type Member, type Placement, type Segment } from "./segments.ts";
+import { createRing } from "./ring.ts";
+import { defaultVirtualNodes, type SemanticSpec } from "./table.ts";
+
+/** Cells of nearest centroids; a position is the cell's number, and each cell is placed like a hash of that number. */
+export function createSemantic(spec: SemanticSpec, members: readonly Member[], replicas: number): Placement {
+  const cells = spec.centroids.length;
+  if (cells === 0)
+    throw new RagctlError("A semantic partitioner needs at least one centroid.", { code: "no-centroids", exitCode: 2 });
+  const ring = createRing({ kind: "ring", virtualNodes: defaultVirtualNodes, hash: spec.hash }, members, replicas);
+  const pieces: Segment[] = spec.centroids.map((_, cell) => ({
+    lo: cell,
+    hi: cell + 1,
+    owners: ring.ownersOfKey(String(cell)),
+    share: 1 / cells,
+  }));
+  return segmented({ coordinate: "cell", space: cells, members: ring.members, replicas }, pieces, () => {
+    throw new RagctlError("A semantic placement routes by vector, not by key.", {
+      code: "needs-vector",
+      exitCode: 2,
+      hint: "Give the vectors, or use a ring.",
+    });
+  });
+}
+
+/**
+ * The cells nearest to a vector, nearest first, by the collection's own distance (ties to the lower number).
+ * @param centroids rows, as `flattenCentroids` lays them out
+ */
+export function nearestCells(
+  centroids: { rows: Float32Array; size: number },
+  distance: "Cosine" | "Dot" | "Euclid",
+  vector: ArrayLike<number>,
+  count: number,
+): number[] {
+  const { rows, size } = centroids;
+  const cells = rows.length / size;
+  const far = new Float64Array(cells);
+  for (let cell = 0; cell < cells; cell++) {
+    let dot = 0;
+    let norm = 0;
+    let square = 0;
+    for (let d = 0, at = cell * size; d < size; d++, at++) {
+      const c = rows[at]!;
+      const v = vector[d]!;
+      dot += c * v;
+      norm += c * c;
+      square += (c - v) * (c - v);
+    }
+    // Monotonic in the distance is enough: the vector's own norm is the same for all cells.
+    far[cell] = distance === "Euclid" ? square : distance === "Dot" ? -dot : norm === 0 ? 0 : -dot / Math.sqrt(norm);
+  }
+  if (count === 1) return [far.indexOf(far.reduce((least, value) => Math.min(least, value)))];
+  return Array.from(far.keys())
+    .sort((a, b) => far[a]! - far[b]! || a - b)
+    .slice(0, count);
+}
+
+export function flattenCentroids(spec: SemanticSpec): { rows: Float32Array; size: number } {
+  const size = spec.centroids[0]?.length ?? 0;
+  const rows = new Float32Array(spec.centroids.length * size);
+  for (const [index, row] of spec.centroids.entries()) rows.set(row, index * size);
+  return { rows, size };
+}
