@@ -71,6 +71,8 @@ export default defineConfig({
     "no-await-in-loop": "off",
     "no-shadow": "off",
     "no-underscore-dangle": "off",
+    // For windows; worker threads have no origin.
+    "unicorn/require-post-message-target-origin": "off",
     "unicorn/no-array-sort": "off",
     "unicorn/no-array-reverse": "off",
     "unicorn/consistent-function-scoping": "off",

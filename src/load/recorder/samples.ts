@@ -1,0 +1,138 @@
+import type { NodeOutcome } from "../../cluster/contract.ts";
+import { dropCauses, type DropCause } from "../contract.ts";
+import type { SampleSink } from "../generator.ts";
+
+/**
+ * How measurements travel from a worker to the main thread, which does all the counting: fixed records in a Uint32Array that is
+ * handed over, not copied. A worker's hot path is a few stores into an array, and memory stays flat however long a run is.
+ *
+ * | kind | a | b | c | d |
+ * | --- | --- | --- | --- | --- |
+ * | settled | cause | response | service | lag, `none` when nothing was sent |
+ * | dropped | index in dropCauses | | | |
+ * | unfinished | | | | |
+ * | request | cause | node | | service |
+ *
+ * `cause` and `node` are indexes into the worker's list of names, 0 = ok. Times are whole µs.
+ */
+export const recordLength = 6;
+export const kinds = { settled: 0, dropped: 1, unfinished: 2, request: 3 } as const;
+export const none = 0xffff_ffff;
+/** Window −1, the warm-up, as stored. */
+const warmup = none;
+const recordsPerChunk = 2048;
+
+export interface SampleChunk {
+  records: Uint32Array<ArrayBuffer>;
+  count: number;
+  /** Names that are new since the last chunk; the first ever has index 1. */
+  names: string[];
+}
+
+/** Packs samples; `post` takes each full chunk, and what `flush` finds. */
+export class SampleWriter implements SampleSink {
+  readonly #post: (chunk: SampleChunk) => void;
+  #records = new Uint32Array(recordsPerChunk * recordLength);
+  #count = 0;
+  #names: string[] = [];
+  readonly #indexOf = new Map<string, number>();
+
+  constructor(post: (chunk: SampleChunk) => void) {
+    this.#post = post;
+  }
+
+  settled(sample: {
+    window: number;
+    cause: string | undefined;
+    responseUs: number;
+    serviceUs: number;
+    lagUs: number | undefined;
+  }): void {
+    const { window, cause, responseUs, serviceUs, lagUs } = sample;
+    this.#put(kinds.settled, window, this.#name(cause), responseUs, serviceUs, lagUs);
+  }
+
+  dropped(window: number, cause: DropCause): void {
+    this.#put(kinds.dropped, window, dropCauses.indexOf(cause), 0, 0, 0);
+  }
+
+  unfinished(window: number): void {
+    this.#put(kinds.unfinished, window, 0, 0, 0, 0);
+  }
+
+  request(window: number, { node, outcome, sentUs, endUs }: NodeOutcome): void {
+    this.#put(kinds.request, window, this.#name(outcome === "ok" ? undefined : outcome), this.#name(node), 0, endUs - sentUs);
+  }
+
+  flush(): void {
+    if (this.#count === 0) return;
+    this.#post({ records: this.#records, count: this.#count, names: this.#names });
+    this.#records = new Uint32Array(recordsPerChunk * recordLength);
+    this.#count = 0;
+    this.#names = [];
+  }
+
+  #put(kind: number, window: number, a: number, b: number, c: number, d: number | undefined): void {
+    const at = this.#count * recordLength;
+    const records = this.#records;
+    records[at] = kind;
+    records[at + 1] = window < 0 ? warmup : window;
+    records[at + 2] = a;
+    records[at + 3] = wholeUs(b);
+    records[at + 4] = wholeUs(c);
+    records[at + 5] = d === undefined ? none : wholeUs(d);
+    if (++this.#count === recordsPerChunk) this.flush();
+  }
+
+  #name(name: string | undefined): number {
+    if (name === undefined) return 0;
+    const known = this.#indexOf.get(name);
+    if (known !== undefined) return known;
+    this.#names.push(name);
+    this.#indexOf.set(name, this.#indexOf.size + 1);
+    return this.#indexOf.size;
+  }
+}
+
+function wholeUs(us: number): number {
+  return us <= 0 ? 0 : Math.min(none - 1, Math.round(us));
+}
+
+/** Unpacks the chunks of one worker into a sink. */
+export class SampleReader {
+  readonly #names: (string | undefined)[] = [undefined];
+  readonly #sink: SampleSink;
+
+  constructor(sink: SampleSink) {
+    this.#sink = sink;
+  }
+
+  read({ records, count, names }: SampleChunk): void {
+    this.#names.push(...names);
+    for (let at = 0; at < count * recordLength; at += recordLength) {
+      const window = records[at + 1] === warmup ? -1 : records[at + 1]!;
+      const [a, b, c, d] = [records[at + 2]!, records[at + 3]!, records[at + 4]!, records[at + 5]!];
+      switch (records[at]) {
+        case kinds.settled:
+          this.#sink.settled({
+            window,
+            cause: this.#names[a],
+            responseUs: b,
+            serviceUs: c,
+            lagUs: d === none ? undefined : d,
+          });
+          break;
+        case kinds.dropped:
+          this.#sink.dropped(window, dropCauses[a]!);
+          break;
+        case kinds.unfinished:
+          this.#sink.unfinished(window);
+          break;
+        default: {
+          const outcome = (this.#names[a] ?? "ok") as NodeOutcome["outcome"];
+          this.#sink.request(window, { node: this.#names[b]!, outcome, sentUs: 0, endUs: d });
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import { z } from "zod";
+
+const count = z.number().int().min(0);
+const microseconds = z.number().min(0).nullable().describe("µs; null without samples");
+const quantile = z.enum(["p50", "p90", "p95", "p99", "p999"]);
+
+const latency = z.object({
+  n: count,
+  min: microseconds,
+  mean: microseconds,
+  p50: microseconds,
+  p90: microseconds,
+  p95: microseconds,
+  p99: microseconds,
+  p999: microseconds,
+  max: microseconds,
+  unsupported: z.array(quantile).describe("percentiles with fewer than ten samples beyond them: little more than single samples"),
+});
+
+const counts = z
+  .object({ scheduled: count, sent: count, completed: count, ok: count, errors: count, dropped: count, unfinished: count })
+  .describe("scheduled = sent + dropped, sent = completed + unfinished, completed = ok + errors; warm-up is in none of them");
+
+const brief = z.object({ p50: microseconds, p99: microseconds, max: microseconds });
+
+const target = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("http"), url: z.string(), method: z.string(), bodyBytes: count }),
+  z.object({
+    kind: z.literal("search"),
+    cluster: z.string(),
+    topology: z.string(),
+    collection: z.string(),
+    k: count,
+    ef: count.nullable(),
+    queries: z.object({ from: z.string(), count, dim: count }),
+    nodes: z.array(z.object({ id: z.string(), url: z.string() })),
+  }),
+]);
+
+const share = z.number().min(0);
+
+/** The published result of a load run: what `--json` prints, `--out` writes and a comparison reads. */
+export const loadResultSchema = z.object({
+  verdict: z.enum(["pass", "fail", "inconclusive"]),
+  reasons: z.array(z.string()),
+  interrupted: z.boolean(),
+  target,
+  spec: z.object({
+    executor: z.literal("constant-arrival-rate"),
+    ratePerSec: z.number(),
+    warmupMs: z.number(),
+    durationMs: z.number(),
+    timeoutMs: z.number(),
+    maxInFlight: count,
+    workers: count,
+    seed: z.number(),
+  }),
+  startedAt: z.string().describe("when the measured part began, ISO 8601"),
+  elapsedMs: z.number().describe("of the measured part: until the last operation had ended"),
+  counts,
+  errorsByCause: z.record(z.string(), count),
+  droppedByCause: z.record(z.string(), count),
+  rates: z.object({ targetPerSec: z.number(), sentPerSec: z.number(), completedPerSec: z.number() }),
+  responseTimeUs: latency.describe("of ok operations: end − intended start"),
+  serviceTimeUs: latency.describe("of ok operations: end − actual send"),
+  scheduleLagUs: latency.describe("of all that were sent: actual send − intended start"),
+  thresholds: z.array(
+    z.object({
+      expression: z.string(),
+      source: z.enum(["flag", "objective", "default"]),
+      ok: z.boolean(),
+      actual: z.number().nullable().describe("µs, or a fraction; null: infinitely slow"),
+      actualServiceTime: z.number().nullable().optional(),
+      unit: z.enum(["us", "fraction"]),
+      limit: z.number(),
+    }),
+  ),
+  perNode: z.array(
+    z.object({
+      node: z.string(),
+      requests: count,
+      ok: count,
+      errors: count,
+      errorsByCause: z.record(z.string(), count),
+      serviceTimeUs: latency,
+    }),
+  ),
+  generator: z.object({
+    colocated: z.boolean().describe("the target runs on this machine"),
+    cores: count,
+    node: z.string(),
+    platform: z.string(),
+    workers: z.array(
+      z.object({
+        busy: share.describe("share of the time that its event loop was busy"),
+        cpu: share.nullable().describe("processor time, as a share of one core"),
+        eventLoopDelayUs: brief.describe("from the pacer's message until the loop took it"),
+        connectionsOpened: count.nullable(),
+      }),
+    ),
+    pacer: z.object({
+      cpu: share.nullable().describe("processor time, as a share of one core"),
+      wakes: count,
+      oversleepUs: z.number(),
+      spinUs: z.number(),
+    }),
+  }),
+  windows: z.array(
+    z.object({
+      second: count,
+      counts,
+      responseTimeUs: brief,
+      serviceTimeUs: brief,
+      scheduleLagUs: brief,
+      responseHistogram: z.string().optional().describe("HdrHistogram V2 compressed, base64, µs; in files only"),
+    }),
+  ),
+});
+
+export type LoadResult = z.output<typeof loadResultSchema>;
+export type LoadTarget = LoadResult["target"];

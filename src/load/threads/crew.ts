@@ -1,0 +1,123 @@
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import { entryPath } from "../../entry.ts";
+import { RagctlError } from "../../errors.ts";
+import type { LoadSpec } from "../contract.ts";
+import type { SampleChunk } from "../recorder/samples.ts";
+import type { Command, FromPacer, FromWorker, PacerReport, PacerStart, WorkerReport, WorkerStart } from "./messages.ts";
+import { wakeBoard, wakeBytes } from "./wake.ts";
+
+export interface Crew {
+  /** @param startUs monotonic time of offset 0 of the schedule */
+  go(startUs: number): void;
+  /** Nothing more is sent; what is under way may end. */
+  stop(): void;
+  /** What is under way is given up. */
+  abandon(): void;
+  setPacerBudget(share: number): void;
+  /** Resolves when every thread has reported; rejects when one failed. */
+  readonly done: Promise<{ workers: WorkerReport[]; pacer: PacerReport }>;
+  terminate(): Promise<void>;
+}
+
+/**
+ * Starts the pacer and the workers of a run, each ready to go.
+ * @param onSamples called with what worker i measured
+ * @throws RagctlError that a worker's operation met while it was set up
+ */
+export async function startCrew(
+  spec: LoadSpec,
+  slowUs: number,
+  onSamples: (worker: number, chunk: SampleChunk) => void,
+): Promise<Crew> {
+  const wake = new SharedArrayBuffer(wakeBytes(spec.workers));
+  const board = wakeBoard(wake, spec.workers);
+  const channels = Array.from({ length: spec.workers }, () => new MessageChannel());
+
+  const workers = channels.map(({ port1 }, worker) => {
+    const workerData: WorkerStart = { spec, worker, slowUs, wake, alarm: port1 };
+    return startThread<FromWorker, WorkerReport>("./worker.main", workerData, [port1], (message) => {
+      if (message.type === "samples") onSamples(worker, message.chunk);
+    });
+  });
+  const alarms = channels.map(({ port2 }) => port2);
+  const pacerData: PacerStart = { schedule: spec.schedule, workers: spec.workers, wake, alarms };
+  const pacer = startThread<FromPacer, PacerReport>("./pacer.main", pacerData, alarms, () => {});
+  const threads = [...workers, pacer];
+  const terminate = async () => void (await Promise.all(threads.map(({ thread }) => thread.terminate())));
+
+  try {
+    await Promise.all(threads.map(({ ready }) => ready));
+  } catch (error) {
+    await terminate();
+    throw error;
+  }
+  const tell = (command: Command) => {
+    for (const { thread } of workers) thread.postMessage(command);
+  };
+  const stopPacer = () => {
+    Atomics.store(board.stop, 0, 1);
+    Atomics.notify(board.stop, 0);
+  };
+  return {
+    go(startUs) {
+      tell({ type: "go", startUs });
+      pacer.thread.postMessage({ type: "go", startUs } satisfies Command);
+    },
+    stop() {
+      stopPacer();
+      tell({ type: "stop" });
+    },
+    abandon() {
+      stopPacer();
+      tell({ type: "abandon" });
+    },
+    setPacerBudget: (share) => void Atomics.store(board.budgetPermille, 0, Math.round(share * 1000)),
+    done: finished(workers, pacer, stopPacer),
+    terminate,
+  };
+}
+
+async function finished(
+  workers: ThreadHandle<WorkerReport>[],
+  pacer: ThreadHandle<PacerReport>,
+  stopPacer: () => void,
+): Promise<{ workers: WorkerReport[]; pacer: PacerReport }> {
+  const reports = await Promise.all(workers.map(({ done }) => done));
+  stopPacer();
+  return { workers: reports, pacer: await pacer.done };
+}
+
+interface ThreadHandle<R> {
+  thread: Worker;
+  ready: Promise<void>;
+  done: Promise<R>;
+}
+
+type ThreadMessage<R> = { type: "ready" } | { type: "done"; report: R };
+
+function startThread<M extends FromWorker | FromPacer, R>(
+  entry: string,
+  workerData: unknown,
+  transferList: MessagePort[],
+  onOther: (message: M) => void,
+): ThreadHandle<R> {
+  const thread = new Worker(entryPath(import.meta.url, entry), { workerData, transferList });
+  const ready = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<R>();
+  // Whoever waits for either hears of it; nobody waiting is no reason to crash.
+  ready.promise.catch(() => {});
+  done.promise.catch(() => {});
+  const fail = (error: Error) => {
+    ready.reject(error);
+    done.reject(error);
+  };
+  thread.on("message", (message: M) => {
+    if (message.type === "ready") ready.resolve();
+    else if (message.type === "done") done.resolve((message as unknown as Extract<ThreadMessage<R>, { type: "done" }>).report);
+    else if (message.type === "failed") fail(new RagctlError(message.error.message, message.error.options));
+    else onOther(message);
+  });
+  thread.on("error", fail);
+  thread.on("exit", (code) => fail(new Error(`a load thread ended with code ${code} before its work was done`)));
+  return { thread, ready: ready.promise, done: done.promise };
+}

@@ -1,0 +1,83 @@
+import { formatCount, formatDurationUs, formatPercent } from "../units.ts";
+import type { DropCause } from "./contract.ts";
+import type { Counts } from "./recorder/recorder.ts";
+import { holdsOnServiceTime, type Threshold, type ThresholdResult } from "./thresholds.ts";
+
+export type Verdict = "pass" | "fail" | "inconclusive";
+
+/** Of the scheduled operations the generator must have sent this share, or the run says nothing about the target. */
+const generatorMustSend = 0.99;
+
+export interface VerdictInput {
+  counts: Counts;
+  droppedByCause: Record<DropCause, number>;
+  thresholds: readonly { threshold: Threshold; result: ThresholdResult }[];
+  /** p99 of the schedule lag; undefined when nothing was sent. */
+  scheduleLagP99Us: number | undefined;
+}
+
+/**
+ * The table of DESIGN.md ("Measurement"), row by row. Reasons are sentences; the first says what decided.
+ */
+export function decideVerdict(input: VerdictInput): { verdict: Verdict; reasons: string[] } {
+  const { counts, thresholds } = input;
+  if (counts.scheduled === 0) return { verdict: "inconclusive", reasons: ["nothing was due before the run was stopped"] };
+  const notes = dropNotes(input);
+  const byGenerator = counts.dropped - input.droppedByCause["in-flight-target"];
+  if (byGenerator > 0 && counts.scheduled - byGenerator < generatorMustSend * counts.scheduled)
+    return {
+      verdict: "inconclusive",
+      reasons: [
+        `the generator sent only ${formatPercent(counts.sent / counts.scheduled)} of what was due, and ${formatCount(byGenerator)} operations were not sent because of it`,
+        ...notes,
+      ],
+    };
+  const failed = thresholds.filter(({ result }) => !result.ok);
+  if (failed.length === 0) return { verdict: "pass", reasons: notes };
+  const lagging = failed.filter((entry) => lagExplains(entry, input.scheduleLagP99Us));
+  const certain = failed.filter((entry) => !lagging.includes(entry));
+  if (certain.length > 0) return { verdict: "fail", reasons: [...certain.map(({ result }) => failure(result)), ...notes] };
+  return {
+    verdict: "inconclusive",
+    reasons: [
+      ...lagging.map(
+        ({ result }) =>
+          `${failure(result)}, but service time was ${latency(result.actualServiceTime)}: the generator sent late (schedule lag p99 ${formatDurationUs(input.scheduleLagP99Us ?? 0)})`,
+      ),
+      ...notes,
+    ],
+  };
+}
+
+function lagExplains(
+  { threshold, result }: { threshold: Threshold; result: ThresholdResult },
+  lagP99Us: number | undefined,
+): boolean {
+  return (
+    threshold.metric === "latency" &&
+    holdsOnServiceTime(threshold, result) &&
+    (lagP99Us ?? 0) > Math.max(2000, threshold.limitUs / 10)
+  );
+}
+
+function failure({ expression, actual, unit }: ThresholdResult): string {
+  return `${expression} failed: it was ${unit === "us" ? latency(actual) : formatPercent(actual ?? 0)}`;
+}
+
+function latency(us: number | null | undefined): string {
+  return us === null || us === undefined ? "infinite (too many operations were not ok)" : formatDurationUs(us);
+}
+
+const dropSentences: Record<DropCause, string> = {
+  "in-flight-target": "were over --max-in-flight because the target was slow",
+  "in-flight-generator":
+    "were over --max-in-flight although the target was not slow (raise it, or the generator was too busy to read answers)",
+  late: "were due longer ago than --timeout when the generator got to them",
+  sockets: "found no socket on this machine",
+};
+
+function dropNotes({ droppedByCause }: VerdictInput): string[] {
+  return (Object.keys(dropSentences) as DropCause[])
+    .filter((cause) => droppedByCause[cause] > 0)
+    .map((cause) => `${formatCount(droppedByCause[cause])} operations ${dropSentences[cause]}`);
+}
