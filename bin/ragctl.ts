@@ -5,8 +5,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.stderr.write(`ragctl needs Node 22.19 or newer; this is ${process.versions.node}.\n`);
   process.exit(2);
 }
-const { enableCompileCache } = await import("node:module");
-enableCompileCache();
+process.getBuiltinModule("node:module").enableCompileCache();
 const [{ main }, { processRuntime }, { version }] = await Promise.all([
   import("../commands/main.ts"),
   import("../src/runtime.ts"),

@@ -25,13 +25,13 @@ export interface CommandContext {
   /** Progress on stderr: a line with ETA on a terminal, nothing elsewhere. */
   progress: Progress;
   /** A line on stderr for people (not shown with --quiet or --json). */
-  note(text: string): void;
+  note: (text: string) => void;
   /** A warning: on stderr at once, and in the JSON document's `warnings`. */
-  warn(text: string): void;
+  warn: (text: string) => void;
   /** Style for stderr. */
   style: Style;
   /** Runs another command line in this process, as if typed; for a command that is made of commands. */
-  invoke(argv: string[], options?: InvokeOptions): Promise<Invocation>;
+  invoke: (argv: string[], options?: InvokeOptions) => Promise<Invocation>;
 }
 
 export interface InvokeOptions {

@@ -123,9 +123,17 @@ export function processRuntime(version: string): Runtime {
     execPath: process.execPath,
     platform: process.platform,
     versions: { node: process.versions.node, ragctl: version },
-    stdin: { isTTY: process.stdin.isTTY === true, stream: process.stdin },
-    stdout: streamOutput(process.stdout),
-    stderr: streamOutput(process.stderr),
+    // Getters: making a stream takes milliseconds, which `--help` need not pay.
+    stdin: {
+      get isTTY() {
+        return process.stdin.isTTY === true;
+      },
+      get stream() {
+        return process.stdin;
+      },
+    },
+    stdout: streamOutput(() => process.stdout),
+    stderr: streamOutput(() => process.stderr),
     clock: realClock,
     rng: seededRng(Number(process.env["RAGCTL_SEED"] ?? Date.now() ^ process.pid)),
     signal: soft.signal,
@@ -134,15 +142,17 @@ export function processRuntime(version: string): Runtime {
   };
 }
 
-function streamOutput(stream: NodeJS.WriteStream): Output {
+function streamOutput(stream: () => NodeJS.WriteStream): Output {
   return {
-    write: (text) => void stream.write(text),
+    write: (text) => void stream().write(text),
     get isTTY() {
-      return stream.isTTY === true;
+      return stream().isTTY === true;
     },
     get columns() {
-      return stream.isTTY ? stream.columns || 80 : 80;
+      return stream().isTTY ? stream().columns || 80 : 80;
     },
-    stream,
+    get stream() {
+      return stream();
+    },
   };
 }

@@ -22,11 +22,13 @@ export function scrubber(runtime: Pick<Runtime, "env">): (text: string) => strin
   return (text) => {
     let clean = text;
     // Longest first, so that a secret within another does not leave half of it.
-    for (const secret of [...(known.get(runtime.env) ?? [])].toSorted((a, b) => b.length - a.length)) {
+    for (const secret of [...(known.get(runtime.env) ?? [])].toSorted((a, b) => b.length - a.length))
       clean = clean.replaceAll(secret, redacted);
-      const inJson = JSON.stringify(secret).slice(1, -1);
-      if (inJson !== secret) clean = clean.replaceAll(inJson, redacted);
-    }
     return clean;
   };
+}
+
+/** `JSON.stringify`, scrubbed value by value: a secret that happens to be the name of a field must not break the document. */
+export function scrubbedJson(value: unknown, scrub: (text: string) => string, indent?: number): string {
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === "string" ? scrub(each) : each), indent);
 }

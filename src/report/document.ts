@@ -1,18 +1,19 @@
 import { ExitCode, type RagctlError } from "../errors.ts";
+import { scrubbedJson } from "../secrets.ts";
 
 /** Version of the envelope and of every result in it. */
 export const schemaVersion = 1;
 
+/** Takes secrets out of a text. */
+type Scrub = (text: string) => string;
+
 /** The one JSON document of a command that has a result to give, as text with a closing newline. */
-export function resultDocument(input: {
-  command: string;
-  exitCode: ExitCode;
-  result: unknown;
-  warnings: string[];
-  next: string[];
-}): string {
+export function resultDocument(
+  input: { command: string; exitCode: ExitCode; result: unknown; warnings: string[]; next: string[] },
+  scrub: Scrub = same,
+): string {
   const { command, exitCode, result, warnings, next } = input;
-  return line({
+  return line(scrub, {
     schemaVersion,
     command,
     ok: exitCode === ExitCode.ok || exitCode === ExitCode.changes,
@@ -24,10 +25,10 @@ export function resultDocument(input: {
 }
 
 /** The same where there is only an error. */
-export function errorDocument(input: { command: string; error: RagctlError; warnings: string[] }): string {
+export function errorDocument(input: { command: string; error: RagctlError; warnings: string[] }, scrub: Scrub = same): string {
   const { command, error, warnings } = input;
   const { code, message, hint, details } = error;
-  return line({
+  return line(scrub, {
     schemaVersion,
     command,
     ok: false,
@@ -48,6 +49,8 @@ export function stackOf(error: RagctlError): string {
   return (error.cause instanceof Error ? error.cause.stack : error.stack) ?? String(error);
 }
 
-function line(document: unknown): string {
-  return `${JSON.stringify(document, null, 2)}\n`;
+const same: Scrub = (text) => text;
+
+function line(scrub: Scrub, document: unknown): string {
+  return `${scrubbedJson(document, scrub, 2)}\n`;
 }

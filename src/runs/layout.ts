@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Rng } from "../runtime.ts";
+import { scrubbedJson } from "../secrets.ts";
 
 /** `$XDG_STATE_HOME/ragctl/runs`. */
 export function runsDir(stateDir: string): string {
@@ -31,7 +32,7 @@ export function writeJsonAtomically(path: string, value: unknown, scrub: (text: 
   const temporary = `${path}.tmp`;
   const file = openSync(temporary, "w", 0o600);
   try {
-    writeSync(file, `${scrub(JSON.stringify(value, null, 2))}\n`);
+    writeSync(file, `${scrubbedJson(value, scrub, 2)}\n`);
     fsyncSync(file);
   } catch (error) {
     closeSync(file);

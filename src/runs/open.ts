@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { processStartTime } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";
-import { scrubber } from "../secrets.ts";
+import { scrubbedJson, scrubber } from "../secrets.ts";
 import type { Run, RunSummary } from "./contract.ts";
 import { journalFile, makeRunId, resultFile, runFile, runsDir, writeJsonAtomically } from "./layout.ts";
 
@@ -55,7 +55,7 @@ export function openRun(runtime: Runtime, options: RunOptions): Run {
     event({ at = runtime.clock.nowMs(), ...event }, { durable = false } = {}) {
       try {
         if (ended) throw new Error("the run has ended");
-        writeSync(journal, `${scrub(JSON.stringify({ at, ...event }))}\n`);
+        writeSync(journal, `${scrubbedJson({ at, ...event }, scrub)}\n`);
         if (durable) fsyncSync(journal);
       } catch (error) {
         if (durable) throw notDurable(id, dir, error);
