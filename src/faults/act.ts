@@ -126,7 +126,7 @@ async function healAll<Options>(fault: Fault<Options>, records: readonly HealRec
   };
   const outcomes = await Promise.all(
     records.map(async (record) => {
-      const outcome = await healUntilGone(fault as Fault, record, { clock, signal: hardSignal }, { tick });
+      const outcome = await healUntilGone(fault, record, { clock, signal: hardSignal }, { tick });
       if (outcome.probe === "gone") removeRecord(dir, record.id);
       return outcome;
     }),

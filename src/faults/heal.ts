@@ -21,12 +21,12 @@ export async function healUntilGone(
   options: { timeoutMs?: number; tick?: () => void } = {},
 ): Promise<HealOutcome> {
   const endMs = deps.clock.monotonicUs() / 1000 + (options.timeoutMs ?? fault.healTimeoutMs);
-  let outcome: HealOutcome = { probe: "unknown" };
+  const outcome: HealOutcome = { probe: "unknown" };
   let nextHealMs = Number.NEGATIVE_INFINITY;
   for (;;) {
     const nowMs = deps.clock.monotonicUs() / 1000;
     if (nowMs >= nextHealMs) {
-      outcome = { ...outcome, ...(await attempt(() => fault.heal(record, deps))) };
+      Object.assign(outcome, await attempt(() => fault.heal(record, deps)));
       nextHealMs = nowMs + healAgainMs;
     }
     deps.signal?.throwIfAborted();
@@ -34,7 +34,7 @@ export async function healUntilGone(
       outcome.probe = await fault.probe(record, deps);
     });
     if (outcome.probe === "gone") return { probe: "gone" };
-    if (problem) outcome = { probe: "unknown", ...problem };
+    if (problem) Object.assign(outcome, { probe: "unknown", ...problem });
     if (deps.clock.monotonicUs() / 1000 >= endMs) return outcome;
     options.tick?.();
     await deps.clock.sleep(probeEveryMs, deps.signal);

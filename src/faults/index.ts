@@ -11,6 +11,6 @@ export type FaultName = keyof typeof faults;
 
 export type FaultRegistry = Readonly<Record<string, Fault>>;
 
-export function faultNamed(name: string, registry: FaultRegistry = faults as FaultRegistry): Fault | undefined {
+export function faultNamed(name: string, registry: FaultRegistry = faults): Fault | undefined {
   return Object.hasOwn(registry, name) ? registry[name] : undefined;
 }

@@ -17,7 +17,7 @@ export async function startWatchdog(dir: string, ids: readonly string[], runtime
   const child = spawn(runtime.execPath, [entryPath(import.meta.url, "./watchdog.main"), dir, ...ids], {
     detached: true,
     cwd: "/",
-    env: runtime.env as NodeJS.ProcessEnv,
+    env: runtime.env,
     stdio: ["ignore", "pipe", log],
   });
   closeSync(log);

@@ -1,4 +1,4 @@
-import { localName } from "../config/resolve.ts";
+import { localName } from "../config/find.ts";
 import { writeDurably } from "../faults/durable-file.ts";
 import { nodeUrl, type LocalSpec } from "./spec.ts";
 

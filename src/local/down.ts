@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { localName } from "../config/resolve.ts";
+import { localName } from "../config/find.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { journalDir, listRecords, removeRecord } from "../faults/journal.ts";
 import { readClusterId } from "../faults/supervisor-socket.ts";

@@ -11,14 +11,17 @@ export interface UpFlags {
   portBase?: number;
 }
 
+export interface PlannedNode {
+  id: string;
+  zone?: string;
+  /** Present for a node that the cluster has already. */
+  port?: number;
+  morePorts?: number[];
+}
+
 /** What `up` shall make true, but for ports, which only the machine can tell. */
 export interface UpPlan {
-  nodes: {
-    id: string;
-    zone?: string;
-    /** Present for a node that the cluster has already. */ port?: number;
-    morePorts?: number[];
-  }[];
+  nodes: PlannedNode[];
   replicas: number;
   zones: string[];
   engine: EngineName;
@@ -41,22 +44,20 @@ export function planUp(existing: LocalSpec | undefined, flags: UpFlags, collecti
   const zones = flags.zones?.length ? [...new Set(flags.zones)] : (existing?.zones ?? []);
   checkFlags(existing, flags, { count, replicas, zones });
   if (existing) refuseChanges(existing, { count, replicas, zones, engine: flags.engine ?? existing.engine }, collections);
-  const zoneOf = (index: number) => (zones.length > 0 ? { zone: zones[index % zones.length]! } : {});
-  const kept = (existing?.nodes ?? []).map((node, index) => {
-    const ports = { id: node.id, port: node.port, ...(node.morePorts ? { morePorts: node.morePorts } : {}) };
-    return { ...ports, ...zoneOf(index) };
-  });
-  const added = Array.from({ length: count - kept.length }, (_, offset) => {
-    const index = kept.length + offset;
-    return { id: `n${index + 1}`, ...zoneOf(index) };
+  const nodes = Array.from({ length: count }, (_, index): PlannedNode => {
+    const node: PlannedNode = { id: `n${index + 1}`, ...existing?.nodes[index] };
+    const zone = zones[index % zones.length];
+    if (zone === undefined) delete node.zone;
+    else node.zone = zone;
+    return node;
   });
   return {
-    nodes: [...kept, ...added],
+    nodes,
     replicas,
     zones,
     engine: flags.engine ?? existing?.engine ?? defaults.engine,
     cache: flags.cache ?? existing?.cache.driver ?? defaults.cache,
-    added: added.map(({ id }) => id),
+    added: nodes.filter(({ port }) => port === undefined).map(({ id }) => id),
   };
 }
 

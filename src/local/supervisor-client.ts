@@ -65,15 +65,15 @@ async function startSupervisor(layout: Layout, runtime: Runtime): Promise<string
   const child = spawn(runtime.execPath, [entry, dirname(layout.dir), socket], {
     detached: true,
     cwd: layout.dir,
-    env: runtime.env as NodeJS.ProcessEnv,
+    env: runtime.env,
     stdio: ["ignore", log, log],
   });
   closeSync(log);
-  let ended: string | undefined;
-  child.on("error", (error) => (ended = error.message));
-  child.on("exit", (code, signal) => (ended = `it ended with ${signal ?? `exit code ${code}`}`));
+  const fate: { ended?: string } = {};
+  child.on("error", (error) => (fate.ended = error.message));
+  child.on("exit", (code, signal) => (fate.ended = `it ended with ${signal ?? `exit code ${code}`}`));
   try {
-    for (let waitedMs = 0; waitedMs < startMs && ended === undefined; waitedMs += lookEveryMs) {
+    for (let waitedMs = 0; waitedMs < startMs && fate.ended === undefined; waitedMs += lookEveryMs) {
       await runtime.clock.sleep(lookEveryMs, runtime.signal);
       if (await answers(socket)) {
         child.unref();
@@ -85,11 +85,14 @@ async function startSupervisor(layout: Layout, runtime: Runtime): Promise<string
     throw error;
   }
   child.kill("SIGKILL");
-  throw new RagctlError(`the supervisor did not start: ${ended ?? `no answer within ${startMs / 1000} s`}${logTail(logPath)}`, {
-    code: "supervisor-failed",
-    exitCode: ExitCode.unreachable,
-    hint: `its log: ${logPath}`,
-  });
+  throw new RagctlError(
+    `the supervisor did not start: ${fate.ended ?? `no answer within ${startMs / 1000} s`}${logTail(logPath)}`,
+    {
+      code: "supervisor-failed",
+      exitCode: ExitCode.unreachable,
+      hint: `its log: ${logPath}`,
+    },
+  );
 }
 
 async function answers(socket: string): Promise<boolean> {

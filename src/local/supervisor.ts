@@ -86,7 +86,7 @@ export class Supervisor {
         this.#closed = true;
         return rmSync(this.#deps.layout.supervisorFile, { force: true });
       default:
-        throw new Error(`the supervisor knows no "${(request as { op?: unknown }).op}"; is it of another version?`);
+        throw new Error(`the supervisor knows no request ${JSON.stringify(request)}; is it of another version?`);
     }
   }
 
@@ -158,16 +158,10 @@ export class Supervisor {
 
   #status(): SupervisorStatus {
     const processes = [...this.#processes.values()].map(({ program, process, exit }): SupervisedProcess => {
-      const { id, role, url } = program;
-      const running = process !== undefined && isAlive(process);
-      return {
-        id,
-        role,
-        url,
-        state: running ? "running" : "stopped",
-        ...(running ? { process } : {}),
-        ...(exit ? { exit } : {}),
-      };
+      const answer: SupervisedProcess = { id: program.id, role: program.role, url: program.url, state: "stopped" };
+      if (process && isAlive(process)) Object.assign(answer, { state: "running", process });
+      if (exit) answer.exit = exit;
+      return answer;
     });
     return { clusterId: this.#clusterId, dir: this.#deps.layout.dir, supervisor: this.#deps.self, processes };
   }

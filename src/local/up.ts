@@ -14,15 +14,13 @@ import { freePorts, takenPorts } from "./ports.ts";
 import { cacheProcessId, engines, findOnPath } from "./programs.ts";
 import { nodeUrl, readSpec, writeSpec, type LocalNode, type LocalSpec } from "./spec.ts";
 import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
-import type { LocalTables } from "./tables.ts";
+import { localTables } from "./tables.ts";
 
 export interface UpDeps {
   runtime: Runtime;
   note: (text: string) => void;
   /** Called as processes come to answer. */
   onReady?: (id: string, ready: number, total: number) => void;
-  /** Opened once the directory is there; closed by whoever opened it. */
-  tables: (spec: LocalSpec, layout: Layout) => LocalTables;
 }
 
 export interface UpOutcome {
@@ -56,9 +54,8 @@ export async function up(baseDir: string, flags: UpFlags, deps: UpDeps): Promise
 async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpOutcome> {
   const { runtime, note } = deps;
   const before = readSpec(layout.localFile);
-  const tables = before && deps.tables(before, layout);
-  const collections = tables ? await tables.collections() : [];
-  const plan = planUp(before, flags, collections);
+  const tables = localTables(layout, runtime.clock);
+  const plan = planUp(before, flags, before ? await tables.collections() : []);
   const running = await runningIds(layout);
   const spec = await completeSpec(before, plan, flags, running, runtime);
   const wanted = [...spec.nodes.map(({ id }) => id), ...(spec.cache.driver === "redis" ? [cacheProcessId] : [])];
@@ -87,7 +84,7 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
     await undo(layout, before, started, running, runtime);
     throw error;
   }
-  const registeredIn = tables && plan.added.length > 0 ? await tables.register(joiningNodes(spec, plan.added)) : [];
+  const registeredIn = before && plan.added.length > 0 ? await tables.register(joiningNodes(spec, plan.added)) : [];
   return { started, added: plan.added, registeredIn };
 }
 

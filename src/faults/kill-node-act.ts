@@ -1,0 +1,65 @@
+import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
+import { didYouMean } from "../config/suggest.ts";
+import { ExitCode, RagctlError, usageError } from "../errors.ts";
+import type { Runtime } from "../runtime.ts";
+import { readTables } from "../status/tables.ts";
+import { runAct } from "./act.ts";
+import type { Target } from "./contract.ts";
+import { blastRadius, neededOwners, refuseLostOwners } from "./guards.ts";
+import { killNode } from "./kill-node.ts";
+import { askReady } from "./ready.ts";
+import type { FaultResult } from "./result.ts";
+import { targets } from "./targets/index.ts";
+
+const readyMs = 1_000;
+
+/**
+ * `ragctl chaos kill-node`: the node, the target, the guard, the fault.
+ * @param forMs until the node is started again; undefined: it stays dead
+ * @throws RagctlError exit 2 for an unknown node or one that no fault can reach, 7 where a part of the data would have no serving owner
+ */
+export async function killNodeAct(
+  input: { cluster: ClusterConfig; node: string; forMs: number | undefined },
+  deps: { runtime: Runtime; note: (text: string) => void },
+): Promise<FaultResult> {
+  const { cluster, forMs } = input;
+  const node = nodeNamed(cluster, input.node);
+  const target = await reach(cluster, node);
+  const tables = await readTables(cluster, deps.runtime);
+  if (tables.length > 0) {
+    const dead = await notReady(cluster.nodes.filter(({ id }) => id !== node.id));
+    const { consistency } = cluster.routing;
+    const radii = await blastRadius(tables, [node.id], dead, ({ replicas }) => neededOwners(consistency, replicas));
+    refuseLostOwners(radii, [node.id], dead);
+  }
+  return await runAct(
+    { fault: killNode, cluster: cluster.name, targets: [target], options: { restart: forMs !== undefined }, forMs },
+    deps,
+  );
+}
+
+/** @throws RagctlError exit 2 with what there is to choose from */
+export function nodeNamed(cluster: ClusterConfig, id: string): NodeConfig {
+  const found = cluster.nodes.find((node) => node.id === id);
+  if (found) return found;
+  const ids = cluster.nodes.map((node) => node.id);
+  throw usageError([{ path: "NODE", message: `cluster ${cluster.name} has no node "${id}"${didYouMean(id, ids)}` }], {
+    code: "node-unknown",
+    hint: `it has ${ids.join(", ")}`,
+  });
+}
+
+async function reach(cluster: ClusterConfig, node: NodeConfig): Promise<Target> {
+  const reached = await targets.process.resolve(cluster, node);
+  if ("target" in reached) return reached.target;
+  throw new RagctlError(`${node.id} of ${cluster.name} cannot be killed from here: ${reached.impossible}`, {
+    code: "target-unreachable",
+    exitCode: node.target || cluster.source.kind === "local" ? ExitCode.unreachable : ExitCode.usage,
+    hint: "ragctl status shows what runs",
+  });
+}
+
+async function notReady(nodes: readonly NodeConfig[]): Promise<string[]> {
+  const answers = await Promise.all(nodes.map(({ url }) => askReady(new URL("/readyz", url).href, { timeoutMs: readyMs })));
+  return nodes.filter((_, index) => answers[index] !== "yes").map(({ id }) => id);
+}

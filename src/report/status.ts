@@ -1,0 +1,122 @@
+import type { CacheStatus, Health, NodeStatus, StatusResult } from "../status/result.ts";
+import { formatBytes, formatCount, formatDurationMs, formatPercent } from "../units.ts";
+import type { Style } from "./style.ts";
+import { table } from "./table.ts";
+
+/** A cluster's state: what is wrong first, then every node, collection and the cache. */
+export function statusReport(status: StatusResult, style: Style): string {
+  const parts = [headline(status, style), nodeTable(status, style)];
+  const problems = status.nodes.filter(({ problem }) => problem).map(({ id, problem }) => `${id}: ${problem}`);
+  if (problems.length > 0) parts.push(problems.map((line) => style.bad(line)).join("\n"));
+  if (status.collections.length > 0) parts.push(collectionTable(status, style));
+  parts.push([cacheLine(status.cache, style), objectivesLine(status, style)].filter(Boolean).join("\n"));
+  return parts.filter(Boolean).join("\n\n");
+}
+
+export const healthColor: Record<Health, "good" | "warn" | "bad"> = {
+  healthy: "good",
+  degraded: "warn",
+  unhealthy: "bad",
+  dead: "bad",
+};
+
+/** `cluster local · routed · 3 nodes: 2 healthy, 1 dead`. */
+export function summaryLine({ cluster, topology, nodes }: StatusResult): string {
+  const counts = (["healthy", "degraded", "unhealthy", "dead"] as const)
+    .map((health) => [nodes.filter((node) => node.health === health).length, health] as const)
+    .filter(([count]) => count > 0)
+    .map(([count, health]) => (count === nodes.length ? `all ${health}` : `${count} ${health}`));
+  return `cluster ${cluster} · ${topology} · ${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}: ${counts.join(", ")}`;
+}
+
+/** Cells of a node's row, uncoloured: what the table and the live view share. */
+export function nodeCells({ id, health, zone, version, latencyMs, points, url }: NodeStatus): string[] {
+  return [
+    id,
+    health,
+    zone ?? "-",
+    version ?? "-",
+    latencyMs === null ? "-" : formatDurationMs(latencyMs),
+    points === null ? "-" : formatCount(points),
+    url,
+  ];
+}
+
+export const nodeColumns = [
+  { header: "node" },
+  { header: "health" },
+  { header: "zone" },
+  { header: "version" },
+  { header: "answers in", align: "right" },
+  { header: "points", align: "right" },
+  { header: "url", flexible: true },
+] as const;
+
+/** `redis at redis://… : 1.00 MiB of 64.0 MiB, 12 entries, answers in 0.2 ms`. */
+export function cacheText(cache: CacheStatus): string {
+  if (!cache.ok) return `${cache.driver} ${cache.endpoints.join(", ")}: ${cache.problem ?? "does not answer"}`;
+  if (cache.driver === "memory") return "memory: in each process of its own, nothing is shared";
+  const used =
+    cache.usedBytes === null
+      ? []
+      : [formatBytes(cache.usedBytes) + (cache.maxBytes === null ? "" : ` of ${formatBytes(cache.maxBytes)}`)];
+  const entries = cache.entries === null ? [] : [`${formatCount(cache.entries)} entries`];
+  const answer = cache.latencyMs === null ? [] : [`answers in ${formatDurationMs(cache.latencyMs)}`];
+  return `${cache.driver} ${cache.endpoints.join(", ")}: ${[...used, ...entries, ...answer].join(", ")}`;
+}
+
+function headline(status: StatusResult, style: Style): string {
+  const worst = (["dead", "unhealthy", "degraded"] as const).find((health) =>
+    status.nodes.some((node) => node.health === health),
+  );
+  const line = summaryLine(status);
+  return style.bold(worst ? style[healthColor[worst]](line) : line);
+}
+
+function nodeTable({ nodes }: StatusResult, style: Style): string {
+  const rows = nodes.map((node) =>
+    nodeCells(node).map((cell, index) => (index === 1 ? style[healthColor[node.health]](cell) : cell)),
+  );
+  return table(nodeColumns, rows, style);
+}
+
+function collectionTable({ collections, nodes }: StatusResult, style: Style): string {
+  const rows = collections.map(({ name, copies, replicas, epoch }) => [
+    name,
+    formatCount(copies),
+    replicas === null ? "-" : String(replicas),
+    epoch === null ? "-" : String(epoch),
+    nodes
+      .filter((node) => node.collections[name])
+      .map(({ id, collections: { [name]: on } }) => {
+        const state = on?.state && on.state !== "serving" ? ` ${on.state}` : "";
+        return `${id} ${on?.points == null ? "?" : formatCount(on.points)}${state}`;
+      })
+      .join(", "),
+  ]);
+  const columns = [
+    { header: "collection" },
+    { header: "copies", align: "right" as const },
+    { header: "replicas", align: "right" as const },
+    { header: "epoch", align: "right" as const },
+    { header: "on", flexible: true },
+  ];
+  return table(columns, rows, style);
+}
+
+function cacheLine(cache: CacheStatus | null, style: Style): string {
+  if (!cache) return "";
+  const text = `cache       ${cacheText(cache)}`;
+  return cache.ok ? text : style.bad(text);
+}
+
+function objectivesLine({ objectives }: StatusResult, style: Style): string {
+  const parts = Object.entries(objectives).map(([name, value]) => objectiveText(name, value));
+  return parts.length === 0 ? "" : `objectives  ${style.dim(parts.join(", "))}`;
+}
+
+/** Durations are the percentiles'; recall and availability are wanted from below. */
+function objectiveText(name: string, value: number): string {
+  if (/^p\d+$/.test(name)) return `${name} ≤ ${formatDurationMs(value)}`;
+  return name === "errorRate" ? `${name} ≤ ${formatPercent(value)}` : `${name} ≥ ${value}`;
+}
