@@ -45,7 +45,7 @@ function compileCondition(condition: unknown, source: FilterSource): Predicate {
   const fields = Object.entries(condition).filter(([, value]) => value !== null) as [string, unknown][];
   const given = new Map(fields);
   if (given.has("key")) return compileField(given, source);
-  if (fields.length === 0 || fields.every(([name]) => ["must", "should", "must_not", "min_should"].includes(name)))
+  if (fields.every(([name]) => ["must", "should", "must_not", "min_should"].includes(name)))
     return compileFilter(condition, source) ?? (() => true);
   const [name, value] = fields[0]!;
   if (fields.length === 1 && name === "has_id") {

@@ -16,7 +16,9 @@ export interface ServerOptions {
 }
 
 const json = "application/json";
-const noKeyNeeded = new Set(["/healthz", "/livez", "/readyz"]);
+const probes = ["/healthz", "/livez", "/readyz"];
+/** As in Qdrant. */
+const noKeyNeeded = new Set(["/", ...probes]);
 
 /** The HTTP server, not yet listening. JSON goes in and out as text: fastify neither parses nor serialises it. */
 export function createServer({ catalog, clock, apiKey }: ServerOptions): FastifyInstance {
@@ -46,7 +48,7 @@ export function createServer({ catalog, clock, apiKey }: ServerOptions): Fastify
   server.setErrorHandler((error, _request, reply) => fail(reply, error));
   server.setNotFoundHandler((request, reply) => fail(reply, unknownRoute(request)));
   for (const route of [...collectionRoutes, ...pointRoutes, ...serviceRoutes(startedAt)]) addRoute(server, route, catalog, clock);
-  for (const probe of noKeyNeeded)
+  for (const probe of probes)
     server.get(probe, (_request, reply) => reply.type("text/plain").send(`${probe.slice(1)} check passed`));
   server.get("/", (_request, reply) => reply.type(json).send(JSON.stringify(about)));
   server.get("/metrics", (_request, reply) => reply.type("text/plain; version=0.0.4").send(metrics.render(catalog, about)));

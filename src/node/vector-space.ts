@@ -1,4 +1,4 @@
-import { Index, MetricKind, type ScalarKind } from "usearch";
+import { Index, MetricKind, ScalarKind } from "usearch";
 import type { Distance } from "../stores/contract.ts";
 import { rankAt } from "./distance.ts";
 import type { Predicate } from "./filter.ts";
@@ -168,12 +168,12 @@ export class VectorSpace {
 
 /** What a saved graph depends on: part of its file's name, so that a changed setting is a rebuild and not a wrong answer. */
 export function graphKind({ size, distance, m, efConstruct }: SpaceConfig): string {
-  return `${distance.toLowerCase()}-${size}-m${m}-e${efConstruct}-${quantization(distance)}`;
+  return `${distance.toLowerCase()}-${size}-m${m}-e${efConstruct}-${scalarOf(distance)}`;
 }
 
 // Only normalised vectors use their 8 bits of mantissa well; others may differ in the digits that bf16 drops.
-function quantization(distance: Distance): "bf16" | "f32" {
-  return distance === "Cosine" ? "bf16" : "f32";
+function scalarOf(distance: Distance): ScalarKind {
+  return distance === "Cosine" ? ScalarKind.BF16 : ScalarKind.F32;
 }
 
 function newGraph({ size, distance, m, efConstruct }: SpaceConfig): Index {
@@ -181,7 +181,7 @@ function newGraph({ size, distance, m, efConstruct }: SpaceConfig): Index {
     dimensions: size,
     // Cosine vectors are normalised: their inner product is the cosine, and cheaper.
     metric: distance === "Euclid" ? MetricKind.L2sq : MetricKind.IP,
-    quantization: quantization(distance) as ScalarKind,
+    quantization: scalarOf(distance),
     connectivity: m,
     expansion_add: efConstruct,
     expansion_search: searchBreadth,

@@ -37,7 +37,10 @@ export async function startNode(options: StartNodeOptions = {}): Promise<TestNod
     [
       "--disable-warning=ExperimentalWarning",
       entry,
-      ...["--port", String(options.port ?? 0), "--dir", dir],
+      "--port",
+      String(options.port ?? 0),
+      "--dir",
+      dir,
       ...(options.apiKey === undefined ? [] : ["--api-key-env", keyName]),
       ...(options.fsync ? ["--fsync"] : []),
     ],

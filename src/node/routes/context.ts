@@ -17,13 +17,11 @@ export interface Call {
   writeStatus: "completed" | "acknowledged";
 }
 
-/** Answers the JSON text of `result`. */
-export type Handler = (call: Call) => string | Promise<string>;
-
 export interface Route {
   method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH";
   path: string;
-  handler: Handler;
+  /** Answers the JSON text of `result`. */
+  handler: (call: Call) => string | Promise<string>;
 }
 
 export function makeCall(request: FastifyRequest, catalog: Catalog): Call {
