@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { usageError, type Problem } from "../src/errors.ts";
 import type { Runtime } from "../src/runtime.ts";
+import { durationInput, sizeInput } from "../src/units.ts";
 import { globalOptions, type CommandName } from "./command-line.ts";
 import type { CommandDefinition, GlobalFlags } from "./define.ts";
 import type { FlagSpec } from "./flags.ts";
@@ -73,9 +74,27 @@ function describe(name: CommandName, definition: CommandDefinition): Command {
 /** Values stay text here: readFlags parses them all, so that every mistake is reported at once. */
 function toOption(key: string, spec: FlagSpec<unknown>): Option {
   const value = spec.kind === "boolean" ? "" : ` <${spec.placeholder}>`;
-  const option = new Option(`${spec.short ? `-${spec.short}, ` : ""}--${kebab(key)}${value}`, spec.description);
+  const option = new Option(
+    `${spec.short ? `-${spec.short}, ` : ""}--${kebab(key)}${value}`,
+    `${spec.description}${aside(spec)}`,
+  );
   if (spec.kind === "list") option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]);
   return option;
+}
+
+/** What stands behind a description: that the flag must be given, or what counts when it is not. */
+function aside({ kind, placeholder, required, default: fallback }: FlagSpec<unknown>): string {
+  if (required) return " (required)";
+  if (kind !== "value" || fallback === undefined) return "";
+  const text =
+    typeof fallback !== "number"
+      ? String(fallback as string)
+      : placeholder === "duration"
+        ? durationInput(fallback)
+        : placeholder === "size"
+          ? sizeInput(fallback)
+          : `${fallback}${placeholder === "rate" ? "/s" : ""}`;
+  return ` (default: ${text})`;
 }
 
 function readFlags(command: Command, definition: CommandDefinition): { flags: Record<string, unknown>; given: Set<string> } {
@@ -99,7 +118,7 @@ function readFlags(command: Command, definition: CommandDefinition): { flags: Re
       problems.push({ path: `--${kebab(key)}`, message: (error as Error).message });
     }
   }
-  if (problems.length > 0) throw usageError(problems);
+  if (problems.length > 0) throw usageError(problems, { hint: `${command.name()} --help` });
   return { flags, given };
 }
 

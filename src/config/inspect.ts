@@ -37,6 +37,10 @@ export async function showConfig(runtime: Runtime, choice: ClusterChoice): Promi
   const clusters = wanted(loaded, choice.cluster);
   const kept = chosen !== undefined && (choice.cluster === undefined || choice.cluster === chosen) ? { default: chosen } : {};
   const config = z.encode(configSchema, { ...rest, clusters, ...kept });
+  // The defaults of what only a routed cluster has would not be accepted back.
+  for (const cluster of Object.values(config.clusters))
+    if (cluster.topology === "native" && cluster.routing)
+      cluster.routing = { consistency: cluster.routing.consistency, breaker: cluster.routing.breaker };
   return { file: loaded.shownFile, source, config: redact(config) as ConfigShowResult["config"] };
 }
 

@@ -14,7 +14,7 @@ export function runsReport(result: RunsResult, style: Style): string {
     run.command,
     run.cluster ?? "",
     state(run, style),
-    `${formatDurationMs(result.asOf - run.startedAt)} ago`,
+    ago(result.asOf - run.startedAt),
     took(run, result.asOf),
   ]);
   const columns = [
@@ -66,6 +66,15 @@ function state(run: Summary, style: Style): string {
   const text = `${run.verdict ?? run.state}${run.exitCode ? ` (exit ${run.exitCode})` : ""}`;
   if (run.state === "running") return style.warn(text);
   return run.state === "done" && !run.exitCode ? style.good(text) : style.bad(text);
+}
+
+/** 34 s, 12 m, 5 h, 3 d: as much as one needs to find a run. */
+function ago(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ago`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
 function took(run: Summary, asOf: number): string {

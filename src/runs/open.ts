@@ -43,6 +43,7 @@ export function openRun(runtime: Runtime, options: RunOptions): Run {
   } catch (error) {
     throw unwritable(dir, error);
   }
+  let torn = false;
   let complained = false;
   const complain = (what: string, error: unknown) => {
     if (!complained) warn(`${what} of run ${id} could not be written (${reason(error)}); the result below is whole`);
@@ -55,7 +56,11 @@ export function openRun(runtime: Runtime, options: RunOptions): Run {
     event({ at = runtime.clock.nowMs(), ...event }, { durable = false } = {}) {
       try {
         if (ended) throw new Error("the run has ended");
-        writeSync(journal, `${scrubbedJson({ at, ...event }, scrub)}\n`);
+        // After a line that was cut short, a new one must not go on in it.
+        const line = Buffer.from(`${torn ? "\n" : ""}${scrubbedJson({ at, ...event }, scrub)}\n`);
+        torn = true;
+        if (writeSync(journal, line) < line.length) throw new Error("only a part of it fitted");
+        torn = false;
         if (durable) fsyncSync(journal);
       } catch (error) {
         if (durable) throw notDurable(id, dir, error);
@@ -121,6 +126,7 @@ const reasons: Record<string, string> = {
   EPERM: "permission denied",
   EROFS: "a read-only file system",
   ENOSPC: "no space left on the disk",
+  EFBIG: "the file may not grow any further",
   EDQUOT: "over the disk quota",
   ENOTDIR: "a part of the path is a file",
   EEXIST: "something else is in its place",
