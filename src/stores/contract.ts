@@ -30,7 +30,8 @@ export interface Filter {
 export type Scalar = string | number | boolean;
 export type Condition =
   | Filter
-  | { key: string; match: { value: Scalar } | { any: (string | number)[] } | { except: (string | number)[] } }
+  /** Numbers are integers here; a list holds one kind. */
+  | { key: string; match: { value: Scalar } | { any: string[] | number[] } | { except: string[] | number[] } }
   | { key: string; range: { gt?: number; gte?: number; lt?: number; lte?: number } }
   | { has_id: PointId[] }
   | { is_empty: { key: string } };

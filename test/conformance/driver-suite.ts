@@ -22,7 +22,7 @@ import { judgingProxy, type JudgingProxy } from "./judging-proxy.ts";
 export interface SuiteOptions {
   driver: VectorStoreDriver;
   /** Starts the server, or finds it. */
-  start: () => Promise<{ url: string; stop: () => Promise<void> }>;
+  start: () => Promise<{ url: string; stop: () => Promise<unknown> }>;
   /** The server asks for it; without one, the tests of wrong keys are left out. */
   apiKey?: string;
   /** How strictly its answers are judged; see judging-proxy.ts. */

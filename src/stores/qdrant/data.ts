@@ -2,8 +2,9 @@ import type { Schemas } from "@qdrant/js-client-rest";
 import type { PreparedRequest } from "../../http/contract.ts";
 import { ExitCode, RagctlError } from "../../errors.ts";
 import { formatBytes } from "../../units.ts";
-import type { DataFace, Filter, PointId, SearchOptions, StoreCapabilities, Vector } from "../contract.ts";
+import type { DataFace, PointId, SearchOptions, StoreCapabilities, Vector } from "../contract.ts";
 import { JsonBytes } from "../json-bytes.ts";
+import { checkedFilter } from "./filter.ts";
 import { qdrantFailure } from "./failure.ts";
 import { checkIds } from "./ids.ts";
 import { parseCount, parseFetch, parseScroll, parseSearch, parseWrite } from "./parse.ts";
@@ -112,15 +113,6 @@ function searchBody(options: SearchOptions): Schemas["QueryRequest"] {
     }),
     ...(scoreThreshold !== undefined && { score_threshold: scoreThreshold }),
   };
-}
-
-/** Ragctl's filters are Qdrant's own, so that the check is the compiler's; ids are the one thing it cannot see. */
-function checkedFilter(filter: Filter): Schemas["Filter"] {
-  for (const condition of [...(filter.must ?? []), ...(filter.should ?? []), ...(filter.must_not ?? [])]) {
-    if ("has_id" in condition) checkIds(condition.has_id);
-    else if (!("key" in condition) && !("is_empty" in condition)) checkedFilter(condition);
-  }
-  return filter;
 }
 
 function idList(ids: readonly PointId[]): PointId[] {
