@@ -1,0 +1,46 @@
+import { z } from "zod";
+
+const count = z.number().int().min(0);
+
+/** The published result of `ragctl ingest`. */
+export const ingestResultSchema = z.object({
+  runId: z.string(),
+  cluster: z.string(),
+  collection: z.string(),
+  created: z.boolean().describe("whether this run made the collection"),
+  embedder: z.object({ name: z.string(), dim: count }),
+  documents: z
+    .object({ read: count, ok: count, unchanged: count, skipped: count, dead: count })
+    .describe("read = ok + unchanged + skipped + dead; skipped: without text; dead: in the dead letters"),
+  chunks: z.object({ written: count, unchanged: count, deleted: count }),
+  files: z.object({ read: count, ignored: count.describe("found in folders, of a kind that no reader takes") }),
+  bytes: count.describe("read from files"),
+  skipped: z
+    .array(z.object({ source: z.string(), line: count.optional(), id: z.string() }))
+    .describe("the first ten documents without text"),
+  deadLetters: z.object({
+    count,
+    file: z.string().nullable(),
+    reasons: z.array(z.object({ reason: z.string(), count })),
+  }),
+  markedStale: z
+    .array(z.string())
+    .describe("nodes that missed a write of this run and must be repaired before they serve reads again"),
+  elapsedMs: z.number(),
+  rates: z.object({ documentsPerSec: z.number(), chunksPerSec: z.number(), bytesPerSec: z.number() }),
+  stages: z.array(
+    z.object({
+      name: z.string(),
+      workers: count,
+      done: count,
+      busy: z.number().min(0).describe("share of the run that its workers worked"),
+      blocked: z.number().min(0).describe("share that they waited for the next stage"),
+      queue: z.object({ capacity: count, peak: count }),
+    }),
+  ),
+  bottleneck: z.string().nullable(),
+  interrupted: z.boolean(),
+  resumable: z.boolean().describe("the same command goes on: what is stored is skipped"),
+});
+
+export type IngestResult = z.output<typeof ingestResultSchema>;

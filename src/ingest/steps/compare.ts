@@ -1,0 +1,45 @@
+import type { ClusterClient } from "../../cluster/contract.ts";
+import { chunkKey } from "../chunk-document.ts";
+import { chunkField, type ChunkedDocument } from "../contract.ts";
+import type { Batch, PlannedDocument } from "./batch.ts";
+
+/** What is known of a stored chunk. */
+export interface Held {
+  hash: unknown;
+  count: unknown;
+}
+
+const keysPerFetch = 256;
+
+/** Asks the store what it has of a batch, and plans what is left to do. */
+export async function compareBatch(
+  batch: Batch,
+  input: { client: Pick<ClusterClient, "fetch">; collection: string; signal: AbortSignal },
+): Promise<Batch<PlannedDocument>> {
+  const keys = batch.documents.flatMap(keysOf);
+  const held = new Map<string, Held>();
+  for (let from = 0; from < keys.length; from += keysPerFetch) {
+    const records = await input.client.fetch(input.collection, keys.slice(from, from + keysPerFetch), { signal: input.signal });
+    for (const { key, payload } of records) held.set(key, { hash: payload[chunkField.hash], count: payload[chunkField.count] });
+  }
+  return { documents: batch.documents.map((document) => planDocument(document, held)) };
+}
+
+/** A document without text is looked up as well: it may have had some. */
+function keysOf({ document, chunks }: ChunkedDocument): string[] {
+  return chunks.length > 0 ? chunks.map(({ key }) => key) : [chunkKey(document.id, 0)];
+}
+
+/** Pure: from what is there to what is left to do. */
+export function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>): PlannedDocument {
+  const { document, chunks } = chunked;
+  const first = held.get(chunkKey(document.id, 0));
+  const count = first?.count;
+  // A first chunk without a count was not written by ingest; it is one chunk.
+  const heldCount = typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : first ? 1 : 0;
+  const changed = chunks.filter(({ key, hash }) => held.get(key)?.hash !== hash);
+  const vanished = Array.from({ length: Math.max(0, heldCount - chunks.length) }, (_, at) =>
+    chunkKey(document.id, chunks.length + at),
+  );
+  return { document, chunks, heldCount, changed, vanished };
+}

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkChunkOptions, chunkers } from "../../../src/ingest/chunkers/index.ts";
+import { stableJson } from "../../../src/ingest/chunk-document.ts";
+import { openDeadLetters } from "../../../src/ingest/dead-letters.ts";
+import { BoundedQueue } from "../../../src/ingest/pipeline/queue.ts";
+import { bottleneck, runStage, stageMeter } from "../../../src/ingest/pipeline/stage.ts";
+import { SeenIds } from "../../../src/ingest/seen-ids.ts";
+import { portions } from "../../../src/ingest/steps/safe-writer.ts";
+import { SimClock } from "../../helpers/sim-clock.ts";
+import { collect } from "./set-up.ts";
+import { tempDir } from "../../helpers/temp-dir.ts";
+
+describe("chunkers", () => {
+  it("leave a short text whole, and cut a long one at paragraphs, within the size", async () => {
+    expect(await chunkers.text(" short \n", { size: 100, overlap: 10 })).toEqual(["short"]);
+    const text = Array.from({ length: 5 }, (_, at) => `paragraph ${at} `.repeat(5).trim()).join("\n\n");
+    const pieces = await chunkers.text(text, { size: 100, overlap: 0 });
+    expect(pieces).toEqual(text.split("\n\n"));
+  });
+
+  it("give what the library gives for a text that just fits", async () => {
+    const text = "one two\n\nthree";
+    const whole = await chunkers.text(text, { size: text.length + 1, overlap: 0 });
+    expect(whole).toEqual([text]);
+    expect((await chunkers.text(text, { size: text.length, overlap: 0 })).join("\n\n")).toBe(text);
+  });
+
+  it("cut Markdown at headings", async () => {
+    const section = (at: number) => `## Part ${at}\n\n${"words ".repeat(10).trim()}`;
+    const pieces = await chunkers.markdown([1, 2, 3].map(section).join("\n"), { size: 90, overlap: 0 });
+    expect(pieces).toEqual([section(1), section(2), section(3)]);
+  });
+
+  it("never cut through a character", async () => {
+    const pieces = await chunkers.text("🚀".repeat(100), { size: 17, overlap: 4 });
+    expect(pieces.every((piece) => piece.isWellFormed() && piece.length <= 17)).toBe(true);
+    expect(pieces.length).toBeGreaterThan(12);
+  });
+
+  it("want sizes that make sense", () => {
+    expect(() => checkChunkOptions({ size: 10, overlap: 10 })).toThrow("2 problems");
+    expect(() => checkChunkOptions({ size: 100, overlap: 99 })).not.toThrow();
+  });
+});
+
+it("stable JSON sorts names at every level and keeps lists", () => {
+  expect(stableJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');
+});
+
+it("seen ids are known again after any number of others", () => {
+  const seen = new SeenIds();
+  const ids = Array.from({ length: 20_000 }, (_, at) => `id-${at}`);
+  expect(ids.every((id) => seen.add(id))).toBe(true);
+  expect(ids.some((id) => seen.add(id))).toBe(false);
+});
+
+it("portions hold 256 records or 4 MiB, and one that is larger alone", () => {
+  const sizes = (items: number[]) => [...portions(items, (bytes) => bytes)].map((portion) => portion.length);
+  expect(sizes(Array.from({ length: 600 }, () => 1))).toEqual([256, 256, 88]);
+  expect(sizes([3e6, 3e6, 9e6, 1])).toEqual([1, 1, 1, 1]);
+  expect(sizes([])).toEqual([]);
+});
+
+describe("a bounded queue", () => {
+  it("makes the pusher wait when it is full, and keeps the order", async () => {
+    const queue = new BoundedQueue<number>(2);
+    const pushed: number[] = [];
+    const pusher = (async () => {
+      for (let at = 0; at < 5; at++) {
+        await queue.push(at);
+        pushed.push(at);
+      }
+      queue.close();
+    })();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(pushed).toEqual([0, 1]);
+    expect(await collect(queue)).toEqual([0, 1, 2, 3, 4]);
+    await pusher;
+    expect([queue.peak, queue.length]).toEqual([2, 0]);
+  });
+
+  it("fails both sides", async () => {
+    const queue = new BoundedQueue<number>(1);
+    await queue.push(1);
+    const waiting = queue.push(2);
+    queue.fail(new Error("broken"));
+    await expect(waiting).rejects.toThrow("broken");
+    await expect(queue.next()).rejects.toThrow("broken");
+    await expect(queue.push(3)).rejects.toThrow("broken");
+  });
+});
+
+it("a stage works with all its workers, times them, and closes its output", async () => {
+  const clock = new SimClock(0);
+  const input = new BoundedQueue<number>(10);
+  const output = new BoundedQueue<number>(1);
+  for (const item of [100, 100, 100, 100]) await input.push(item);
+  input.close();
+  const meter = stageMeter("work", 2, input);
+  const stage = runStage({
+    meter,
+    input,
+    output,
+    clock,
+    work: async (ms) => {
+      await clock.sleep(ms);
+      return [ms];
+    },
+    flush: async () => [-1],
+  });
+  const got = collect(output);
+  await clock.advance(199);
+  await clock.advance(1);
+  await stage;
+  expect(await got).toEqual([100, 100, 100, 100, -1]);
+  expect([meter.done, meter.busyUs, clock.nowMs()]).toEqual([4, 400_000, 200]);
+  expect(bottleneck([stageMeter("idle", 1), meter])).toBe(meter);
+});
+
+describe("dead letters", () => {
+  it("are lines of JSON in a file that exists only where there are any", async () => {
+    const file = join(tempDir(), "dead.jsonl");
+    const letters = await openDeadLetters(file);
+    expect(existsSync(file)).toBe(false);
+    letters.write({ kind: "dead", origin: { source: "a", line: 3 }, stage: "read", reason: "why", record: "{" });
+    letters.close();
+    expect(readFileSync(file, "utf8")).toBe(
+      '{"schemaVersion":1,"reason":"why","stage":"read","source":"a","line":3,"record":"{"}\n',
+    );
+  });
+
+  it("never overwrite a file, and say where they cannot be written", async () => {
+    const dir = tempDir({ "docs.jsonl": "precious" });
+    await expect(openDeadLetters(join(dir, "docs.jsonl"))).rejects.toMatchObject({ exitCode: 2 });
+    const letters = await openDeadLetters(join(dir, "no/such/folder"));
+    expect(() => letters.write({ kind: "dead", origin: { source: "a" }, stage: "read", reason: "x" })).toThrow(
+      "cannot be written",
+    );
+  });
+});

@@ -1,0 +1,54 @@
+import { createEmbedder } from "../../../src/embed/index.ts";
+import type { Embedder } from "../../../src/embed/contract.ts";
+import { defaultChunkOptions } from "../../../src/ingest/chunkers/index.ts";
+import type { ChunkOptions, DeadRecord, ReaderName, ReaderOptions } from "../../../src/ingest/contract.ts";
+import { runIngest } from "../../../src/ingest/index.ts";
+import { listInputs } from "../../../src/ingest/inputs/list.ts";
+import { realClock, type Clock } from "../../../src/runtime.ts";
+import type { fakeCluster } from "./fake-cluster.ts";
+
+interface IngestOptions {
+  cluster: ReturnType<typeof fakeCluster>;
+  cwd: string;
+  paths: string[];
+  format?: ReaderName;
+  reader?: Partial<ReaderOptions>;
+  chunk?: Partial<ChunkOptions>;
+  embedder?: Embedder;
+  clock?: Clock;
+  signal?: AbortSignal;
+}
+
+/** Ingests files into collection `docs` of a fake cluster. */
+export async function ingest(options: IngestOptions) {
+  const dead: DeadRecord[] = [];
+  const clock = options.clock ?? realClock;
+  const never = new AbortController().signal;
+  const result = await runIngest(
+    {
+      listing: await listInputs(options.paths, { cwd: options.cwd, format: options.format }),
+      collection: "docs",
+      reader: { idField: "id", textField: "text", titleField: "title", ...options.reader },
+      chunk: { ...defaultChunkOptions, ...options.chunk },
+    },
+    {
+      client: options.cluster.client,
+      embedder: options.embedder ?? (await createEmbedder(undefined, { clock })),
+      clock,
+      signal: options.signal ?? never,
+      hardSignal: never,
+      runId: "test-run",
+      deadLetters: { file: "dead.jsonl", write: (record) => dead.push(record) },
+    },
+  );
+  return { result, dead };
+}
+
+export const jsonl = (...records: unknown[]) =>
+  records.map((record) => (typeof record === "string" ? record : JSON.stringify(record))).join("\n");
+
+export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const items: T[] = [];
+  for await (const item of source) items.push(item);
+  return items;
+}
