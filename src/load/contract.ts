@@ -78,7 +78,7 @@ export interface Ticket {
   /** Set by the operation when the request is on its socket; undefined until then. */
   sentUs: number | undefined;
   /** Set by the operation: stops what is under way after a timeout or a second Ctrl-C. */
-  cancel: (() => void) | undefined;
+  canceller: { cancel(): void } | undefined;
   /**
    * @param endUs the last byte
    * @param cause undefined: ok; else why not (`timeout`, `reset`, `status-503`, `partial`)

@@ -97,7 +97,7 @@ export class Generator {
     for (let oldest = this.#inFlight.oldest(); oldest; oldest = this.#inFlight.oldest()) {
       if (nowUs - oldest.startedUs < this.#options.timeoutUs) return;
       oldest.settle(nowUs, "timeout");
-      oldest.cancel?.();
+      oldest.canceller?.cancel();
     }
   }
 
@@ -116,7 +116,7 @@ export class Generator {
       oldest.settled = true;
       this.#live--;
       this.#options.sink.unfinished(oldest.window);
-      oldest.cancel?.();
+      oldest.canceller?.cancel();
     }
   }
 
@@ -195,7 +195,7 @@ class GeneratorTicket implements Ticket {
   readonly #generator: Generator;
   settled = false;
   sentUs: number | undefined = undefined;
-  cancel: (() => void) | undefined = undefined;
+  canceller: { cancel(): void } | undefined = undefined;
 
   constructor(generator: Generator, index: number, intendedUs: number, startedUs: number, window: number) {
     this.#generator = generator;

@@ -6,23 +6,15 @@ import type { LoadSpec, Schedule } from "./contract.ts";
 import { slowUsOf } from "./drops.ts";
 import { preflight } from "./operations/index.ts";
 import { prepareHistograms } from "./recorder/histogram.ts";
-import { Recorder, type Counts, type WindowSummary } from "./recorder/recorder.ts";
+import { Recorder, type WindowSummary } from "./recorder/recorder.ts";
 import { SampleReader } from "./recorder/samples.ts";
 import type { RunEvent } from "../runs/contract.ts";
-import type { LoadResult, LoadTarget } from "./result.ts";
+import type { LoadProgress, LoadResult, LoadTarget } from "./result.ts";
 import { buildSchedule, firstDueAt } from "./schedules/index.ts";
 import { evaluateThreshold, parseThresholds } from "./thresholds.ts";
 import { startCrew } from "./threads/crew.ts";
 import { supervise } from "./threads/supervise.ts";
 import { decideVerdict } from "./verdict.ts";
-
-export interface LoadProgress {
-  /** Since the measured part began; negative during warm-up. */
-  elapsedMs: number;
-  leftMs: number;
-  counts: Readonly<Counts>;
-  responseP99Us: number | undefined;
-}
 
 export interface LoadDeps {
   clock: Clock;
@@ -61,7 +53,8 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
   const { warmupUs, durationUs } = spec.schedule;
   const slowUs = slowUsOf(thresholds.flatMap((threshold) => (threshold.metric === "latency" ? [threshold.limitUs] : [])));
 
-  await Promise.all([
+  const [colocated] = await Promise.all([
+    isColocated(deps.urls),
     prepareHistograms(),
     preflight(spec.operation, {
       clock,
@@ -69,6 +62,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       rng: deps.rng,
       seed: spec.seed,
       timeoutMs: Math.ceil(spec.timeoutUs / 1000),
+      maxInFlight: spec.maxInFlight,
       purpose: "load preflight",
     }),
   ]);
@@ -147,7 +141,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       thresholds: evaluated.map(({ result }) => result),
       perNode: recorder.nodes(),
       generator: {
-        colocated: await isColocated(deps.urls),
+        colocated,
         cores: availableParallelism(),
         node: deps.versions.node,
         platform: deps.platform,

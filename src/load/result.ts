@@ -119,3 +119,12 @@ export const loadResultSchema = z.object({
 
 export type LoadResult = z.output<typeof loadResultSchema>;
 export type LoadTarget = LoadResult["target"];
+
+/** A run on its way. */
+export interface LoadProgress {
+  /** Since the measured part began; negative during warm-up. */
+  elapsedMs: number;
+  leftMs: number;
+  counts: LoadResult["counts"];
+  responseP99Us: number | undefined;
+}

@@ -3,7 +3,8 @@ import type { ObjectivesConfig } from "../config/schema.ts";
 import { parseDurationMs, parseFraction } from "../units.ts";
 import type { ThresholdInput } from "./contract.ts";
 import type { Counts } from "./recorder/recorder.ts";
-import { rankOf, type LatencyHistogram } from "./recorder/histogram.ts";
+import type { LatencyHistogram } from "./recorder/histogram.ts";
+import { rankOf } from "./recorder/quantiles.ts";
 
 type Comparison = "<" | "<=" | ">" | ">=";
 

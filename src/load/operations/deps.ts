@@ -9,6 +9,8 @@ export interface OperationDeps {
   /** Decides which query operation i asks: the same on every thread, and again with the same seed. */
   seed: number;
   timeoutMs: number;
+  /** Of this worker. */
+  maxInFlight: number;
   /** Who this is, for leases and logs: `load worker 1`. */
   purpose: string;
 }

@@ -1,24 +1,20 @@
 import type { Client, Dispatcher } from "undici";
 import { explainTransport } from "../../http/failure.ts";
 import type { HttpOperationSpec, Operation, Ticket } from "../contract.ts";
-import { Clients } from "./clients.ts";
+import { Connections, type Sender } from "./connections.ts";
 import type { OperationDeps } from "./deps.ts";
 
 /** What the operating system says when this machine, not the target, has no socket left. */
 const outOfSockets = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 
 /** A raw prepared request; 2xx is ok, any other status an error named after it. Answers are read and thrown away. */
-export function httpOperation(spec: HttpOperationSpec, { nowUs }: OperationDeps): Operation {
-  const clients = new Clients(spec.origin);
-  const options = dispatchOptions(spec);
+export function httpOperation(spec: HttpOperationSpec, { nowUs, maxInFlight }: OperationDeps): Operation {
+  const connections = new Connections(spec.origin, maxInFlight);
+  const shared: Shared = { connections, nowUs, options: dispatchOptions(spec) };
   return {
-    start(ticket) {
-      const exchange = new LoadExchange(ticket, clients, nowUs);
-      exchange.client = clients.dispatch(options, exchange);
-      if (exchange.ended) clients.release(exchange.client);
-    },
-    close: () => clients.close(),
-    connectionsOpened: () => clients.opened,
+    start: (ticket) => connections.take(new LoadExchange(ticket, shared)),
+    close: () => connections.close(),
+    connectionsOpened: () => connections.opened,
   };
 }
 
@@ -28,28 +24,45 @@ export function dispatchOptions({ request }: HttpOperationSpec): Dispatcher.Disp
   return { path, method, headers, body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : null };
 }
 
+interface Shared {
+  connections: Connections;
+  nowUs: () => number;
+  options: Dispatcher.DispatchOptions;
+}
+
 /** One request: undici's handler and nothing else, so that it costs no closure, promise or timer. */
-class LoadExchange implements Dispatcher.DispatchHandler {
-  client: Client | undefined = undefined;
+class LoadExchange implements Dispatcher.DispatchHandler, Sender {
   ended = false;
   readonly #ticket: Ticket;
-  readonly #clients: Clients;
-  readonly #nowUs: () => number;
+  readonly #shared: Shared;
+  #client: Client | undefined = undefined;
   #controller: Dispatcher.DispatchController | undefined = undefined;
   #status = 0;
 
-  constructor(ticket: Ticket, clients: Clients, nowUs: () => number) {
+  constructor(ticket: Ticket, shared: Shared) {
     this.#ticket = ticket;
-    this.#clients = clients;
-    this.#nowUs = nowUs;
-    ticket.cancel = () => this.#cancel();
+    this.#shared = shared;
+    ticket.canceller = this;
+  }
+
+  send(client: Client): void {
+    this.#client = client;
+    client.dispatch(this.#shared.options, this);
+  }
+
+  /** Given up: by a timeout, or because the run is over. */
+  cancel(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#controller?.abort(givenUp);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#shared.connections.connected(this.#client!);
     // Given up while it waited for its connection. A throw makes undici drop it unwritten and keep the socket.
     if (this.ended) throw givenUp;
     this.#controller = controller;
-    this.#ticket.sentUs = this.#nowUs();
+    this.#ticket.sentUs = this.#shared.nowUs();
   }
 
   onResponseStart(_controller: unknown, status: number): void {
@@ -59,29 +72,23 @@ class LoadExchange implements Dispatcher.DispatchHandler {
   onResponseData(): void {}
 
   onResponseEnd(): void {
-    const endUs = this.#nowUs();
-    this.#end();
+    const endUs = this.#shared.nowUs();
+    this.ended = true;
+    this.#shared.connections.release(this.#client!);
     this.#ticket.settle(endUs, this.#status >= 200 && this.#status < 300 ? undefined : `status-${this.#status}`);
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    const endUs = this.#nowUs();
-    this.#end();
-    if (this.#ticket.sentUs === undefined && outOfSockets.has(codeOf(error))) this.#ticket.drop("sockets");
-    else this.#ticket.settle(endUs, causeOf(error, this.#ticket.sentUs !== undefined));
-  }
-
-  #cancel(): void {
-    if (this.ended) return;
-    // Without a controller it still waits for its connection: it keeps the client until undici comes back to it.
-    if (this.#controller) this.#controller.abort(givenUp);
-    else this.ended = true;
-  }
-
-  #end(): void {
+    const endUs = this.#shared.nowUs();
+    const sent = this.#ticket.sentUs !== undefined;
+    if (!sent && !this.ended && outOfSockets.has(codeOf(error))) {
+      if (this.#shared.connections.exhausted(this.#client!)) return this.#shared.connections.take(this);
+      this.ended = true;
+      return this.#ticket.drop("sockets");
+    }
     this.ended = true;
-    if (this.client) this.#clients.release(this.client);
-    this.client = undefined;
+    this.#shared.connections.release(this.#client!);
+    this.#ticket.settle(endUs, causeOf(error, sent));
   }
 }
 

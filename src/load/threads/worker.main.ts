@@ -35,6 +35,7 @@ async function run(): Promise<void> {
   const board = wakeBoard(wake, spec.workers);
   const schedule = buildSchedule(spec.schedule);
   await prepareHistograms();
+  const maxInFlight = Math.max(1, Math.ceil(spec.maxInFlight / spec.workers));
   const delay = new LatencyHistogram();
   const operation = await createOperation(spec.operation, {
     clock: realClock,
@@ -42,6 +43,7 @@ async function run(): Promise<void> {
     rng: seededRng(spec.seed + worker),
     seed: spec.seed,
     timeoutMs: Math.ceil(spec.timeoutUs / 1000),
+    maxInFlight,
     purpose: `load worker ${worker + 1}`,
   });
   const samples = new SampleWriter((chunk) =>
@@ -56,7 +58,7 @@ async function run(): Promise<void> {
     sink: samples,
     nowUs,
     timeoutUs: spec.timeoutUs,
-    maxInFlight: Math.max(1, Math.ceil(spec.maxInFlight / spec.workers)),
+    maxInFlight,
     slowUs,
     loopBusy: () => busy.recent,
   });
