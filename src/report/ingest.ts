@@ -1,0 +1,68 @@
+import type { IngestResult } from "../ingest/result.ts";
+import { formatCount, formatDurationMs, formatPercent, formatRate } from "../units.ts";
+import type { Style } from "./style.ts";
+
+/** What became of every document, and where the time went. */
+export function ingestReport(result: IngestResult, style: Style): string {
+  const { documents, chunks, rates, elapsedMs, deadLetters } = result;
+  const row = (name: string, text: string) => `  ${name.padEnd(11)}${text}`;
+  const part = (count: number, what: string, paint: (text: string) => string = (text) => text) =>
+    count === 0 ? style.dim(`0 ${what}`) : paint(`${formatCount(count)} ${what}`);
+  const lines = [
+    style.bold(headline(result, style)),
+    "",
+    row(
+      "documents",
+      [
+        part(documents.ok, "stored"),
+        part(documents.unchanged, "unchanged"),
+        part(documents.skipped, "skipped", style.warn),
+        part(documents.dead, "dead", style.bad),
+      ].join(" · "),
+    ),
+    row(
+      "chunks",
+      [part(chunks.written, "written"), part(chunks.unchanged, "unchanged"), part(chunks.deleted, "deleted")].join(" · "),
+    ),
+    row(
+      "time",
+      `${formatDurationMs(elapsedMs)} · ${perSec(rates.documentsPerSec, "documents")} · ${perSec(rates.chunksPerSec, "chunks")}`,
+    ),
+    row("busy", style.dim(result.stages.map(({ name, busy }) => `${name} ${formatPercent(Math.min(1, busy))}`).join(" · "))),
+    row("embedder", style.dim(`${result.embedder.name}, ${result.embedder.dim} dimensions`)),
+  ];
+  if (documents.skipped > 0) lines.push(row("skipped", `without text: ${skippedList(result)}`));
+  if (deadLetters.count > 0) {
+    lines.push(row("dead", deadLetters.file ?? ""));
+    for (const { reason, count } of deadLetters.reasons.slice(0, 10))
+      lines.push(row("", style.bad(`${formatCount(count)} × ${reason}`)));
+    const more = deadLetters.reasons.length - 10;
+    if (more > 0) lines.push(row("", style.dim(`and ${more} other reasons`)));
+  }
+  return lines.join("\n");
+}
+
+/** `761 documents/s`. */
+function perSec(rate: number, what: string): string {
+  return formatRate(rate).replace("/s", ` ${what}/s`);
+}
+
+/** `1,200 documents, 1,512 chunks; slowest: embed`. */
+export function ingestProgressNote(progress: { documents: number; chunks: number; slowest: string | undefined }): string {
+  const slowest = progress.slowest === undefined ? "" : `; slowest: ${progress.slowest}`;
+  return `${formatCount(progress.documents)} documents, ${formatCount(progress.chunks)} chunks${slowest}`;
+}
+
+function headline({ interrupted, documents, collection, cluster, created }: IngestResult, style: Style): string {
+  const what = `${formatCount(documents.read)} documents read into ${created ? "the new " : ""}collection ${collection} of cluster ${cluster}`;
+  if (interrupted) return `${style.warn("interrupted:")} ${what}; the same command goes on`;
+  if (documents.dead > 0) return `${style.bad("not all:")} ${what}`;
+  if (documents.ok === 0) return `${style.good("nothing to do:")} ${what}, all as they were`;
+  return `${style.good("done:")} ${what}`;
+}
+
+function skippedList({ skipped, documents }: IngestResult): string {
+  const shown = skipped.slice(0, 5).map(({ source, line, id }) => (line === undefined ? source : `${source}:${line} (id ${id})`));
+  const more = documents.skipped - shown.length;
+  return `${shown.join(", ")}${more > 0 ? ` and ${formatCount(more)} more` : ""}`;
+}
