@@ -6,7 +6,9 @@ import { table } from "./table.ts";
 /** A cluster's state: what is wrong first, then every node, collection and the cache. */
 export function statusReport(status: StatusResult, style: Style): string {
   const parts = [headline(status, style), nodeTable(status, style)];
-  const problems = status.nodes.filter(({ problem }) => problem).map(({ id, problem }) => `${id}: ${problem}`);
+  const problems = status.nodes
+    .filter(({ problem }) => problem)
+    .map(({ id, problem }) => (problem!.includes(id) ? problem! : `${id}: ${problem}`));
   if (problems.length > 0) parts.push(problems.map((line) => style.bad(line)).join("\n"));
   if (status.collections.length > 0) parts.push(collectionTable(status, style));
   parts.push([cacheLine(status.cache, style), objectivesLine(status, style)].filter(Boolean).join("\n"));
