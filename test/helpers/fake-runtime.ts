@@ -56,7 +56,7 @@ export interface CliResult {
   stdout: string;
   stderr: string;
   /** The parsed JSON document; throws where stdout is not exactly one. */
-  json(): any; // oxlint-disable-line typescript/no-explicit-any -- tests read whatever a command printed
+  json: () => any; // oxlint-disable-line typescript/no-explicit-any -- tests read whatever a command printed
 }
 
 /** Runs one command line in-process. */
