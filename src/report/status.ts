@@ -54,17 +54,18 @@ export const nodeColumns = [
   { header: "url", flexible: true },
 ] as const;
 
-/** `redis at redis://… : 1.00 MiB of 64.0 MiB, 12 entries, answers in 0.2 ms`. */
+/** `redis://… · 1.00 MiB of 64.0 MiB · 12 entries · answers in 200 µs`. */
 export function cacheText(cache: CacheStatus): string {
-  if (!cache.ok) return `${cache.driver} ${cache.endpoints.join(", ")}: ${cache.problem ?? "does not answer"}`;
+  const [first, ...others] = cache.endpoints;
+  const where = first === undefined ? cache.driver : others.length === 0 ? first : `${first} and ${others.length} more`;
+  if (!cache.ok) return `${where}: ${cache.problem ?? "does not answer"}`;
   if (cache.driver === "memory") return "memory: in each process of its own, nothing is shared";
-  const used =
-    cache.usedBytes === null
-      ? []
-      : [formatBytes(cache.usedBytes) + (cache.maxBytes === null ? "" : ` of ${formatBytes(cache.maxBytes)}`)];
-  const entries = cache.entries === null ? [] : [`${formatCount(cache.entries)} entries`];
-  const answer = cache.latencyMs === null ? [] : [`answers in ${formatDurationMs(cache.latencyMs)}`];
-  return `${cache.driver} ${cache.endpoints.join(", ")}: ${[...used, ...entries, ...answer].join(", ")}`;
+  const parts = [where];
+  if (cache.usedBytes !== null)
+    parts.push(`${formatBytes(cache.usedBytes)}${cache.maxBytes === null ? "" : ` of ${formatBytes(cache.maxBytes)}`}`);
+  if (cache.entries !== null) parts.push(`${formatCount(cache.entries)} entries`);
+  if (cache.latencyMs !== null) parts.push(formatDurationMs(cache.latencyMs));
+  return parts.join(" · ");
 }
 
 function headline(status: StatusResult, style: Style): string {
