@@ -104,10 +104,10 @@ export class Catalog {
   }
 
   /** Saves the graphs of collections with many changes since the last time; all that changed, with `force`. */
-  saveGraphs({ force }: { force: boolean }): void {
+  async saveGraphs({ force }: { force: boolean }): Promise<void> {
     for (const collection of this.#byName.values()) {
       const enough = force ? 1 : Math.max(saveFrom, collection.count / 20);
-      if (collection.unsaved >= enough) collection.saveGraphs();
+      if (collection.unsaved >= enough) await collection.saveGraphs();
     }
   }
 

@@ -32,6 +32,7 @@ export class Collection implements FilterSource {
   readonly #versions: number[] = [];
   #freeLabels: number[] = [];
   #unsaved = 0;
+  #saving: Promise<void> | undefined;
   #parsed: { label: number; version: number; payload: Body } | undefined;
 
   constructor(db: DatabaseSync, dataDir: string, stored: { uid: number; version: number; config: CollectionConfig }) {
@@ -174,9 +175,10 @@ export class Collection implements FilterSource {
     return this.#unsaved;
   }
 
-  saveGraphs(): void {
-    for (const [place, space] of this.spaces.entries()) this.#graphs.save(space, place, this.version);
-    this.#unsaved = 0;
+  /** One save at a time; where one fails (a full disk), the points count as unsaved again, and the old file stays. */
+  saveGraphs(): Promise<void> {
+    this.#saving ??= this.#save().finally(() => (this.#saving = undefined));
+    return this.#saving;
   }
 
   /** Forgets everything on disk; the caller deletes the collection's own row in the same transaction. */
@@ -195,6 +197,16 @@ export class Collection implements FilterSource {
       .prepare("UPDATE collections SET config = ?, version = ? WHERE uid = ?")
       .run(JSON.stringify(this.config), this.version, this.uid);
     return this.version;
+  }
+
+  async #save(): Promise<void> {
+    const changed = this.#unsaved;
+    this.#unsaved = 0;
+    try {
+      await Promise.all(this.spaces.map((space, place) => this.#graphs.save(space, place, this.version)));
+    } catch {
+      this.#unsaved += changed;
+    }
   }
 
   #remember(label: number, id: PointId, version: number, payload: Body): void {

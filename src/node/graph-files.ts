@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { graphKind, type VectorSpace } from "./vector-space.ts";
 
@@ -9,6 +10,8 @@ import { graphKind, type VectorSpace } from "./vector-space.ts";
 export class GraphFiles {
   readonly #dir: string;
   readonly #prefix: string;
+  /** A save that is under way must not leave a file behind. */
+  #isRemoved = false;
 
   constructor(dataDir: string, uid: number) {
     this.#dir = join(dataDir, "graphs");
@@ -16,16 +19,17 @@ export class GraphFiles {
     mkdirSync(this.#dir, { recursive: true });
   }
 
-  save(space: VectorSpace, place: number, version: number): void {
+  /** The graph is written as it is now; the promise is of the disk's having it. */
+  async save(space: VectorSpace, place: number, version: number): Promise<void> {
     const name = this.#name(space, place, version);
     const path = join(this.#dir, name);
     const temporary = `${path}.tmp`;
     space.save(temporary);
-    const file = openSync(temporary, "r+");
-    fsyncSync(file);
-    closeSync(file);
+    const file = await open(temporary, "r+");
+    await file.sync().finally(() => file.close());
     renameSync(temporary, path);
-    for (const other of this.#files()) if (other.startsWith(`${this.#prefix}${place}-`) && other !== name) this.#remove(other);
+    for (const other of this.#files())
+      if (other.startsWith(`${this.#prefix}${place}-`) && (other !== name || this.#isRemoved)) this.#remove(other);
   }
 
   /** Restores a space from its newest usable file; from none, everything is indexed anew in the background. */
@@ -51,6 +55,7 @@ export class GraphFiles {
   }
 
   removeAll(): void {
+    this.#isRemoved = true;
     for (const name of this.#files()) this.#remove(name);
   }
 

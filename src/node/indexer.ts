@@ -49,9 +49,13 @@ export class Indexer {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  close(): void {
+  /** Stops working between requests, lets waiting writers go, and uses `forMs` at most to finish what is left. */
+  close(forMs: number): void {
     this.#closed = true;
     this.#release();
+    const endUs = this.#clock.monotonicUs() + forMs * 1000;
+    const isOver = () => this.#clock.monotonicUs() > endUs;
+    for (const space of this.#spaces) if (!isOver()) space.index(isOver);
   }
 
   readonly #slice = (): void => {

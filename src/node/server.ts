@@ -36,7 +36,7 @@ export function createServer({ catalog, clock, apiKey }: ServerOptions): Fastify
   server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
   if (apiKey !== undefined)
     server.addHook("onRequest", (request, reply, done) => {
-      const problem = noKeyNeeded.has(request.url) ? undefined : keyProblem(request, apiKey);
+      const problem = noKeyNeeded.has(request.routeOptions.url ?? "") ? undefined : keyProblem(request, apiKey);
       // Plain text, as Qdrant does it.
       if (problem) void reply.code(401).type("text/plain").send(problem);
       else done();

@@ -15,7 +15,7 @@ async function open(): Promise<void> {
   const catalog = new Catalog(db, dir, realClock);
   server = createServer({ catalog, clock: realClock, apiKey: undefined });
   close = async () => {
-    catalog.indexer.close();
+    catalog.indexer.close(0);
     await server.close();
     db.close();
   };
@@ -33,7 +33,7 @@ async function call(method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH", url: st
     url,
     ...(body !== undefined && { payload: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
-  const parsed = answer.json() as any;
+  const parsed = answer.json<any>();
   return { status: answer.statusCode, result: parsed.result, error: parsed.status.error as string | undefined };
 }
 
