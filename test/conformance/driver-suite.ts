@@ -25,15 +25,17 @@ export interface SuiteOptions {
   start: () => Promise<{ url: string; stop: () => Promise<unknown> }>;
   /** The server asks for it; without one, the tests of wrong keys are left out. */
   apiKey?: string;
-  /** How strictly its answers are judged; see judging-proxy.ts. */
-  reading: "closed" | "open";
+  /** Whether its answers, like the driver's requests, are held against the API file. */
+  judgeAnswers: boolean;
+  /** Every kind of request that the driver makes, as `JudgingProxy.seen` says them: the suite must have got each to succeed. */
+  requests: string[];
 }
 
 /**
  * Everything that ragctl relies on from a store, run over one driver and one server. Only documented behaviour: no order of
  * retrieved points, nothing read before a `wait=true` write was answered.
  */
-export function driverSuite(name: string, { driver, start, apiKey, reading }: SuiteOptions): void {
+export function driverSuite(name: string, { driver, start, apiKey, judgeAnswers, requests }: SuiteOptions): void {
   describe(name, () => {
     const prefix = `ragctl_conformance_${randomBytes(4).toString("hex")}`;
     const made: string[] = [];
@@ -45,7 +47,7 @@ export function driverSuite(name: string, { driver, start, apiKey, reading }: Su
 
     beforeAll(async () => {
       server = await start();
-      proxy = await judgingProxy(server.url, reading);
+      proxy = await judgingProxy(server.url, judgeAnswers);
       endpoint = { id: "n1", url: proxy.url, timeoutMs: 30_000, ...(apiKey !== undefined && { apiKey }) };
       control = driver.control(endpoint);
       pool = createPool(poolOptionsOf(driver, endpoint));
@@ -583,6 +585,10 @@ export function driverSuite(name: string, { driver, start, apiKey, reading }: Su
           control.updateAliases([{ create: { alias: `${prefix}_dangling`, collection: `${prefix}_missing` } }]),
         ).rejects.toMatchObject({ exitCode: 3 });
       });
+    });
+
+    it("has sent every kind of request that the driver makes", () => {
+      expect(requests.filter((request) => !proxy.seen.has(`${request} 200`))).toEqual([]);
     });
   });
 }

@@ -15,7 +15,7 @@ describe("the embedded node's answers", () => {
 
   beforeAll(async () => {
     node = await startNode();
-    proxy = await judgingProxy(node.url, "closed");
+    proxy = await judgingProxy(node.url, true);
     await call("PUT", "/collections/docs", { vectors: { size: vector.length, distance: "Cosine" } });
     await call("PUT", "/collections/docs/index?wait=true", { field_name: "n", field_schema: "integer" });
     await call("PUT", "/collections/docs/points?wait=true", { points });

@@ -4,11 +4,24 @@ import { driverSuite } from "./driver-suite.ts";
 
 const driver = storeDrivers.qdrant;
 const apiKey = "conformance-key";
+const requests = [
+  "GET /",
+  "GET /cluster",
+  "GET /aliases",
+  "GET /collections",
+  "POST /collections/aliases",
+  ...["GET", "PUT", "DELETE"].map((method) => `${method} /collections/{}`),
+  "PUT /collections/{}/index",
+  "PUT /collections/{}/points",
+  "POST /collections/{}/points",
+  ...["query", "scroll", "count", "delete", "payload"].map((operation) => `POST /collections/{}/points/${operation}`),
+];
 
 driverSuite("the Qdrant driver on the embedded node", {
   driver,
+  requests,
   apiKey,
-  reading: "closed",
+  judgeAnswers: true,
   start: () => startNode({ apiKey }),
 });
 
@@ -19,7 +32,8 @@ const realKey = process.env["RAGCTL_TEST_QDRANT_API_KEY"];
 if (url)
   driverSuite(`the Qdrant driver on ${url}`, {
     driver,
+    requests,
     ...(realKey && { apiKey: realKey }),
-    reading: "open",
+    judgeAnswers: false,
     start: async () => ({ url, stop: async () => {} }),
   });

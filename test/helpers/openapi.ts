@@ -26,10 +26,7 @@ const ajv = addFormats(new Ajv({ strict: false, allErrors: true, verbose: false 
   .addFormat("double", { type: "number", validate: Number.isFinite })
   .addFormat("binary", true)
   .addFormat("partial-date-time", true);
-// Two readings of one description: `closed` knows every field, so that a misspelt one is a finding; `open` is for servers
-// that may be newer than the file.
-ajv.addSchema({ $id: "closed", components: closed(description["components"]) });
-ajv.addSchema({ $id: "open", components: translated(description["components"]) });
+ajv.addSchema({ $id: "qdrant", components: close(translated(description["components"])) });
 
 const compiled = new Map<string, ValidateFunction>();
 const templates = Object.keys(description["paths"]).map((template) => ({
@@ -55,7 +52,7 @@ export function validateRequest(method: string, path: string, body?: unknown): F
     ...(content
       ? body === undefined
         ? [{ at: "", message: "the body is missing" }]
-        : check(`${key} request`, "closed", () => content, body)
+        : check(`${key} request`, () => content, body)
       : body === undefined
         ? []
         : [{ at: "", message: "there is a body where none is described" }]),
@@ -65,15 +62,8 @@ export function validateRequest(method: string, path: string, body?: unknown): F
 /**
  * Judges an answer. Beyond the schemas, which call every field of the envelope optional, a described `result` must be there.
  * @param body parsed JSON, or text where the answer is none
- * @param reading `closed` (fields that the file does not know are findings) or `open`
  */
-export function validateAnswer(
-  method: string,
-  path: string,
-  status: number,
-  body: unknown,
-  reading: "closed" | "open" = "closed",
-): Finding[] {
+export function validateAnswer(method: string, path: string, status: number, body: unknown): Finding[] {
   const found = operation(method, path);
   if ("problem" in found) return [{ at: "", message: found.problem }];
   const { spec, key } = found;
@@ -81,20 +71,20 @@ export function validateAnswer(
   const response = responses[status] ?? responses[`${Math.floor(status / 100)}XX`] ?? responses["default"];
   if (!response) return [{ at: "", message: `status ${status} is not described` }];
   const contents = response.content as Json | undefined;
-  if (!contents) return status >= 400 ? errorShape(body, reading) : [];
+  if (!contents) return status >= 400 ? errorShape(body) : [];
   const schema = contents["application/json"]?.schema;
   if (!schema)
     return typeof body === "string" ? [] : [{ at: "", message: `expected ${Object.keys(contents).join(" or ")}, got JSON` }];
-  if (status >= 400) return errorShape(body, reading);
-  const findings = check(`${key} ${status}`, reading, () => schema, body);
+  if (status >= 400) return errorShape(body);
+  const findings = check(`${key} ${status}`, () => schema, body);
   const missing = ["result", "status", "time"].filter(
     (field) => schema.properties?.result && (body as Json | null)?.[field] === undefined,
   );
   return [...findings, ...missing.map((field) => ({ at: `/${field}`, message: "is missing" }))];
 }
 
-function errorShape(body: unknown, reading: "closed" | "open"): Finding[] {
-  const findings = check("error", reading, () => ({ $ref: "#/components/schemas/ErrorResponse" }), body);
+function errorShape(body: unknown): Finding[] {
+  const findings = check("error", () => ({ $ref: "#/components/schemas/ErrorResponse" }), body);
   return typeof (body as Json | null)?.["status"]?.error === "string"
     ? findings
     : [...findings, { at: "/status/error", message: "is missing" }];
@@ -118,7 +108,7 @@ function queryFindings(spec: Json, path: string, key: string): Finding[] {
       // What the text may mean: a boolean or number where it looks like one, else itself.
       const value: unknown = /^(true|false|-?\d+(\.\d+)?)$/.test(text) ? JSON.parse(text) : text;
       findings.push(
-        ...check(`${key} ?${name}`, "closed", () => parameter["schema"], value).map(({ message }) => ({
+        ...check(`${key} ?${name}`, () => parameter["schema"], value).map(({ message }) => ({
           at: `?${name}`,
           message,
         })),
@@ -128,12 +118,10 @@ function queryFindings(spec: Json, path: string, key: string): Finding[] {
   return findings;
 }
 
-function check(name: string, reading: "closed" | "open", schema: () => Json, value: unknown): Finding[] {
-  const key = `${reading} ${name}`;
+function check(key: string, schema: () => Json, value: unknown): Finding[] {
   let validate = compiled.get(key);
   if (!validate) {
-    const own = reading === "closed" ? closed(schema()) : translated(schema());
-    validate = ajv.compile(absolute(own, reading));
+    validate = ajv.compile(absolute(close(translated(schema()))));
     compiled.set(key, validate);
   }
   return validate(value) ? [] : telling(validate.errors ?? []);
@@ -165,10 +153,10 @@ function translated(schema: any): any {
   return { anyOf: [inner, { type: "null" }] };
 }
 
-/** Translated, and every object with named fields has no others. Qdrant's file composes by `anyOf` of whole objects alone. */
-function closed(schema: any): any {
-  return close(translated(schema));
-}
+/**
+ * Every object with named fields gets no others, so that a misspelt one is a finding. Qdrant's file composes by `anyOf` of
+ * whole objects alone, so that no object needs the fields of two schemas.
+ */
 function close(schema: any): any {
   if (Array.isArray(schema)) return schema.map(close);
   if (typeof schema !== "object" || schema === null) return schema;
@@ -180,6 +168,6 @@ function close(schema: any): any {
   return named ? { ...inner, additionalProperties: false } : inner;
 }
 
-function absolute(schema: any, reading: string): any {
-  return JSON.parse(JSON.stringify(schema).replaceAll(`"$ref":"#/`, `"$ref":"${reading}#/`));
+function absolute(schema: any): any {
+  return JSON.parse(JSON.stringify(schema).replaceAll(`"$ref":"#/`, `"$ref":"qdrant#/`));
 }
