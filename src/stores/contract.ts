@@ -27,7 +27,7 @@ export interface Filter {
   should?: Condition[];
   must_not?: Condition[];
 }
-export type Scalar = string | number | boolean;
+type Scalar = string | number | boolean;
 export type Condition =
   | Filter
   /** Numbers are integers here; a list holds one kind. */

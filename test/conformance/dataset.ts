@@ -34,7 +34,7 @@ export function samplePoints(count: number, seed = 7): SamplePoint[] {
   }));
 }
 
-export function dot(a: readonly number[], b: readonly number[]): number {
+function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, x, i) => sum + x * b[i]!, 0);
 }
 export function norm(a: readonly number[]): number {
