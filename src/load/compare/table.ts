@@ -22,6 +22,8 @@ export interface WindowTable {
   spanMs: Float64Array;
   recallN: Float64Array;
   recallSum: Float64Array;
+  /** Where the last search ended: a hint, never part of a result. */
+  lastRow: Uint32Array;
 }
 
 /** Builds the table of two runs; adjacent windows are merged where there are more than `limit`. */
@@ -63,7 +65,7 @@ export function windowTable(a: RunSeries, b: RunSeries, limit = maxWindows): Win
     cumulative[i]! += cumulative[i - windows]!;
     logSums[i]! += logSums[i - windows]!;
   }
-  return { windows, split: grouped(a, limit).length, valuesUs, cumulative, logSums, ...columns };
+  return { windows, split: grouped(a, limit).length, valuesUs, cumulative, logSums, ...columns, lastRow: new Uint32Array(1) };
 }
 
 function grouped(run: RunSeries, limit: number): { windows: readonly CompareWindow[]; spanMs: number }[] {
@@ -88,17 +90,29 @@ export function dot(values: Float64Array, weights: Float64Array, offset = 0): nu
   return sum;
 }
 
-/** The row of `valuesUs` that holds the operation of that rank (from 1), or −1 where it never succeeded. */
+/**
+ * The row of `valuesUs` that holds the operation of that rank (from 1), or −1 where it never succeeded. Gallops from where the
+ * last search ended: resamples of one run have nearly the same percentile.
+ */
 function rowOfRank(table: WindowTable, weights: Float64Array, rank: number): number {
-  const { windows, cumulative } = table;
-  let low = 0;
-  let high = table.valuesUs.length - 1;
-  if (high < 0 || dot(cumulative, weights, high * windows) < rank) return -1;
+  const { windows, cumulative, lastRow } = table;
+  const last = table.valuesUs.length - 1;
+  const reaches = (row: number) => dot(cumulative, weights, row * windows) >= rank;
+  if (last < 0 || !reaches(last)) return -1;
+  let low = Math.min(last, lastRow[0]!);
+  let high = low;
+  let step = 1;
+  if (reaches(low)) {
+    while (low > 0 && reaches((low = Math.max(0, high - step)))) [high, step] = [low, step * 2];
+  } else {
+    while (!reaches((high = Math.min(last, low + step)))) [low, step] = [high, step * 2];
+  }
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (dot(cumulative, weights, middle * windows) >= rank) high = middle;
+    if (reaches(middle)) high = middle;
     else low = middle + 1;
   }
+  lastRow[0] = low;
   return low;
 }
 
