@@ -88,7 +88,7 @@ function aside({ kind, placeholder, required, default: fallback }: FlagSpec<unkn
   if (kind !== "value" || fallback === undefined) return "";
   const text =
     typeof fallback !== "number"
-      ? `${fallback as string}`
+      ? (fallback as string)
       : placeholder === "duration"
         ? durationInput(fallback)
         : placeholder === "size"

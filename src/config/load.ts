@@ -20,7 +20,8 @@ export interface LoadedConfig {
   warnings: Problem[];
 }
 
-const largestBytes = 1024 * 1024;
+/** A thousand nodes fit well; what is larger is another file, and would take seconds to parse. */
+const largestBytes = 256 * 1024;
 
 /**
  * Reads, expands and validates one config file.

@@ -1,4 +1,16 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from "yaml";
 import type { Problem } from "../errors.ts";
 
 /** A parsed file that still knows where everything stood. */
@@ -10,6 +22,7 @@ export interface SourceText {
 }
 
 const shownProblems = 20;
+const tooDeep = "nested too deeply to be a config";
 
 /**
  * Parses YAML, or JSON, which the YAML parser reads too, and with positions.
@@ -22,10 +35,11 @@ export function parseSourceText(text: string, format: "yaml" | "json"): SourceTe
   const failed = (...problems: Omit<Problem, "file">[]): SourceText => ({ value: undefined, problems, lineOf: () => undefined });
   let document: Document.Parsed;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true, uniqueKeys: false });
   } catch (error) {
     return failed({ message: unreadable(error) });
   }
+  if (document.errors.some(({ message }) => message.includes("call stack"))) return failed({ message: tooDeep });
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => ({
       line: lineAt(error.pos[0]),
@@ -38,8 +52,8 @@ export function parseSourceText(text: string, format: "yaml" | "json"): SourceTe
     const message = jsonProblem(text);
     if (message) return failed({ message: `not valid JSON: ${message}` });
   }
-  const dangling = danglingAliases(document, lineAt);
-  if (dangling.length > 0) return failed(...dangling);
+  const mistakes = [...duplicateKeys(document, lineAt), ...danglingAliases(document, lineAt)];
+  if (mistakes.length > 0) return failed(...mistakes);
   try {
     const value: unknown = document.toJS();
     const lineOf = (path: readonly PropertyKey[]) => lineOfPath(document, path, lineAt);
@@ -76,6 +90,25 @@ export function findCycle(
   return undefined;
 }
 
+/** Our own check, because the parser's takes the square of the number of keys. */
+function duplicateKeys(document: Document.Parsed, lineAt: (offset: number) => number): Omit<Problem, "file">[] {
+  const found: Omit<Problem, "file">[] = [];
+  visit(document, {
+    Map(_key, map) {
+      const seen = new Map<string, number>();
+      for (const { key } of map.items) {
+        if (!isScalar(key) || key.value === "<<") continue;
+        const name = String(key.value);
+        const line = lineAt(rangeStart(key) ?? 0);
+        const first = seen.get(name);
+        if (first === undefined) seen.set(name, line);
+        else found.push({ line, message: `the key "${name}" stands twice in one mapping; first in line ${first}` });
+      }
+    },
+  });
+  return found;
+}
+
 function danglingAliases(document: Document.Parsed, lineAt: (offset: number) => number): Omit<Problem, "file">[] {
   const found: Omit<Problem, "file">[] = [];
   visit(document, {
@@ -92,7 +125,7 @@ function danglingAliases(document: Document.Parsed, lineAt: (offset: number) => 
 
 function unreadable(error: unknown): string {
   const message = (error as Error).message;
-  if (error instanceof RangeError) return "nested too deeply to be a config";
+  if (error instanceof RangeError) return tooDeep;
   if (message.startsWith("Excessive alias count")) return "its aliases multiply beyond reason (a hundred at most)";
   return `not valid YAML: ${message}`;
 }
@@ -116,7 +149,7 @@ function lineOfPath(
   for (const key of path) {
     if (isAlias(node)) node = node.resolve(document);
     if (isMap(node)) {
-      const pair = node.items.find((each) => isScalar(each.key) && String(each.key.value) === String(key));
+      const pair = pairsOf(node).get(String(key));
       if (!pair) break;
       offset = rangeStart(pair.key) ?? offset;
       node = pair.value;
@@ -126,6 +159,16 @@ function lineOfPath(
     } else break;
   }
   return offset === undefined ? undefined : lineAt(offset);
+}
+
+const pairsByMap = new WeakMap<YAMLMap, Map<string, Pair>>();
+
+/** The pairs of a mapping by their keys, looked up once: a file may have as many problems as keys. */
+function pairsOf(map: YAMLMap): Map<string, Pair> {
+  const known =
+    pairsByMap.get(map) ?? new Map(map.items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : [])));
+  pairsByMap.set(map, known);
+  return known;
 }
 
 function rangeStart(node: unknown): number | undefined {
