@@ -25,13 +25,13 @@ export function paintVerdict(verdict: LoadResult["verdict"], style: Style): stri
 }
 
 function verdictLines(result: LoadResult, style: Style): string[] {
-  const { verdict, interrupted, spec, rates, target, reasons } = result;
+  const { verdict, interrupted, elapsedMs, spec, rates, target, reasons } = result;
   const what =
     target.kind === "http"
       ? `${target.method} ${target.url} (${formatBytes(target.bodyBytes)})`
       : `search of ${target.collection}, k ${target.k}, on cluster ${target.cluster}`;
   return [
-    `${paintVerdict(verdict, style)}${interrupted ? style.warn(" (interrupted)") : ""} · ${formatRate(rates.sentPerSec)} sent of ${formatRate(spec.ratePerSec)} for ${formatDurationMs(spec.durationMs)}`,
+    `${paintVerdict(verdict, style)}${interrupted ? style.warn(" (interrupted)") : ""} · ${formatRate(rates.sentPerSec)} sent of ${formatRate(spec.ratePerSec)} for ${formatDurationMs(interrupted ? elapsedMs : spec.durationMs)}`,
     style.dim(what),
     ...reasons.map((reason) => `  ${reason}`),
   ];
