@@ -26,7 +26,11 @@ export class GraphFiles {
     const temporary = `${path}.tmp`;
     space.save(temporary);
     const file = await open(temporary, "r+");
-    await file.sync().finally(() => file.close());
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     renameSync(temporary, path);
     for (const other of this.#files())
       if (other.startsWith(`${this.#prefix}${place}-`) && (other !== name || this.#isRemoved)) this.#remove(other);

@@ -33,7 +33,7 @@ async function call(method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH", url: st
     url,
     ...(body !== undefined && { payload: JSON.stringify(body), headers: { "content-type": "application/json" } }),
   });
-  const parsed = answer.json<any>();
+  const parsed = answer.json();
   return { status: answer.statusCode, result: parsed.result, error: parsed.status.error as string | undefined };
 }
 
@@ -225,24 +225,28 @@ describe("a restart", () => {
     await call("POST", "/collections/aliases", { actions: [{ create_alias: { alias_name: "now", collection_name: "docs" } }] });
     await close();
     await open();
-    await call("PUT", "/collections/now/points", {
-      points: [
-        { id: 7, vector: [7, 0] },
-        { id: 8, vector: [8, 0] },
-        { id: 9, vector: [9, 0] },
-      ],
-    });
+    for (const [first, second] of [
+      [7, 8],
+      [9, 10],
+    ] as const)
+      await call("PUT", "/collections/now/points", {
+        points: [
+          { id: first, vector: [first, 0] },
+          { id: second, vector: [second, 0] },
+        ],
+      });
     await close();
     await open();
     const { result } = await call("POST", "/collections/now/points/query", { query: [1, 0] });
     expect(result.points.map(({ id, version, score }: any) => [id, version, score])).toEqual([
-      [9, 3, 9],
+      [10, 4, 10],
+      [9, 4, 9],
       [8, 3, 8],
       [7, 3, 7],
       [4, 1, 4],
       [1, 1, 1],
     ]);
-    expect((await call("POST", `${docs}/points/scroll`, {})).result.points).toHaveLength(5);
+    expect((await call("POST", `${docs}/points/scroll`, {})).result.points).toHaveLength(6);
   });
 
   it("forgets a deleted collection, also one that is made anew under its name", async () => {

@@ -99,4 +99,9 @@ it("a saved graph agrees with later vectors: only what changed since is indexed 
   after.index(never);
   expect(recall(after, queries)).toBeGreaterThan(0.98);
   for (const query of queries) for (const label of labels(after, query, {})) expect(deleted.has(label)).toBe(false);
+  // A label that the saved graph knew, and that a new point takes.
+  const [label] = deleted;
+  after.put(label!, queries[0]!);
+  after.index(never);
+  expect(labels(after, queries[0]!, {})[0]).toBe(label);
 });
