@@ -27,6 +27,6 @@ export function consistencyOf(routing: ClusterConfig["routing"]): Consistency {
 }
 
 /** How many owners of each point a search must ask. */
-export function readOwners(level: ClusterConfig["routing"]["consistency"], replicas: number): number {
+function readOwners(level: ClusterConfig["routing"]["consistency"], replicas: number): number {
   return { one: 1, quorum: Math.floor(replicas / 2) + 1, all: replicas }[level];
 }

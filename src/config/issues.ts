@@ -69,7 +69,7 @@ const kindNames: Record<string, string> = {
 };
 
 /** A value in a message: short, with the credentials of URLs taken out. */
-export function describeValue(value: unknown, mayQuote: boolean): string {
+function describeValue(value: unknown, mayQuote: boolean): string {
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object") return "a mapping";

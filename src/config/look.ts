@@ -3,7 +3,7 @@ import type { Runtime } from "../runtime.ts";
 import { findLocalClusterFile } from "./find.ts";
 import { shownPath } from "./load.ts";
 
-export interface QdrantFound {
+interface QdrantFound {
   url: string;
   version: string;
   /** It answered, but wants an api key. */
@@ -13,7 +13,7 @@ export interface QdrantFound {
   collections: string[];
 }
 
-export interface RedisFound {
+interface RedisFound {
   url: string;
   locked: boolean;
 }

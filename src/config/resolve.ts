@@ -5,8 +5,6 @@ import { loadConfigFile, shownPath, type LoadedConfig } from "./load.ts";
 import type { ClusterConfig } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 
-export { localName } from "./find.ts";
-
 /** What `--config` and `--cluster` said. */
 export interface ClusterChoice {
   config: string | undefined;

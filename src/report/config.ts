@@ -40,7 +40,7 @@ export function initReport({ file, overwritten, found }: InitResult, style: Styl
 }
 
 /** Breaks a sentence between words so that no line is wider, further lines indented by two. */
-export function wrap(text: string, columns: number): string {
+function wrap(text: string, columns: number): string {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {

@@ -24,7 +24,7 @@ export function terminalProgress(output: Output, clock: Clock): Progress {
     start(label, { total, unit = "" } = {}) {
       const startedMs = clock.nowMs();
       let known = total;
-      let lastDrawMs = Number.NEGATIVE_INFINITY;
+      let lastDrawMs = startedMs;
       let ended = false;
       const draw = (done: number, note: string | undefined) => {
         const line = progressLine({ label, done, total: known, unit, note, elapsedMs: clock.nowMs() - startedMs });
