@@ -2,7 +2,7 @@ import { ExitCode, RagctlError, usageError } from "../src/errors.ts";
 import { Interrupted, type Output, type Runtime } from "../src/runtime.ts";
 import { scrubber } from "../src/secrets.ts";
 import { readCommandLine, type CommandLine, type CommandName } from "./command-line.ts";
-import type { CommandContext, GlobalFlags, Invocation } from "./define.ts";
+import type { CommandContext, CommandDefinition, GlobalFlags, Invocation } from "./define.ts";
 import { commands, groups } from "./index.ts";
 
 // What only some command lines need is imported where it is needed: `ragctl --help` must be there at once.
@@ -21,7 +21,7 @@ async function execute(unscrubbed: Runtime): Promise<Invocation> {
   let globals = guessGlobals(runtime);
   try {
     if (line.kind !== "command") return await answer(runtime, line, globals);
-    const definition = await commands[line.name].load();
+    const definition: CommandDefinition = await commands[line.name].load();
     const { parseArguments } = await import("./parse.ts");
     const parsed = parseArguments(runtime, line.name, definition, line.rest);
     if (parsed.kind === "help") {
