@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { main } from "../../../commands/main.ts";
 import { fakeRuntime, runCli } from "../../helpers/fake-runtime.ts";
-import { startNode } from "../../helpers/node.ts";
+import { startNode, type StartNodeOptions } from "../../helpers/node.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
 
 async function takenPort(): Promise<number> {
@@ -12,6 +12,12 @@ async function takenPort(): Promise<number> {
   await new Promise((resolve) => server.once("listening", resolve));
   onTestFinished(() => void server.close());
   return (server.address() as AddressInfo).port;
+}
+
+/** For starts that must fail: one that does not is ended all the same. */
+async function startInVain(options: StartNodeOptions): Promise<void> {
+  const node = await startNode(options);
+  await node.kill();
 }
 
 describe("the node's process", () => {
@@ -33,7 +39,7 @@ describe("the node's process", () => {
     const dir = tempDir();
     const first = await startNode({ dir });
     onTestFinished(() => first.kill());
-    await expect(startNode({ dir })).rejects.toMatchObject({
+    await expect(startInVain({ dir })).rejects.toMatchObject({
       code: "data-dir-locked",
       exitCode: 7,
       message: expect.stringContaining(`process ${first.pid}`) as string,
@@ -45,7 +51,7 @@ describe("the node's process", () => {
 
   it("says that its port is taken", async () => {
     const port = await takenPort();
-    await expect(startNode({ dir: tempDir(), port })).rejects.toMatchObject({ code: "port-in-use", exitCode: 3 });
+    await expect(startInVain({ dir: tempDir(), port })).rejects.toMatchObject({ code: "port-in-use", exitCode: 3 });
   });
 
   it.each([
