@@ -16,8 +16,8 @@ export function ingestReport(result: IngestResult, style: Style): string {
       [
         part(documents.ok, "stored"),
         part(documents.unchanged, "unchanged"),
-        part(documents.skipped, "skipped", style.warn),
-        part(documents.dead, "dead", style.bad),
+        part(documents.skipped, "skipped", (text) => style.warn(text)),
+        part(documents.dead, "dead", (text) => style.bad(text)),
       ].join(" · "),
     ),
     row(
