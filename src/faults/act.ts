@@ -20,6 +20,8 @@ export interface ActDeps {
   runtime: Runtime;
   /** Progress in words, for people. */
   note: (text: string) => void;
+  /** One a fault begun, one a fault proven gone, for the run's timeline. */
+  event?: (phase: "start" | "end", detail: unknown) => void;
   /** Starts the watchdog over these ids; replaced in tests that simulate time. */
   guard?: (dir: string, ids: readonly string[], runtime: Runtime) => Promise<void>;
 }
@@ -59,12 +61,14 @@ export async function runAct<Options>(act: Act<Options>, deps: ActDeps): Promise
     injectedAt,
   };
   deps.note(`${act.fault.name}: injected on ${act.targets.map(({ node }) => node).join(", ")} (${base.id})`);
+  deps.event?.("start", base);
   if (hold) return { ...base, healedAt: null, healed: false, probe: "active", healMs: null };
 
   await lastFor(act.forMs!, dir, ids, runtime);
   deps.note(`${act.fault.name}: healing`);
   const healingAt = clock.monotonicUs();
   const { probe, problem } = await healAll(act.fault, records, dir, runtime);
+  deps.event?.("end", { id: base.id, probe });
   if (probe !== "gone") throw unhealed(base.id, probe, problem);
   const healMs = Math.round((clock.monotonicUs() - healingAt) / 1000);
   if (runtime.signal.aborted) throw runtime.signal.reason;

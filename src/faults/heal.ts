@@ -8,10 +8,12 @@ export interface HealOutcome {
 
 const probeEveryMs = 50;
 const healAgainMs = 2_000;
+/** A heal that throws so often in a row will not work now: whoever can wait tries again later. */
+const failuresMax = 2;
 
 /**
  * Heals until a probe proves it, for at most the fault's own bound: `heal` again every two seconds (it is idempotent), a
- * probe every 50 ms. Never throws but for `deps.signal`.
+ * probe every 50 ms. Gives up early where `heal` itself fails twice. Never throws but for `deps.signal`.
  * @param tick called between probes: the owner renews its lease there
  */
 export async function healUntilGone(
@@ -23,10 +25,13 @@ export async function healUntilGone(
   const endMs = deps.clock.monotonicUs() / 1000 + (options.timeoutMs ?? fault.healTimeoutMs);
   const outcome: HealOutcome = { probe: "unknown" };
   let nextHealMs = Number.NEGATIVE_INFINITY;
+  let failures = 0;
   for (;;) {
     const nowMs = deps.clock.monotonicUs() / 1000;
     if (nowMs >= nextHealMs) {
-      Object.assign(outcome, await attempt(() => fault.heal(record, deps)));
+      const failed = await attempt(() => fault.heal(record, deps));
+      failures = failed ? failures + 1 : 0;
+      Object.assign(outcome, failed);
       nextHealMs = nowMs + healAgainMs;
     }
     deps.signal?.throwIfAborted();
@@ -35,7 +40,7 @@ export async function healUntilGone(
     });
     if (outcome.probe === "gone") return { probe: "gone" };
     if (problem) Object.assign(outcome, { probe: "unknown", ...problem });
-    if (deps.clock.monotonicUs() / 1000 >= endMs) return outcome;
+    if (failures >= failuresMax || deps.clock.monotonicUs() / 1000 >= endMs) return outcome;
     options.tick?.();
     await deps.clock.sleep(probeEveryMs, deps.signal);
   }

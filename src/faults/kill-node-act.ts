@@ -1,9 +1,9 @@
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
-import type { Runtime } from "../runtime.ts";
 import { readTables } from "../status/tables.ts";
-import { runAct } from "./act.ts";
+import { openRun } from "../runs/index.ts";
+import { runAct, type Act, type ActDeps } from "./act.ts";
 import type { Target } from "./contract.ts";
 import { blastRadius, neededOwners, refuseLostOwners } from "./guards.ts";
 import { killNode } from "./kill-node.ts";
@@ -20,7 +20,7 @@ const readyMs = 1_000;
  */
 export async function killNodeAct(
   input: { cluster: ClusterConfig; node: string; forMs: number | undefined },
-  deps: { runtime: Runtime; note: (text: string) => void },
+  deps: Pick<ActDeps, "runtime" | "note">,
 ): Promise<FaultResult> {
   const { cluster, forMs } = input;
   const node = nodeNamed(cluster, input.node);
@@ -32,10 +32,24 @@ export async function killNodeAct(
     const radii = await blastRadius(tables, [node.id], dead, ({ replicas }) => neededOwners(consistency, replicas));
     refuseLostOwners(radii, [node.id], dead);
   }
-  return await runAct(
-    { fault: killNode, cluster: cluster.name, targets: [target], options: { restart: forMs !== undefined }, forMs },
-    deps,
-  );
+  const act = { fault: killNode, cluster: cluster.name, targets: [target], options: { restart: forMs !== undefined }, forMs };
+  return await asRun(act, deps);
+}
+
+/** The act as a run, with its events on a timeline beside those of load and moves. */
+async function asRun<Options>(act: Act<Options>, deps: ActDeps): Promise<FaultResult> {
+  const run = openRun(deps.runtime, { command: `chaos ${act.fault.name}`, cluster: act.cluster });
+  const event: ActDeps["event"] = (phase, detail) => run.event({ kind: "fault", name: act.fault.name, phase, detail });
+  try {
+    const result = await runAct(act, { ...deps, event });
+    run.end({ exitCode: ExitCode.ok, state: "done", result });
+    return result;
+  } catch (error) {
+    const interrupted = deps.runtime.signal.aborted;
+    const exitCode = error instanceof RagctlError ? error.exitCode : interrupted ? ExitCode.interrupted : ExitCode.bug;
+    run.end({ exitCode, state: interrupted ? "interrupted" : "failed" });
+    throw error;
+  }
 }
 
 /** @throws RagctlError exit 2 with what there is to choose from */

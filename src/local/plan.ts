@@ -42,6 +42,7 @@ export function planUp(existing: LocalSpec | undefined, flags: UpFlags, collecti
   const count = flags.nodes ?? existing?.nodes.length ?? defaults.nodes;
   const replicas = flags.replicas ?? existing?.replicas ?? Math.min(defaults.replicas, count);
   const zones = flags.zones?.length ? [...new Set(flags.zones)] : (existing?.zones ?? []);
+  if (existing && count < existing.nodes.length) throw fewerNodes(existing.nodes.length);
   checkFlags(existing, flags, { count, replicas, zones });
   if (existing) refuseChanges(existing, { count, replicas, zones, engine: flags.engine ?? existing.engine }, collections);
   const nodes = Array.from({ length: count }, (_, index): PlannedNode => {
@@ -90,13 +91,6 @@ function checkFlags(existing: LocalSpec | undefined, flags: UpFlags, { count, re
 }
 
 function refuseChanges(existing: LocalSpec, wanted: Wanted & { engine: EngineName }, collections: readonly string[]): void {
-  const has = existing.nodes.length;
-  if (wanted.count < has)
-    throw refused(
-      "fewer-nodes",
-      `this cluster has ${has} nodes, and up takes none away: what they hold would be gone`,
-      "drain them first (ragctl shard plan --remove), or start anew: ragctl down --delete, then ragctl up",
-    );
   if (wanted.engine !== existing.engine)
     throw refused(
       "engine-fixed",
@@ -117,6 +111,14 @@ function refuseChanges(existing: LocalSpec, wanted: Wanted & { engine: EngineNam
       `${named} ${collections.length === 1 ? "is" : "are"} placed over the zones ${existing.zones.join(", ") || "(none)"}; other zones place it elsewhere, which up does not`,
       "start anew: ragctl down --delete, then ragctl up --zones …",
     );
+}
+
+function fewerNodes(has: number): RagctlError {
+  return refused(
+    "fewer-nodes",
+    `this cluster has ${has} nodes, and up takes none away: what they hold would be gone`,
+    "drain them first (ragctl shard plan --remove), or start anew: ragctl down --delete, then ragctl up",
+  );
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

@@ -18,22 +18,22 @@ const lookEveryMs = 20;
 export type SupervisorState =
   | { kind: "answers"; socket: string; status: SupervisorStatus }
   /** Its file is there and it is not: `orphans` are processes of its that still run. */
-  | { kind: "dead"; pid: number; orphans: Record<string, ProcessIdentity> }
+  | { kind: "dead"; pid: number; socket: string; orphans: Record<string, ProcessIdentity> }
   /** It runs and does not answer. */
-  | { kind: "silent"; identity: ProcessIdentity; orphans: Record<string, ProcessIdentity> }
+  | { kind: "silent"; identity: ProcessIdentity; socket: string; orphans: Record<string, ProcessIdentity> }
   | { kind: "none" };
 
 export async function lookForSupervisor(layout: Layout): Promise<SupervisorState> {
   const file = readSupervisorFile(layout.dir);
   if (!file) return { kind: "none" };
   const orphans = Object.fromEntries(Object.entries(file.processes).filter(([, process]) => isAlive(process)));
-  if (!isAlive(file.supervisor)) return { kind: "dead", pid: file.supervisor.pid, orphans };
+  if (!isAlive(file.supervisor)) return { kind: "dead", pid: file.supervisor.pid, socket: file.socket, orphans };
   try {
     const status = await callSupervisor(file.socket, { op: "status" }, { timeoutMs: askMs });
     return { kind: "answers", socket: file.socket, status };
   } catch (error) {
     if (!(error instanceof SupervisorError)) throw error;
-    return { kind: "silent", identity: file.supervisor, orphans };
+    return { kind: "silent", identity: file.supervisor, socket: file.socket, orphans };
   }
 }
 
@@ -122,7 +122,7 @@ export async function stopEverything(layout: Layout, runtime: Runtime): Promise<
   if (state.kind === "silent") await stopProcess(state.identity, runtime.clock);
   const orphans = Object.values(state.orphans);
   const gone = await Promise.all(orphans.map((process) => stopProcess(process, runtime.clock)));
-  rmSync(layout.supervisorFile, { force: true });
+  for (const path of [state.socket, layout.supervisorFile]) rmSync(path, { force: true });
   return { stopped: orphans.length, stuck: orphans.filter((_, index) => !gone[index]).map(({ pid }) => pid) };
 }
 

@@ -28,6 +28,8 @@ export interface UpOutcome {
   started: string[];
   /** Nodes that the cluster did not have before. */
   added: string[];
+  /** Whether anything is wanted that was not before: a node, another cache, zones. */
+  changed: boolean;
   /** Collections whose tables now name the added nodes as `joining`. */
   registeredIn: string[];
 }
@@ -85,7 +87,7 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
     throw error;
   }
   const registeredIn = before && plan.added.length > 0 ? await tables.register(joiningNodes(spec, plan.added)) : [];
-  return { started, added: plan.added, registeredIn };
+  return { started, added: plan.added, changed: JSON.stringify(before) !== JSON.stringify(spec), registeredIn };
 }
 
 function joiningNodes(spec: LocalSpec, added: readonly string[]) {

@@ -58,7 +58,8 @@ export const nodeColumns = [
 export function cacheText(cache: CacheStatus): string {
   const [first, ...others] = cache.endpoints;
   const where = first === undefined ? cache.driver : others.length === 0 ? first : `${first} and ${others.length} more`;
-  if (!cache.ok) return `${where}: ${cache.problem ?? "does not answer"}`;
+  const problem = cache.problem ?? "does not answer";
+  if (!cache.ok) return problem.includes(where) ? problem : `${where}: ${problem}`;
   if (cache.driver === "memory") return "memory: in each process of its own, nothing is shared";
   const parts = [where];
   if (cache.usedBytes !== null)

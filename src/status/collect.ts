@@ -124,11 +124,12 @@ async function askCache(deps: StatusDeps): Promise<CacheStatus | null> {
   const cache = await deps.cache();
   if (!cache) return null;
   try {
-    const latencyUs = await cache.ping().then(
+    const answeredIn = cache.ping().then(
       (answer) => answer.latencyUs,
       () => null,
     );
-    const { driver, ok, endpoints, usedBytes, maxBytes, entries, problem } = await cache.describe();
+    const [latencyUs, described] = await Promise.all([answeredIn, cache.describe()]);
+    const { driver, ok, endpoints, usedBytes, maxBytes, entries, problem } = described;
     return {
       driver,
       ok: ok && latencyUs !== null,

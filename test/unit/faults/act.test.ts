@@ -18,16 +18,17 @@ function acting(options: { forMs?: number; healWorks?: () => boolean; guard?: ()
     await options.guard?.();
   };
   const act = { fault: fake.fault, cluster: "local", targets, options: {}, forMs: options.forMs };
-  const done = runAct(act, { runtime, note: () => undefined, guard });
+  const events: string[] = [];
+  const done = runAct(act, { runtime, note: () => undefined, event: (phase) => events.push(phase), guard });
   const outcome = done.then(
     (result) => ({ result, error: undefined }),
     (error: unknown) => ({ result: undefined, error: error as any }),
   );
-  return { ...fake, clock, runtime, dir, watched, outcome };
+  return { ...fake, clock, runtime, dir, watched, events, outcome };
 }
 
 test("record on disk, acknowledged, injected, renewed, healed, proven, cleared, in that order", async () => {
-  const { clock, calls, dir, outcome, watched } = acting({ forMs: 12_000 });
+  const { clock, calls, dir, outcome, watched, events } = acting({ forMs: 12_000 });
   await clock.advance(0);
   expect(calls).toEqual(["prepare", "acknowledged", "inject"]);
   const injectedAt = clock.nowMs();
@@ -41,6 +42,7 @@ test("record on disk, acknowledged, injected, renewed, healed, proven, cleared, 
   const { result } = await outcome;
   expect(result).toMatchObject({ fault: "test-fault", injectedAt, healedAt: injectedAt + 12_000, healed: true, probe: "gone" });
   expect(watched).toEqual([[result!.id]]);
+  expect(events).toEqual(["start", "end"]);
   expect(recordIds(dir)).toEqual([]);
 });
 
