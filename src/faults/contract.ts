@@ -7,7 +7,7 @@ import type { Clock } from "../runtime.ts";
  * closure: whoever finds the record, in whatever process, must be able to undo what it says.
  */
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** How long a fault outlives an injector that has stopped renewing; and how often a living one renews. */
 export const leaseTtlMs = 5_000;

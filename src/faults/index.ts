@@ -2,12 +2,10 @@ import type { Fault } from "./contract.ts";
 import { killNode } from "./kill-node.ts";
 
 /** Every fault there is. A record names one of these; one that does not was written by another version of ragctl. */
-export const faults = {
+const faults = {
   "kill-node": killNode,
   // oxlint-disable-next-line typescript/no-explicit-any -- each fault has options of its own; the life cycle handles them as data
 } as const satisfies Record<string, Fault<any>>;
-
-export type FaultName = keyof typeof faults;
 
 export type FaultRegistry = Readonly<Record<string, Fault>>;
 

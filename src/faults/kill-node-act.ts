@@ -53,7 +53,7 @@ async function asRun<Options>(act: Act<Options>, deps: ActDeps): Promise<FaultRe
 }
 
 /** @throws RagctlError exit 2 with what there is to choose from */
-export function nodeNamed(cluster: ClusterConfig, id: string): NodeConfig {
+function nodeNamed(cluster: ClusterConfig, id: string): NodeConfig {
   const found = cluster.nodes.find((node) => node.id === id);
   if (found) return found;
   const ids = cluster.nodes.map((node) => node.id);

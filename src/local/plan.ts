@@ -11,7 +11,7 @@ export interface UpFlags {
   portBase?: number;
 }
 
-export interface PlannedNode {
+interface PlannedNode {
   id: string;
   zone?: string;
   /** Present for a node that the cluster has already. */
@@ -30,7 +30,7 @@ export interface UpPlan {
   added: string[];
 }
 
-export const defaults = { nodes: 3, replicas: 2, engine: "embedded", cache: "memory" } as const;
+const defaults = { nodes: 3, replicas: 2, engine: "embedded", cache: "memory" } as const;
 const maxNodes = 64;
 
 /**

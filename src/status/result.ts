@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-export const health = z.enum(["healthy", "degraded", "unhealthy", "dead"]);
+const health = z.enum(["healthy", "degraded", "unhealthy", "dead"]);
 export type Health = z.output<typeof health>;
 
 const nodeCollection = z.object({

@@ -8,7 +8,7 @@ import type { UpFlags } from "../../src/local/plan.ts";
 import { signalProcess } from "../../src/process-signal.ts";
 import { packageRoot } from "../../src/version.ts";
 
-export interface CliRun {
+interface CliRun {
   exitCode: number;
   stdout: string;
   stderr: string;
@@ -96,7 +96,7 @@ export async function startLocalCluster(flags: UpFlags = {}): Promise<LocalClust
   }
 }
 
-export function upArguments({ nodes, replicas, zones, engine, cache, portBase }: UpFlags): string[] {
+function upArguments({ nodes, replicas, zones, engine, cache, portBase }: UpFlags): string[] {
   const pairs = { nodes, replicas, zones: zones?.join(","), engine, cache, "port-base": portBase };
   return Object.entries(pairs).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
 }

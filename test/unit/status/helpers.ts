@@ -1,6 +1,6 @@
 import type { NodeStatus, StatusResult } from "../../../src/status/result.ts";
 
-export function nodeOf(id: string, more: Partial<NodeStatus> = {}): NodeStatus {
+function nodeOf(id: string, more: Partial<NodeStatus> = {}): NodeStatus {
   return {
     id,
     url: `http://127.0.0.1:700${id.slice(1)}`,
