@@ -37,8 +37,9 @@ async function serve(answer: Answer): Promise<{ url: string; seen: () => number 
 
 const ok: Answer = (response) => response.end("{}");
 
-async function load(args: string[]): Promise<{ exitCode: number; result: LoadResult; stderr: string }> {
-  const { exitCode, json, stderr } = await runCli(["load", "--json", ...args], { cwd: folder });
+/** @param line as typed, without quotes */
+async function load(line: string): Promise<{ exitCode: number; result: LoadResult; stderr: string }> {
+  const { exitCode, json, stderr } = await runCli(["load", "--json", ...line.split(" ")], { cwd: folder });
   const document = json();
   return { exitCode, result: document.result, stderr: stderr + JSON.stringify(document.error ?? "") };
 }
@@ -56,10 +57,9 @@ describe("ragctl load --url", () => {
   test("a healthy server: everything that was due is sent and ok; the result keeps to its schema, in the file too", async () => {
     const { url, seen } = await serve(ok);
     await writeFile(join(folder, "body.json"), JSON.stringify({ vector: Array.from({ length: 384 }, () => 0.5) }));
-    const { exitCode, result } = await load([
-      ...["--rps", "100", "--duration", "2s", "--warmup", "500ms", "--url", url, "--body", "body.json", "--out", "run.json"],
-      ...["--threshold", "max<1h", "--threshold", "errors<1%", "--timeout", "20s", "--workers", "2"],
-    ]);
+    const { exitCode, result } = await load(
+      `--rps 100 --duration 2s --warmup 500ms --url ${url} --body body.json --out run.json --threshold max<1h --threshold errors<1% --timeout 20s --workers 2`,
+    );
     expect(exitCode).toBe(0);
     expect(loadResultSchema.parse(result).verdict).toBe("pass");
     expect(result.counts).toEqual({ scheduled: 200, sent: 200, completed: 200, ok: 200, errors: 0, dropped: 0, unfinished: 0 });
@@ -83,9 +83,7 @@ describe("ragctl load --url", () => {
       else if (number % 10 === 2) response.socket?.resetAndDestroy();
       else if (number % 10 !== 3) response.end("{}");
     });
-    const { exitCode, result } = await load([
-      ...["--rps", "100", "--duration", "2s", "--warmup", "0s", "--timeout", "700ms", "--url", url],
-    ]);
+    const { exitCode, result } = await load(`--rps 100 --duration 2s --warmup 0s --timeout 700ms --url ${url}`);
     expect(exitCode).toBe(4);
     expect(result.verdict).toBe("fail");
     expectIdentities(result);
@@ -99,10 +97,9 @@ describe("ragctl load --url", () => {
     const { url } = await serve((response, number) => {
       if (number < 50) response.end("{}");
     });
-    const { exitCode, result } = await load([
-      ...["--rps", "200", "--duration", "2s", "--warmup", "0s", "--timeout", "1500ms", "--max-in-flight", "100"],
-      ...["--threshold", "p95<200ms", "--url", url],
-    ]);
+    const { exitCode, result } = await load(
+      `--rps 200 --duration 2s --warmup 0s --timeout 1500ms --max-in-flight 100 --threshold p95<200ms --url ${url}`,
+    );
     expectIdentities(result);
     expect(result.counts.dropped).toBeGreaterThan(0);
     expect(result.droppedByCause["in-flight-target"]).toBe(result.counts.dropped);
@@ -112,23 +109,21 @@ describe("ragctl load --url", () => {
 
   test("a cap that a fast target fills: inconclusive, exit 6", async () => {
     const { url } = await serve((response) => void setTimeout(() => response.end("{}"), 50));
-    const { exitCode, result } = await load([
-      ...["--rps", "100", "--duration", "1s", "--warmup", "0s", "--max-in-flight", "2", "--url", url],
-    ]);
+    const { exitCode, result } = await load(`--rps 100 --duration 1s --warmup 0s --max-in-flight 2 --url ${url}`);
     expectIdentities(result);
     expect(result.droppedByCause["in-flight-generator"]).toBeGreaterThan(0);
     expect({ exitCode, verdict: result.verdict }).toEqual({ exitCode: 6, verdict: "inconclusive" });
   });
 
   test("nobody there: exit 3 with a sentence", async () => {
-    const { exitCode, stderr } = await load(["--rps", "100", "--url", "http://127.0.0.1:9/"]);
+    const { exitCode, stderr } = await load(`--rps 100 --url http://127.0.0.1:9/`);
     expect(exitCode).toBe(3);
     expect(stderr).toContain("could not be reached: connection refused");
   });
 
   test("a request that the target refuses: exit 3, one request sent", async () => {
     const { url, seen } = await serve((response) => response.writeHead(404).end());
-    const { exitCode, stderr } = await load(["--rps", "100", "--url", url]);
+    const { exitCode, stderr } = await load(`--rps 100 --url ${url}`);
     expect(exitCode).toBe(3);
     expect(stderr).toContain("refused the request with status 404");
     expect(seen()).toBe(1);
@@ -147,7 +142,7 @@ describe("ragctl load --url", () => {
     [[], "--rps"],
   ])("%j: exit 2, nothing sent", async (args, message) => {
     const { url, seen } = await serve(ok);
-    const { exitCode, stderr } = await load([...args, "--url", url]);
+    const { exitCode, stderr } = await load([...args, "--url", url].join(" "));
     expect(exitCode).toBe(2);
     expect(stderr).toContain(message);
     expect(seen()).toBe(0);

@@ -8,6 +8,8 @@ import { wakeBoard } from "./wake.ts";
 
 /** Above 4,000 wake-ups a second a pacer only takes processor time from what it paces; then operations are due in small groups. */
 const minGapUs = 249;
+/** The same while the workers have not even taken the last message: at such rates they find what is due by themselves. */
+const busyGapUs = 1000;
 const budgetEveryUs = 100_000;
 
 const main = parentPort!;
@@ -51,10 +53,12 @@ function pace(startUs: number): void {
     // Where the pacer itself was late, everything that is due by now goes with this wake-up.
     while (index + 1 < schedule.total && dueAt(index + 1) <= nowUs) index++;
     const lastUs = dueAt(index);
-    wakes += ring(rung, index + 1, nowUs);
+    const posted = ring(rung, index + 1, nowUs);
+    wakes += posted;
     alarm = wokeAfter(alarm, board.wakeUs[index % workers]!);
     rung = ++index;
-    while (index + 1 < schedule.total && dueAt(index) < lastUs + minGapUs) index++;
+    const gapUs = posted === 0 ? busyGapUs : minGapUs;
+    if (dueAt(index) < lastUs + minGapUs) while (index + 1 < schedule.total && dueAt(index) < lastUs + gapUs) index++;
 
     if (nowUs - checkedUs >= budgetEveryUs) {
       const cpuUs = threadCpuUs(process);

@@ -1,0 +1,57 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface Nginx {
+  url: string;
+  stop(): Promise<void>;
+}
+
+/** One nginx worker, pinned to one processor, that reads each body and answers 200 with two bytes. Its files live in a folder of their own. */
+export async function startNginx(core: number): Promise<Nginx> {
+  const command =
+    ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"].find((path) => existsSync(path)) ?? "nginx";
+  const folder = mkdtempSync(join(tmpdir(), "ragctl-nginx-"));
+  const port = await freePort();
+  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
+    .join(" ");
+  writeFileSync(
+    join(folder, "nginx.conf"),
+    `worker_processes 1; daemon off; pid ${folder}/pid; error_log ${folder}/error.log;
+events { worker_connections 10000; }
+http {
+  access_log off; ${temp}
+  keepalive_requests 1000000000; keepalive_timeout 300s; client_body_buffer_size 16k;
+  server { listen 127.0.0.1:${port} backlog=4096; location / { return 200 "ok"; } }
+}
+`,
+  );
+  const child = spawn("taskset", ["-c", String(core), command, "-p", folder, "-c", join(folder, "nginx.conf")], {
+    stdio: "ignore",
+  });
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  const url = `http://127.0.0.1:${port}/`;
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await fetch(url).catch(() => undefined))?.ok) return { url, stop };
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await stop();
+  throw new Error("nginx did not start: is it installed, and taskset?");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
