@@ -8,8 +8,8 @@ export interface Clock {
   nowMs(): number;
   /** Monotonic, microseconds (fractional) since an origin that all threads and processes of the machine share. */
   monotonicUs(): number;
-  /** Resolves after `ms`; rejects with the signal's reason when it aborts. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts. `ref: false`: does not keep the process alive. */
+  sleep(ms: number, signal?: AbortSignal, options?: { ref?: boolean }): Promise<void>;
 }
 
 /** A text sink: stdout, stderr, or a buffer in a test. */
@@ -64,9 +64,9 @@ export const realClock: Clock = {
     const [seconds, nanoseconds] = process.hrtime();
     return seconds * 1e6 + nanoseconds / 1e3;
   },
-  sleep: async (ms, signal) => {
+  sleep: async (ms, signal, options) => {
     try {
-      await delay(ms, undefined, signal ? { signal } : undefined);
+      await delay(ms, undefined, signal ? { ...options, signal } : options);
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
     }

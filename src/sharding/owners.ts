@@ -48,9 +48,9 @@ export interface Routing {
   readonly elsewhere: boolean;
   /** Nodes that such deletes go to: neither stale nor joining. */
   readonly everywhere: readonly number[];
-  setAt(position: number): OwnerSet;
+  readonly setAt: (position: number) => OwnerSet;
   /** Whether this node may answer for this position. */
-  serves(node: number, position: number): boolean;
+  readonly serves: (node: number, position: number) => boolean;
 }
 
 export interface CoverSet {

@@ -1,0 +1,77 @@
+/** What the balancer remembers of one node: a few numbers, updated in place, since every answer updates them. */
+export interface NodeStats {
+  /** Exponentially weighted response time, µs; NaN until measured. */
+  latencyUs: number;
+  /** Slowest recent answer, fading, µs. */
+  tailUs: number;
+  /** When it last answered, monotonic µs. */
+  measuredAtUs: number;
+  /** Failures since the last answer. */
+  failures: number;
+  inFlight: number;
+}
+
+export function newStats(): NodeStats {
+  return { latencyUs: Number.NaN, tailUs: 0, measuredAtUs: 0, failures: 0, inFlight: 0 };
+}
+
+const latencyFadesUs = 1e6;
+const tailFadesUs = 5e6;
+const idleFadesUs = 10e6;
+/** However fast answers come, the mean is over about twenty of them at most. */
+const leastWeight = 0.05;
+
+/** One answer: the mean moves towards it by how long ago the last one was, the tail jumps up at once and fades. */
+export function observeAnswer(stats: NodeStats, latencyUs: number, nowUs: number): void {
+  const elapsedUs = Math.max(0, nowUs - stats.measuredAtUs);
+  const weight = Math.max(leastWeight, 1 - Math.exp(-elapsedUs / latencyFadesUs));
+  stats.latencyUs = Number.isNaN(stats.latencyUs) ? latencyUs : stats.latencyUs + weight * (latencyUs - stats.latencyUs);
+  stats.tailUs = Math.max(latencyUs, stats.tailUs * Math.exp(-elapsedUs / tailFadesUs));
+  stats.measuredAtUs = nowUs;
+  stats.failures = 0;
+}
+
+/** What a score is made of. */
+export interface Measured {
+  /** NaN: not measured yet. */
+  latencyUs: number;
+  tailUs: number;
+  /** Of recent requests, 0 to 1. */
+  errorRate: number;
+  inFlight: number;
+  /** Consecutive failures, the last of them not yet followed by an answer or a good health probe. */
+  failures: number;
+  /** Since the last answer, µs. */
+  idleUs: number;
+  /** Utilisation, 0 to 1, where known. */
+  cpu?: number;
+  memory?: number;
+}
+
+/**
+ * How bad it would be to ask this node, in µs or so; lower is better. Latency and a part of its tail, times the requests
+ * ahead in the queue (as in peak-EWMA), times what errors and a busy processor or a full memory add. A measurement
+ * fades, so that a node once slow is tried again; one that fails comes after all that do not. Unmeasured nodes come first.
+ */
+export function score(node: Measured): number {
+  const base = Number.isNaN(node.latencyUs) ? 0 : (node.latencyUs + 0.1 * node.tailUs) * Math.exp(-node.idleUs / idleFadesUs);
+  const pressure = (1 + 8 * node.errorRate) * crowding(node.cpu) * crowding(node.memory);
+  return (base + 100) * (1 + node.inFlight) * pressure + Math.min(node.failures, 10) * 1e7;
+}
+
+/** 1 up to 70 % utilisation, then steeply more: 1/(1 − ρ) relative to that point. */
+function crowding(utilisation: number | undefined): number {
+  if (utilisation === undefined || utilisation <= 0.7) return 1;
+  return 0.3 / Math.max(0.01, 1 - utilisation);
+}
+
+/**
+ * Node indices, the worst first. Scores within a few tens of per cent of each other change places at random, so that
+ * like nodes share the load.
+ * @param scores one a node
+ * @param random uniform in [0, 1)
+ */
+export function worstFirst(scores: readonly number[], random: () => number): number[] {
+  const jittered = scores.map((value) => value * (0.8 + 0.4 * random()));
+  return jittered.map((_, index) => index).sort((a, b) => jittered[b]! - jittered[a]!);
+}

@@ -1,0 +1,191 @@
+import { ExitCode, RagctlError, usageError } from "../errors.ts";
+import { createRouting } from "../sharding/owners.ts";
+import { field, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
+import { markStale } from "../sharding/transitions.ts";
+import type { ClusterConfig } from "../config/schema.ts";
+import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
+import type { NewTable } from "../state/contract.ts";
+import type { RoutedDeps } from "./deps.ts";
+import type { ClusterNode } from "./nodes.ts";
+
+const indexes = [
+  [field.hash, "integer"],
+  [field.cell, "integer"],
+  [field.key, "keyword"],
+] as const;
+
+/**
+ * Makes a collection: on every node, with the payload indexes that selectors need, and then its routing table. Where the
+ * table exists, checks that it fits, and gives nodes that lack the collection an empty one; a node that should
+ * hold points and does not is stale first.
+ * @returns whether this call created the table
+ * @throws RagctlError exit 2 where what exists does not fit, 3 where a node cannot be reached, 7 where points are in the way
+ */
+export async function ensureRoutedCollection(
+  deps: RoutedDeps,
+  name: string,
+  spec: CollectionSpec,
+): Promise<{ created: boolean }> {
+  const { cluster, state } = deps;
+  checkRouting(cluster);
+  const existing = await state.getTable(name);
+  if (existing) return await fitExisting(deps, existing, spec);
+  const found = await Promise.all(deps.nodes.all.map((node) => createOn(node, name, spec)));
+  for (const [index, { existed, points }] of found.entries()) {
+    if (!existed || points === 0 || (await state.getTable(name))) continue;
+    throw new RagctlError(
+      `Node ${deps.nodes.all[index]!.id} already holds ${points} points in ${name} that no routing table knows.`,
+      {
+        code: "collection-unknown",
+        exitCode: ExitCode.refused,
+        hint: "Drop that collection on the node, or choose another name.",
+      },
+    );
+  }
+  const created = await state.createTable(newTable(cluster, name, spec));
+  if (created) return { created: true };
+  // Another process was faster: what it made must fit as well.
+  const theirs = await state.getTable(name);
+  return theirs ? await fitExisting(deps, theirs, spec) : await ensureRoutedCollection(deps, name, spec);
+}
+
+/** The table of a new collection: every node of the config serves, placed as `routing` says. */
+export function newTable(cluster: ClusterConfig, name: string, spec: CollectionSpec): NewTable {
+  const { replicas, virtualNodes, hash } = cluster.routing;
+  const partitioner: PartitionerSpec = { kind: "ring", virtualNodes, hash };
+  const nodes = cluster.nodes.map(({ id, url, zone, weight }): [string, TableNode] => [
+    id,
+    { url, ...(zone === undefined ? {} : { zone }), weight, state: "serving" },
+  ]);
+  return {
+    schemaVersion: 1,
+    collection: name,
+    partitioner,
+    replicas,
+    members: cluster.nodes.map(({ id }) => id),
+    nodes: Object.fromEntries(nodes),
+    moves: [],
+    vector: { size: spec.size, distance: spec.distance, ...(spec.vector === undefined ? {} : { name: spec.vector }) },
+  };
+}
+
+function checkRouting({ name, routing, nodes, source }: ClusterConfig): void {
+  const at = source.file === undefined ? {} : { file: source.file };
+  const path = `clusters.${name}.routing`;
+  const problems = [];
+  if (routing.replicas > nodes.length)
+    problems.push({
+      ...at,
+      path: `${path}.replicas`,
+      message: `${routing.replicas} replicas need as many nodes; there are ${nodes.length}`,
+    });
+  if (routing.minAcks > routing.replicas)
+    problems.push({
+      ...at,
+      path: `${path}.minAcks`,
+      message: `${routing.minAcks} acknowledgements need as many replicas; there are ${routing.replicas}`,
+    });
+  if (routing.hash === "md5-128")
+    problems.push({
+      ...at,
+      path: `${path}.hash`,
+      message: "md5-128 plans and routes, and does not fit the 32-bit hash of a live collection: use md5-32 or xxh32",
+    });
+  if (problems.length > 0) throw usageError(problems, { code: "routing-invalid" });
+}
+
+async function createOn(node: ClusterNode, name: string, spec: CollectionSpec): Promise<{ existed: boolean; points: number }> {
+  const there = await node.control.collectionInfo(name, spec.vector);
+  if (there) requireFit(name, `on node ${node.id}`, there, spec);
+  else
+    await node.control.createCollection(name, spec).catch((error: unknown) => {
+      if (!(error instanceof RagctlError) || error.code !== "collection-exists") throw error;
+    });
+  for (const [payloadField, type] of indexes)
+    if (!there?.indexedPayloadFields.includes(payloadField)) await node.control.createPayloadIndex(name, payloadField, type);
+  return { existed: there !== undefined, points: there?.pointsCount ?? 0 };
+}
+
+async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: CollectionSpec): Promise<{ created: boolean }> {
+  requireFit(table.collection, "in its routing table", table.vector, spec);
+  const failures = await Promise.all(
+    Object.entries(table.nodes).map(async ([id, { url, state }]) => {
+      const node = deps.nodes.ofTable(id, url);
+      try {
+        if (await node.control.collectionInfo(table.collection, spec.vector)) return undefined;
+        // It should have points and has not even the collection: it must not answer for them.
+        if (state === "serving" || state === "leaving") {
+          const outcome = await deps.watch.change(table.collection, (now, routing) => markStale(now, id, routing));
+          if (typeof outcome === "object") throw lostData(id, table.collection, outcome.refused);
+        }
+        await createOn(node, table.collection, spec);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof RagctlError) || error.exitCode !== ExitCode.unreachable) throw error;
+        return { id, error };
+      }
+    }),
+  );
+  const down = failures.filter((failure) => failure !== undefined);
+  // A node that is away is a matter for writes, which mark it; only where some points have nobody left is this the end.
+  const routing = createRouting(table);
+  const away = new Set(down.map(({ id }) => routing.indexOf.get(id)!));
+  if (down.length > 0 && routing.covers.some(({ read }) => read.every((node) => away.has(node)))) throw down[0]!.error;
+  return { created: false };
+}
+
+function requireFit(name: string, where: string, there: Pick<CollectionInfo, "size" | "distance">, spec: CollectionSpec): void {
+  if (there.size === spec.size && there.distance === spec.distance) return;
+  throw new RagctlError(
+    `Collection ${name} has vectors of ${there.size} dimensions and distance ${there.distance} ${where}; ${spec.size} and ${spec.distance} were asked for.`,
+    { code: "collection-differs", exitCode: ExitCode.usage, hint: "Use the embedder that filled it, or another collection." },
+  );
+}
+
+function lostData(id: string, collection: string, reason: string): RagctlError {
+  return new RagctlError(`Node ${id} has lost collection ${collection}, and no other node has all of its points: ${reason}.`, {
+    code: "data-lost",
+    exitCode: ExitCode.refused,
+    hint: `Restore the node from a backup; or drop ${collection} and ingest it again.`,
+  });
+}
+
+/**
+ * Drops the table first, so that clients stop, then the collection on every node.
+ * @throws RagctlError exit 3 naming the nodes that could not be reached, once all others are done
+ */
+export async function dropRoutedCollection(deps: RoutedDeps, name: string): Promise<void> {
+  const nodes = new Map(deps.nodes.all.map((node) => [node.id, node]));
+  for (;;) {
+    const table = await deps.state.getTable(name);
+    if (!table) break;
+    for (const [id, { url }] of Object.entries(table.nodes)) nodes.set(id, deps.nodes.ofTable(id, url));
+    if (await deps.state.dropTable(name, table.epoch)) break;
+  }
+  const results = await Promise.allSettled([...nodes.values()].map((node) => node.control.deleteCollection(name)));
+  const failed = results.flatMap((result, index) =>
+    result.status === "rejected" ? [{ id: [...nodes.keys()][index]!, reason: result.reason as Error }] : [],
+  );
+  if (failed.length === 0) return;
+  throw new RagctlError(
+    `Collection ${name} could not be dropped on ${failed.map(({ id }) => id).join(", ")}: ${failed[0]!.reason.message}`,
+    {
+      code: "node-unreachable",
+      exitCode: ExitCode.unreachable,
+      hint: "Run the same again once it answers.",
+      cause: failed[0]!.reason,
+    },
+  );
+}
+
+/** What `collectionInfo` says of a routed collection: the vectors of its table, and the state of its nodes in one word, as Qdrant has it. */
+export function collectionInfoOf({ vector, nodes }: RoutingTable, pointsCount: number): CollectionInfo {
+  return {
+    size: vector.size,
+    distance: vector.distance,
+    ...(vector.name === undefined ? {} : { vector: vector.name }),
+    status: Object.values(nodes).some(({ state }) => state === "stale") ? "yellow" : "green",
+    pointsCount,
+    indexedPayloadFields: indexes.map(([name]) => name),
+  };
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from "node:crypto";
+import type { ClusterConfig } from "../config/schema.ts";
+import { createPool } from "../http/pool.ts";
+import { loadHashes } from "../sharding/hash.ts";
+import { openStateStore, stateBaseDir, type StateStore } from "../state/index.ts";
+import type { DataFace } from "../stores/contract.ts";
+import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
+import { driverFor } from "../stores/index.ts";
+import type { ClientOptions, ClusterClient } from "./contract.ts";
+import type { ClusterDeps } from "./deps.ts";
+import { nativeClient } from "./native.ts";
+import { ClusterNodes, thisHost, type NodesDeps } from "./nodes.ts";
+import { routedClient } from "./routed.ts";
+import { VersionClock } from "./version.ts";
+import { TableWatch } from "./watch.ts";
+
+export type * from "./contract.ts";
+
+const defaultRequestTimeoutMs = 5_000;
+
+/** What a simulation puts in place of the network, the state store and chance. */
+export interface ClientInternals {
+  createPool?: NodesDeps["createPool"];
+  driver?: NodesDeps["driver"];
+  state?: StateStore;
+  clientId?: string;
+}
+
+/**
+ * Connects to a cluster: opens its state store (routed) and a connection pool a node. Nothing is asked of the nodes yet.
+ * @throws RagctlError exit 2 for what the config has wrong (a TLS file), 3 where the state store cannot be reached
+ */
+export async function connectCluster(
+  cluster: ClusterConfig,
+  options: ClientOptions,
+  internals: ClientInternals = {},
+): Promise<ClusterClient> {
+  await loadHashes();
+  const driver = internals.driver ?? driverFor(cluster);
+  const faces = new Map<string, DataFace>();
+  const deps: ClusterDeps = {
+    cluster,
+    clock: options.clock,
+    rng: options.rng,
+    nodes: new ClusterNodes(cluster, {
+      driver,
+      createPool: internals.createPool ?? createPool,
+      endpointOf: (of, node) => endpointOf(of, node, options.cwd),
+      poolOptionsOf,
+      clock: options.clock,
+    }),
+    versions: new VersionClock(() => options.clock.nowMs()),
+    capabilities: driver.capabilities,
+    level: cluster.routing.consistency,
+    minAcks: cluster.routing.minAcks,
+    requestTimeoutMs: cluster.store.timeout ?? defaultRequestTimeoutMs,
+    face(collection) {
+      let data = faces.get(collection);
+      if (!data) faces.set(collection, (data = driver.data(collection, cluster.store.vector)));
+      return data;
+    },
+  };
+  if (cluster.topology === "native") return nativeClient(deps);
+  const state = internals.state ?? (await openClusterState(cluster, options));
+  // Not from the seeded rng: two processes with one seed must not be one client.
+  const clientId = internals.clientId ?? randomUUID();
+  const watch = new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost });
+  return routedClient({ ...deps, watch, state, clientId });
+}
+
+/** The state store of a routed cluster, where its config says. */
+export function openClusterState(cluster: ClusterConfig, options: Pick<ClientOptions, "clock" | "cwd">): Promise<StateStore> {
+  return openStateStore(cluster.state, {
+    clusterName: cluster.name,
+    baseDir: stateBaseDir(cluster.source, options.cwd),
+    clock: options.clock,
+  });
+}

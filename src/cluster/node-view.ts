@@ -1,0 +1,39 @@
+import { ExitCode, RagctlError } from "../errors.ts";
+import type { CallOptions, NodeView } from "./contract.ts";
+import type { ClusterDeps } from "./deps.ts";
+import type { ClusterNode } from "./nodes.ts";
+import type { DataFace } from "../stores/contract.ts";
+import type { PreparedRequest } from "../http/contract.ts";
+import { recordOf } from "./records.ts";
+
+/** One node asked alone, whatever any table says. */
+export function nodeView(deps: ClusterDeps, node: ClusterNode): NodeView {
+  const ask = async <T>(
+    face: DataFace,
+    request: PreparedRequest,
+    options: CallOptions,
+    parse: (body: Buffer) => T,
+  ): Promise<T> => {
+    const { timeoutMs = deps.requestTimeoutMs, signal } = options;
+    const answer = await deps.nodes.send(node, face, request, { timeoutMs, signal }, []);
+    signal?.throwIfAborted();
+    if (!answer.failure) return parse(answer.body);
+    throw new RagctlError(`Node ${answer.failure.message}`, {
+      code: answer.failure.fatal ? "store-refused" : "node-unreachable",
+      exitCode: ExitCode.unreachable,
+      hint: "ragctl status shows every node.",
+    });
+  };
+  return {
+    health: (options = {}) => node.control.health(options),
+    async count(collection, filter, options = {}) {
+      const face = deps.face(collection);
+      return await ask(face, face.prepareCount(filter), options, (body) => face.parseCount(body));
+    },
+    async fetch(collection, ids, options = {}) {
+      const face = deps.face(collection);
+      const request = face.prepareFetch(ids, { withPayload: true, withVector: true });
+      return (await ask(face, request, options, (body) => face.parseFetch(body))).map(recordOf);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { stampPayload, type Stamp } from "../sharding/keys.ts";
+import type { Routing } from "../sharding/owners.ts";
+import type { Move } from "../sharding/table.ts";
+import type { Point, PointId } from "../stores/contract.ts";
+import type { WriteRecord } from "./contract.ts";
+
+/** One key of a batch: an upsert has a vector, a delete has none. */
+export interface WriteItem {
+  key: string;
+  record?: WriteRecord;
+}
+
+/** What one key needs of whom. Nodes are indices of the routing. */
+export interface PlannedKey {
+  key: string;
+  stamp: Stamp;
+  record: WriteRecord | undefined;
+  /** Must store the point, or, for a delete, remove it. */
+  owners: readonly number[];
+  /** Must remove what another placement of the key may have left (ROUTING.md, "Semantic tables"). */
+  elsewhere: readonly number[];
+  /** Announced and paused moves that log this key. */
+  moves: readonly Move[];
+}
+
+export interface WritePlan {
+  keys: PlannedKey[];
+  failed: { key: string; reason: string }[];
+  /** Pauses that hold this batch: nothing may be sent before they have ended. */
+  paused: readonly Move[];
+}
+
+/**
+ * Who must do what for a batch under one routing. Pure. Keys without anybody to write to fail here; of a key named
+ * twice in a batch, the last counts.
+ */
+export function planWrite(routing: Routing, items: readonly WriteItem[]): WritePlan {
+  const byKey = new Map(items.map((item) => [item.key, item]));
+  const keys: PlannedKey[] = [];
+  const failed: WritePlan["failed"] = [];
+  const paused = new Set<Move>();
+  const open = routing.table.moves.filter((move) => move.phase !== "cutover");
+  for (const { key, record } of byKey.values()) {
+    const stamp = routing.stamper.stamp(key, record?.vector);
+    const everywhere = routing.elsewhere && !record;
+    const set = everywhere ? undefined : routing.setAt(stamp.position);
+    const owners = set?.write ?? routing.everywhere;
+    const moves = routing.elsewhere ? open : (set?.moves ?? []);
+    const elsewhere = routing.elsewhere && record ? routing.everywhere.filter((node) => !owners.includes(node)) : [];
+    if (owners.length === 0 || set?.read.length === 0) {
+      failed.push({ key, reason: "no serving node owns it" });
+      continue;
+    }
+    const quiet = [...owners, ...elsewhere].find((node) => routing.table.nodes[routing.nodeIds[node]!]!.quiet !== undefined);
+    if (quiet !== undefined) {
+      failed.push({
+        key,
+        reason: `${routing.nodeIds[quiet]} did not answer a write and cannot be marked stale; writes wait until it is settled`,
+      });
+      continue;
+    }
+    for (const move of moves) if (move.phase === "paused") paused.add(move);
+    keys.push({ key, stamp, record, owners, elsewhere, moves });
+  }
+  return { keys, failed, paused: [...paused] };
+}
+
+/** What one node is sent. */
+export interface NodeWork {
+  node: number;
+  upsert: PlannedKey[];
+  remove: PlannedKey[];
+}
+
+export function workByNode(keys: readonly PlannedKey[]): NodeWork[] {
+  const work = new Map<number, NodeWork>();
+  const of = (node: number) => {
+    let mine = work.get(node);
+    if (!mine) work.set(node, (mine = { node, upsert: [], remove: [] }));
+    return mine;
+  };
+  for (const planned of keys) {
+    for (const node of planned.owners) (planned.record ? of(node).upsert : of(node).remove).push(planned);
+    for (const node of planned.elsewhere) of(node).remove.push(planned);
+  }
+  return [...work.values()];
+}
+
+export function pointOf({ key, stamp, record }: PlannedKey, version: number): Point {
+  return {
+    id: stamp.id,
+    vector: record!.vector,
+    payload: { ...record!.payload, ...stampPayload(key, stamp, version) },
+  };
+}
+
+export function idsOf(keys: readonly PlannedKey[]): PointId[] {
+  return keys.map(({ stamp }) => stamp.id);
+}
