@@ -42,7 +42,7 @@ export interface IngestProgress {
   bytes: number;
   documents: number;
   chunks: number;
-  /** Name of the stage whose workers are busiest. */
+  /** Name of the stage that holds up the others. */
   slowest: string | undefined;
 }
 
@@ -223,6 +223,6 @@ function stageResult(meter: StageMeter, elapsedUs: number): IngestResult["stages
     done: meter.done,
     busy: share(meter.busyUs),
     blocked: share(meter.blockedUs),
-    queue: { capacity: meter.input?.capacity ?? 0, peak: meter.input?.peak ?? 0 },
+    queue: { capacity: meter.input?.capacity ?? 0, peak: meter.input?.peak ?? 0, meanFill: meter.input?.meanFill ?? 0 },
   };
 }

@@ -1,5 +1,6 @@
-import type { Item, ReaderOptions } from "./contract.ts";
+import type { InputFile, Item, ReaderOptions } from "./contract.ts";
 import type { Listing } from "./inputs/list.ts";
+import { readAhead } from "./read-ahead.ts";
 import { readers } from "./readers/index.ts";
 import { SeenIds } from "./seen-ids.ts";
 import type { Tally } from "./tally.ts";
@@ -17,16 +18,14 @@ export async function* readItems(
     yield dead;
   }
   try {
-    for (const file of listing.files) {
-      progress.files++;
-      for await (const item of readers[file.reader].read(file, options, { signal, onBytes })) {
-        if (signal.aborted) return;
-        tally.read++;
-        if (item.kind === "dead" || seen.add(item.id)) yield item;
-        // The same record once more, word for word: it is stored already, or about to be.
-        else if (item.idFromContent) tally.settle("unchanged", item);
-        else tally.buryDocument(item, "read", `another document of this run has the id ${JSON.stringify(item.id)}`);
-      }
+    const read = (file: InputFile) => readers[file.reader].read(file, options, { signal, onBytes });
+    for await (const item of readAhead(listing.files, read, () => progress.files++)) {
+      if (signal.aborted) return;
+      tally.read++;
+      if (item.kind === "dead" || seen.add(item.id)) yield item;
+      // The same record once more, word for word: it is stored already, or about to be.
+      else if (item.idFromContent) tally.settle("unchanged", item);
+      else tally.buryDocument(item, "read", `another document of this run has the id ${JSON.stringify(item.id)}`);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

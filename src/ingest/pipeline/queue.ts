@@ -7,6 +7,8 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
   #closed = false;
   #failure: { error: unknown } | undefined;
   #peak = 0;
+  #pushes = 0;
+  #fillSum = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -20,10 +22,17 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
     return this.#peak;
   }
 
+  /** How full it was when something was pushed, on average: 0, someone was waiting for it; 1, it had to wait. */
+  get meanFill(): number {
+    return this.#pushes === 0 ? 0 : this.#fillSum / this.#pushes;
+  }
+
   /** Resolves when the item has a place. Rejects after `fail`. */
   async push(item: T): Promise<void> {
     if (this.#failure) throw this.#failure.error;
     if (this.#closed) throw new Error("push after close");
+    this.#pushes++;
+    this.#fillSum += this.#items.length / this.capacity;
     const taker = this.#takers.shift();
     if (taker) return taker({ done: false, value: item });
     if (this.#items.length < this.capacity) {

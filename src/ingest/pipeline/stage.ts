@@ -19,6 +19,7 @@ export interface QueueLevels {
   readonly capacity: number;
   readonly length: number;
   readonly peak: number;
+  readonly meanFill: number;
 }
 
 export function stageMeter(name: string, concurrency: number, input?: QueueLevels): StageMeter {
@@ -72,8 +73,11 @@ export async function runStage<I, O>(options: StageOptions<I, O>): Promise<void>
   output?.close();
 }
 
-/** Where the time goes: of the stages, the one whose workers were busiest. */
+/**
+ * Which stage holds up the others: the last one whose queue is mostly full. All before it wait for room, all behind it for
+ * input. Where no queue fills up, it is the first.
+ * @param meters in the order of the pipeline
+ */
 export function bottleneck(meters: readonly StageMeter[]): StageMeter | undefined {
-  const load = (meter: StageMeter) => meter.busyUs / meter.concurrency;
-  return meters.toSorted((a, b) => load(b) - load(a))[0];
+  return meters.findLast(({ input }) => input !== undefined && input.meanFill >= 0.5) ?? meters[0];
 }

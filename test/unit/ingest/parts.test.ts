@@ -76,6 +76,8 @@ describe("a bounded queue", () => {
     })();
     await new Promise((resolve) => setImmediate(resolve));
     expect(pushed).toEqual([0, 1]);
+    // Pushed when it was empty, half full, and full.
+    expect(queue.meanFill).toBe(0.5);
     expect(await collect(queue)).toEqual([0, 1, 2, 3, 4]);
     await pusher;
     expect([queue.peak, queue.length]).toEqual([2, 0]);
@@ -116,7 +118,13 @@ it("a stage works with all its workers, times them, and closes its output", asyn
   await stage;
   expect(await got).toEqual([100, 100, 100, 100, -1]);
   expect([meter.done, meter.busyUs, clock.nowMs()]).toEqual([4, 400_000, 200]);
-  expect(bottleneck([stageMeter("idle", 1), meter])).toBe(meter);
+});
+
+it("the bottleneck is the last stage whose queue is mostly full, else the first", () => {
+  const at = (name: string, meanFill: number) => stageMeter(name, 1, { capacity: 4, length: 0, peak: 4, meanFill });
+  const read = stageMeter("read", 1);
+  expect(bottleneck([read, at("a", 0.9), at("b", 0.7), at("c", 0.1)])?.name).toBe("b");
+  expect(bottleneck([read, at("a", 0.2)])?.name).toBe("read");
 });
 
 describe("dead letters", () => {

@@ -4,7 +4,7 @@ import { ingestProgressNote, ingestReport } from "../../../src/report/ingest.ts"
 import { makeStyle } from "../../../src/report/style.ts";
 
 const style = makeStyle({ color: false, columns: 80 });
-const stage = (name: string, busy: number) => ({ name, workers: 1, done: 1, busy, blocked: 0, queue: { capacity: 4, peak: 1 } });
+const stage = (name: string, busy: number) => ({ name, workers: 1, done: 1, busy, blocked: 0, queue: { capacity: 4, peak: 1, meanFill: 0.1 } });
 const result: IngestResult = {
   runId: "r1",
   cluster: "local",
