@@ -1,5 +1,5 @@
 import { connectCluster } from "../../cluster/index.ts";
-import type { PreparedSearch, SearchResult } from "../../cluster/contract.ts";
+import type { NodeOutcome, PreparedSearch } from "../../cluster/contract.ts";
 import { RagctlError } from "../../errors.ts";
 import { TransportError } from "../../http/contract.ts";
 import type { Operation, SearchOperationSpec, Ticket } from "../contract.ts";
@@ -17,17 +17,19 @@ export async function searchOperation(spec: SearchOperationSpec, deps: Operation
   const prepared = prepareAll(spec, (vector) =>
     client.prepareSearch(spec.collection, vector, { k: spec.k, ...(spec.ef !== undefined && { ef: spec.ef }) }),
   );
-  const finish = (ticket: Ticket, { requests, partial }: SearchResult): void => {
+  // The lease, the table and a connection to each node, before the clock starts; what fails here is measured there.
+  await client.search(prepared[0]!, { timeoutMs }).catch(() => {});
+  const settle = (ticket: Ticket, cause: string | undefined, requests: readonly NodeOutcome[]): void => {
     const endUs = nowUs();
     ticket.sentUs = firstSent(requests);
-    ticket.settle(endUs, partial && !spec.partialIsOk ? "partial" : undefined, requests);
+    ticket.settle(endUs, cause, requests);
   };
   return {
     start(ticket) {
       const search = prepared[chooseItem(spec.choice, ticket.index, prepared.length, seed)]!;
       client.search(search, { timeoutMs }).then(
-        (result) => finish(ticket, result),
-        (error: unknown) => ticket.settle(nowUs(), searchFailure(error)),
+        ({ partial, requests }) => settle(ticket, partial && !spec.partialIsOk ? "partial" : undefined, requests),
+        (error: unknown) => settle(ticket, searchFailure(error), requestsOf(error)),
       );
     },
     close: () => client.close(),
@@ -39,7 +41,7 @@ function prepareAll({ queries }: SearchOperationSpec, prepare: (vector: Float32A
   return Array.from({ length: queries.count }, (_, query) => prepare(all.slice(query * queries.dim, (query + 1) * queries.dim)));
 }
 
-function firstSent(requests: SearchResult["requests"]): number | undefined {
+function firstSent(requests: readonly NodeOutcome[]): number | undefined {
   let first: number | undefined;
   for (const { sentUs } of requests) if (sentUs > 0 && (first === undefined || sentUs < first)) first = sentUs;
   return first;
@@ -47,7 +49,17 @@ function firstSent(requests: SearchResult["requests"]): number | undefined {
 
 /** The cause that a failed search is counted under. */
 function searchFailure(error: unknown): string {
+  if (requestsOf(error).at(-1)?.outcome === "timeout") return "timeout";
   if (error instanceof TransportError) return error.failure;
   if (error instanceof RagctlError) return error.code;
   return "bug";
+}
+
+/** What was asked of the nodes before a search failed, where the error tells. */
+function requestsOf(error: unknown): readonly NodeOutcome[] {
+  if (!(error instanceof RagctlError)) return [];
+  const { details } = error;
+  return typeof details === "object" && details !== null && "requests" in details && Array.isArray(details.requests)
+    ? (details.requests as NodeOutcome[])
+    : [];
 }
