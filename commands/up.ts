@@ -37,7 +37,7 @@ export default defineCommand({
     const wanted = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name))) as UpFlags;
     const task = context.progress.start("starting", { unit: "processes" });
     try {
-      const { started, added, changed, registeredIn } = await up(runtime.cwd, wanted, {
+      const { started, changed, joined } = await up(runtime.cwd, wanted, {
         runtime,
         note,
         onReady: (_id, ready, total) => {
@@ -47,9 +47,9 @@ export default defineCommand({
       });
       task.end();
       if (started.length === 0 && !changed) note("everything runs already; nothing was changed");
-      if (registeredIn.length > 0)
+      if (joined.nodes.length > 0)
         note(
-          `${added.join(", ")} ${added.length === 1 ? "is" : "are"} joining ${registeredIn.join(", ")}, and own nothing until a plan brings them in`,
+          `joining, and owning nothing until a plan brings them in: ${joined.nodes.join(", ")} (${joined.collections.join(", ")})`,
         );
     } finally {
       task.end();

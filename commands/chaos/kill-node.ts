@@ -4,6 +4,7 @@ import { killNodeAct } from "../../src/faults/kill-node-act.ts";
 import { healLeftovers } from "../../src/faults/leftovers.ts";
 import { faultResultSchema } from "../../src/faults/result.ts";
 import { faultReport } from "../../src/report/chaos.ts";
+import { confirmProtected } from "../confirm.ts";
 import { defineCommand } from "../define.ts";
 import { flag } from "../flags.ts";
 
@@ -14,6 +15,7 @@ export default defineCommand({
   flags: {
     restartAfter: flag.durationMs({ description: "start it again after this long" }),
     for: flag.durationMs({ description: "the same, as other faults say it" }),
+    confirm: flag.string({ description: "the name of a protected cluster, where nobody can be asked", placeholder: "name" }),
   },
   examples: [
     ["ragctl chaos kill-node n2 --restart-after 5s", "dead for five seconds"],
@@ -26,6 +28,7 @@ export default defineCommand({
       throw usageError([{ path: "--for", message: "says the same as --restart-after, and another time" }]);
     const cluster = await resolveCluster(runtime, globals);
     note(clusterLine(runtime, cluster));
+    if (cluster.protected) await confirmProtected(context, cluster, `killing ${node}`, flags.confirm);
     await healLeftovers(runtime, warn);
     const result = await killNodeAct({ cluster, node, forMs: flags.restartAfter ?? flags.for }, { runtime, note });
     return { result, next: result.healed ? ["ragctl status"] : [`ragctl chaos heal ${result.id}`] };

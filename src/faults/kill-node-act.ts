@@ -1,17 +1,18 @@
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
+import type { Runtime } from "../runtime.ts";
+import { statusDeps } from "../status/connect.ts";
 import { readTables } from "../status/tables.ts";
 import { openRun } from "../runs/index.ts";
 import { runAct, type Act, type ActDeps } from "./act.ts";
 import type { Target } from "./contract.ts";
 import { blastRadius, neededOwners, refuseLostOwners } from "./guards.ts";
 import { killNode } from "./kill-node.ts";
-import { askReady } from "./ready.ts";
 import type { FaultResult } from "./result.ts";
 import { targets } from "./targets/index.ts";
 
-const readyMs = 1_000;
+const healthMs = 2_000;
 
 /**
  * `ragctl chaos kill-node`: the node, the target, the guard, the fault.
@@ -27,7 +28,8 @@ export async function killNodeAct(
   const target = await reach(cluster, node);
   const tables = await readTables(cluster, deps.runtime);
   if (tables.length > 0) {
-    const dead = await notReady(cluster.nodes.filter(({ id }) => id !== node.id));
+    const others = cluster.nodes.filter(({ id }) => id !== node.id);
+    const dead = await notServing(cluster, others, deps.runtime);
     const { consistency } = cluster.routing;
     const radii = await blastRadius(tables, [node.id], dead, ({ replicas }) => neededOwners(consistency, replicas));
     refuseLostOwners(radii, [node.id], dead);
@@ -73,7 +75,8 @@ async function reach(cluster: ClusterConfig, node: NodeConfig): Promise<Target> 
   });
 }
 
-async function notReady(nodes: readonly NodeConfig[]): Promise<string[]> {
-  const answers = await Promise.all(nodes.map(({ url }) => askReady(new URL("/readyz", url).href, { timeoutMs: readyMs })));
-  return nodes.filter((_, index) => answers[index] !== "yes").map(({ id }) => id);
+async function notServing(cluster: ClusterConfig, nodes: readonly NodeConfig[], runtime: Runtime): Promise<string[]> {
+  const { control } = await statusDeps(cluster, runtime);
+  const healths = await Promise.all(nodes.map(async (node) => (await control(node)).health({ timeoutMs: healthMs })));
+  return nodes.filter((_, index) => !healths[index]!.ok).map(({ id }) => id);
 }

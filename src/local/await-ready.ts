@@ -28,6 +28,7 @@ export async function awaitReady(
   const { clock, signal } = options;
   const endUs = clock.monotonicUs() + readyMs * 1000;
   const waiting = new Map(processes.map((process) => [process.id, process]));
+  const seenStopped = new Set<string>();
   while (waiting.size > 0) {
     await Promise.all(
       [...waiting.values()].map(async (process) => {
@@ -39,7 +40,10 @@ export async function awaitReady(
     signal.throwIfAborted();
     if (waiting.size === 0) return;
     const status = await options.ask();
-    const ended = status.processes.find(({ id, state }) => waiting.has(id) && state === "stopped");
+    // One that has only just ended may not have been reaped yet: how it ended is known a moment later.
+    const stopped = status.processes.filter(({ id, state }) => waiting.has(id) && state === "stopped");
+    const ended = stopped.find(({ id, exit }) => exit !== undefined || seenStopped.has(id));
+    for (const { id } of stopped) seenStopped.add(id);
     const overdue = clock.monotonicUs() > endUs ? [...waiting.keys()].join(", ") : undefined;
     if (ended || overdue) throw notReady(ended, overdue, options.logs);
     await clock.sleep(askEveryMs, signal);

@@ -15,9 +15,14 @@ export interface LocalTables {
   collections(): Promise<string[]>;
   /**
    * Adds nodes as `joining`, owning nothing, to every table that lacks them.
-   * @returns the collections whose table changed
+   * @returns what changed: empty where every table has them
    */
-  register(nodes: Readonly<Record<string, NewNode>>): Promise<string[]>;
+  register(nodes: Readonly<Record<string, NewNode>>): Promise<Registered>;
+}
+
+export interface Registered {
+  nodes: string[];
+  collections: string[];
 }
 
 const attempts = 20;
@@ -38,20 +43,25 @@ export function localTables(layout: Layout, clock: Clock): LocalTables {
   return {
     collections: () => withStore([], names),
     register: (nodes) =>
-      withStore<string[]>([], async (store) => {
-        const changed: string[] = [];
-        for (const name of await names(store)) if (await registerIn(store, name, nodes)) changed.push(name);
-        return changed;
+      withStore<Registered>({ nodes: [], collections: [] }, async (store) => {
+        const added = new Set<string>();
+        const collections: string[] = [];
+        for (const name of await names(store)) {
+          const ids = await registerIn(store, name, nodes);
+          if (ids.length > 0) collections.push(name);
+          for (const id of ids) added.add(id);
+        }
+        return { nodes: [...added], collections };
       }),
   };
 }
 
-async function registerIn(store: StateStore, collection: string, nodes: Readonly<Record<string, NewNode>>): Promise<boolean> {
+async function registerIn(store: StateStore, collection: string, nodes: Readonly<Record<string, NewNode>>): Promise<string[]> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const table = await store.getTable(collection);
     const next = table && withJoining(table, nodes);
-    if (!next) return false;
-    if (await store.compareAndSet(next)) return true;
+    if (!next) return [];
+    if (await store.compareAndSet(next)) return Object.keys(next.nodes).filter((id) => !Object.hasOwn(table.nodes, id));
   }
   throw new RagctlError(`the routing table of ${collection} changed ${attempts} times while nodes were to be registered in it`, {
     code: "table-contended",

@@ -14,7 +14,7 @@ import { freePorts, takenPorts } from "./ports.ts";
 import { cacheProcessId, engines, findOnPath } from "./programs.ts";
 import { nodeUrl, readSpec, writeSpec, type LocalNode, type LocalSpec } from "./spec.ts";
 import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
-import { localTables } from "./tables.ts";
+import { localTables, type Registered } from "./tables.ts";
 
 export interface UpDeps {
   runtime: Runtime;
@@ -26,12 +26,10 @@ export interface UpDeps {
 export interface UpOutcome {
   /** Ids that were started now: nodes, and `cache`. */
   started: string[];
-  /** Nodes that the cluster did not have before. */
-  added: string[];
   /** Whether anything is wanted that was not before: a node, another cache, zones. */
   changed: boolean;
-  /** Collections whose tables now name the added nodes as `joining`. */
-  registeredIn: string[];
+  /** Nodes that tables now name as `joining`, and which tables. */
+  joined: Registered;
 }
 
 const supervisorMs = 30_000;
@@ -44,12 +42,25 @@ const supervisorMs = 30_000;
 export async function up(baseDir: string, flags: UpFlags, deps: UpDeps): Promise<UpOutcome> {
   const layout = layoutOf(baseDir);
   const fresh = !existsSync(layout.dir);
-  mkdirSync(layout.dir, { recursive: true });
+  makeDir(layout.dir);
   try {
     return await withLock(layout.lockFile, "up", deps, () => locked(layout, flags, deps));
   } catch (error) {
     if (fresh) removeIfEmpty(layout.dir);
     throw error;
+  }
+}
+
+function makeDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new RagctlError(`${dir} cannot be made: ${(error as Error).message}`, {
+      code: "local-dir-unwritable",
+      exitCode: ExitCode.usage,
+      hint: "run ragctl up in a directory that you may write to",
+      cause: error,
+    });
   }
 }
 
@@ -86,15 +97,14 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
     await undo(layout, before, started, running, runtime);
     throw error;
   }
-  const registeredIn = before && plan.added.length > 0 ? await tables.register(joiningNodes(spec, plan.added)) : [];
-  return { started, added: plan.added, changed: JSON.stringify(before) !== JSON.stringify(spec), registeredIn };
+  // All of them, not only the new ones: an up that was killed here is finished by the next.
+  const joined = before ? await tables.register(joiningNodes(spec)) : { nodes: [], collections: [] };
+  return { started, changed: JSON.stringify(before) !== JSON.stringify(spec), joined };
 }
 
-function joiningNodes(spec: LocalSpec, added: readonly string[]) {
+function joiningNodes(spec: LocalSpec) {
   return Object.fromEntries(
-    spec.nodes
-      .filter(({ id }) => added.includes(id))
-      .map((node) => [node.id, { url: nodeUrl(node), weight: 1, ...(node.zone ? { zone: node.zone } : {}) }]),
+    spec.nodes.map((node) => [node.id, { url: nodeUrl(node), weight: 1, ...(node.zone ? { zone: node.zone } : {}) }]),
   );
 }
 

@@ -129,7 +129,10 @@ describe("a local cluster", () => {
     await createTable(cluster.dir, cluster.status.nodes, 2);
     for (const { url } of cluster.status.nodes) await createCollection(url, "docs");
     const up = await cluster.cli(["up", "--nodes", "3"]);
-    expect(up).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("n3 is joining docs") });
+    expect(up).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining("joining, and owning nothing until a plan brings them in: n3 (docs)"),
+    });
     const { nodes, collections } = (await cluster.cli(["status", "--json"])).json().result;
     expect(nodes.map(({ collections: { docs } }: any) => docs.state)).toEqual(["serving", "serving", "joining"]);
     expect(collections).toEqual([{ name: "docs", copies: 0, replicas: 2, epoch: 2, routed: true }]);
