@@ -76,7 +76,7 @@ async function reach(cluster: ClusterConfig, node: NodeConfig): Promise<Target> 
 }
 
 async function notServing(cluster: ClusterConfig, nodes: readonly NodeConfig[], runtime: Runtime): Promise<string[]> {
-  const { control } = await statusDeps(cluster, runtime);
-  const healths = await Promise.all(nodes.map(async (node) => (await control(node)).health({ timeoutMs: healthMs })));
+  const deps = await statusDeps(cluster, runtime);
+  const healths = await Promise.all(nodes.map(async (node) => (await deps.control(node)).health({ timeoutMs: healthMs })));
   return nodes.filter((_, index) => !healths[index]!.ok).map(({ id }) => id);
 }
