@@ -20,7 +20,11 @@ export async function checkNodes(client: ClusterClient, signal: AbortSignal): Pr
   const silent = answers.filter(({ health }) => !health.ok);
   if (silent.length > 0)
     throw new RagctlError(
-      silent.map(({ id, url, health }) => `${id} (${url}): ${health.problem ?? "it does not answer"}`).join("; "),
+      silent
+        .map(({ id, url, health: { problem = "it does not answer" } }) =>
+          problem.includes(url) ? problem : `${id} (${url}): ${problem}`,
+        )
+        .join("; "),
       { code: "smoke-nodes", exitCode: ExitCode.unreachable, hint: "ragctl status shows every node" },
     );
   const slowestUs = Math.max(...answers.map(({ health }) => ("latencyUs" in health ? (health.latencyUs ?? 0) : 0)));
