@@ -115,7 +115,9 @@ function withTables(node: NodeStatus, tables: readonly RoutingTable[]): NodeStat
   const collections = { ...node.collections };
   for (const table of tables) {
     const entry = table.nodes[node.id];
-    if (entry) collections[table.collection] = { points: collections[table.collection]?.points ?? null, state: entry.state };
+    // One that answers and does not have the collection, such as a joining node, holds none of its points.
+    const none = node.points === null ? null : 0;
+    if (entry) collections[table.collection] = { points: collections[table.collection]?.points ?? none, state: entry.state };
   }
   return { ...node, collections };
 }
