@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-const percentiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number(), max: z.number() });
+// Null where no operation was ok.
+const microseconds = z.number().nullable();
+const percentiles = z.object({ p50: microseconds, p95: microseconds, p99: microseconds, max: microseconds });
 
 const loadStep = z.object({
   verdict: z.string(),

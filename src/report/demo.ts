@@ -8,10 +8,10 @@ export function demoReport(result: DemoResult, style: Style): string {
     ["sent", (run) => formatRate(run.sentPerSec)],
     ["completed", (run) => formatCount(run.completed)],
     ["errors", (run) => formatCount(run.errors)],
-    ["p50", (run) => formatDurationUs(run.responseTimeUs.p50)],
-    ["p95", (run) => formatDurationUs(run.responseTimeUs.p95)],
-    ["p99", (run) => formatDurationUs(run.responseTimeUs.p99)],
-    ["max", (run) => formatDurationUs(run.responseTimeUs.max)],
+    ["p50", (run) => shownUs(run.responseTimeUs.p50)],
+    ["p95", (run) => shownUs(run.responseTimeUs.p95)],
+    ["p99", (run) => shownUs(run.responseTimeUs.p99)],
+    ["max", (run) => shownUs(run.responseTimeUs.max)],
     ["verdict", (run) => paint(run.verdict, style)],
   ];
   const cell = (run: DemoLoad | undefined, show: (run: DemoLoad) => string, width: number) =>
@@ -26,6 +26,10 @@ export function demoReport(result: DemoResult, style: Style): string {
     "",
     `${style.bold("demo")} ${paint(result.verdict, style)} · response time, from the intended start of every request`,
   ].join("\n");
+}
+
+function shownUs(us: number | null): string {
+  return us === null ? "-" : formatDurationUs(us);
 }
 
 function plainLength(text: string, run: DemoLoad, style: Style): number {

@@ -15,7 +15,7 @@ const size = 32;
 let folder: string;
 let nodes: TestNode[] = [];
 
-/** Three nodes, two replicas, 300 points; the cluster `guarded` is the same one, protected above 20/s. */
+/** Three nodes, two replicas, 300 points; `guarded.yaml` is the same cluster, protected above 20/s. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "ragctl-load-search-"));
   nodes = await Promise.all([startNode(), startNode(), startNode()]);
@@ -25,20 +25,17 @@ beforeAll(async () => {
     nodes: nodes.map(({ url }, index) => ({ id: `n${index + 1}`, url })),
     routing: { replicas: 2 },
   };
-  const clusters = {
-    test: { ...cluster, objectives: { p99: "20s", errorRate: "1%" } },
-    guarded: { ...cluster, protected: true, maxRate: "20/s" },
-  };
-  await writeFile(join(folder, "ragctl.config.yaml"), stringify({ clusters, default: "test" }));
-  for (const name of Object.keys(clusters)) {
-    const resolved = await resolveCluster(fakeRuntime({ cwd: folder }), { config: undefined, cluster: name });
-    const client = await connectCluster(resolved, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: folder });
-    const next = clusteredVectors({ size, clusters: 12, seed: 5 });
-    const records = Array.from({ length: 300 }, (_, i) => ({ key: `doc-${i}`, vector: next() }));
-    await client.ensureCollection("docs", { size, distance: "Cosine" });
-    await client.upsert("docs", records);
-    await client.close();
-  }
+  const config = async (file: string, extra: object) =>
+    await writeFile(join(folder, file), stringify({ clusters: { test: { ...cluster, ...extra } } }));
+  await config("ragctl.config.yaml", { objectives: { p99: "20s", errorRate: "1%" } });
+  await config("guarded.yaml", { protected: true, maxRate: "20/s" });
+  const resolved = await resolveCluster(fakeRuntime({ cwd: folder }), { config: undefined, cluster: undefined });
+  const client = await connectCluster(resolved, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: folder });
+  const next = clusteredVectors({ size, clusters: 12, seed: 5 });
+  const records = Array.from({ length: 300 }, (_, i) => ({ key: `doc-${i}`, vector: next() }));
+  await client.ensureCollection("docs", { size, distance: "Cosine" });
+  await client.upsert("docs", records);
+  await client.close();
 });
 afterAll(async () => {
   await Promise.all(nodes.map((node) => node.stop()));
@@ -102,12 +99,12 @@ describe("ragctl load on a routed cluster", () => {
   });
 
   test("a protected cluster wants its name above its rate: exit 7 where nobody can be asked", async () => {
-    const refused = await load("--rps 21 --duration 1s --cluster guarded --yes");
+    const refused = await load("--rps 21 --duration 1s --config guarded.yaml --yes");
     expect(refused.exitCode).toBe(7);
-    expect(refused.text).toContain("--confirm guarded");
-    expect((await load("--rps 21 --duration 1s --cluster guarded --confirm test")).exitCode).toBe(7);
-    const flags = "--duration 1s --warmup 0s --timeout 20s --cluster guarded --threshold errors<50%";
+    expect(refused.text).toContain("--confirm test");
+    expect((await load("--rps 21 --duration 1s --config guarded.yaml --confirm tset")).exitCode).toBe(7);
+    const flags = "--duration 1s --warmup 0s --timeout 20s --config guarded.yaml --threshold errors<50%";
     expect((await load(`--rps 20 ${flags}`)).exitCode).toBe(0);
-    expect((await load(`--rps 21 ${flags} --confirm guarded`)).exitCode).toBe(0);
+    expect((await load(`--rps 21 ${flags} --confirm test`)).exitCode).toBe(0);
   });
 });
