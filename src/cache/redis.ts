@@ -74,7 +74,9 @@ export async function redisCache(target: RedisTarget, { clock }: { clock: Clock 
 /** The innermost thing said: ioredis wraps `connect ECONNREFUSED` in `Failed to refresh slots cache.` */
 function rootMessage(error: Error & { lastNodeError?: Error }): string {
   const inner = error.lastNodeError ?? (error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined);
-  return inner?.message || error.message || ((error as NodeJS.ErrnoException).code ?? error.name);
+  const said = inner?.message || error.message;
+  if (said === "Connection is closed.") return "no connection could be made";
+  return said || ((error as NodeJS.ErrnoException).code ?? error.name);
 }
 
 /** Redis's own refusals (`-WRONGPASS …`, `-OOM …`) say what to do; whatever else failed, the server was not reached. */

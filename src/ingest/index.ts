@@ -38,7 +38,7 @@ export interface IngestDeps {
   onProgress?: (progress: IngestProgress) => void;
 }
 
-export interface IngestProgress {
+interface IngestProgress {
   bytes: number;
   documents: number;
   chunks: number;

@@ -21,13 +21,12 @@ function checkLines({ name, outcome, detail, hint, durationMs }: SmokeCheck, wid
   };
   const indent = " ".repeat(width + 6);
   const room = Math.max(30, style.columns - indent.length);
-  const [first = "", ...rest] = wrap(detail, room);
+  const [first = "", ...rest] = wrap(durationMs >= 1000 ? `${detail} (${formatDurationMs(durationMs)})` : detail, room);
   const lines = [
     `  ${marks[outcome]} ${name.padEnd(width)}  ${outcome === "skipped" ? style.dim(first) : first}`,
     ...rest.map((line) => indent + line),
   ];
   if (hint) lines.push(...wrap(`hint: ${hint}`, room).map((line) => indent + style.dim(line)));
-  if (durationMs >= 1000) lines[lines.length - 1] += style.dim(` (${formatDurationMs(durationMs)})`);
   return lines;
 }
 

@@ -31,7 +31,7 @@ export async function pacedQueries(collection: string, deps: QueryDeps): Promise
   const objectives = objectiveThresholds(cluster.objectives);
   return await runLoad(
     {
-      schedule: { kind: "constant-arrival-rate", ratePerSec, warmupUs: 400_000, durationUs: (queries / ratePerSec) * 1e6 },
+      schedule: { kind: "constant-arrival-rate", ratePerSec, warmupUs: 1_000_000, durationUs: (queries / ratePerSec) * 1e6 },
       operation: chosen.operation,
       workers: 1,
       timeoutUs: timeoutMs * 1000,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** One check of `ragctl smoke`. */
-export const smokeCheckSchema = z.object({
+const smokeCheckSchema = z.object({
   name: z.string(),
   ok: z.boolean(),
   detail: z

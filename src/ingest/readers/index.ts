@@ -10,7 +10,7 @@ export const readers = {
   text: { extensions: [".txt", ".text"], read: wholeFileReader("text") },
 } as const satisfies Record<ReaderName, { extensions: readonly string[]; read: Reader }>;
 
-export const readerNames = Object.keys(readers) as ReaderName[];
+const readerNames = Object.keys(readers) as ReaderName[];
 
 /** `.jsonl, .ndjson, .md, …` */
 export const readableExtensions = Object.values(readers)

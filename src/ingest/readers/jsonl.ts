@@ -6,7 +6,7 @@ import { decodeUtf8 } from "./utf8.ts";
 import { splitLines } from "./lines.ts";
 
 /** A longer line is not read into memory; it is dead-lettered by its position. */
-export const maxLineBytes = 64 * 2 ** 20;
+const maxLineBytes = 64 * 2 ** 20;
 /** A longer record is not copied to the dead letters: they say where it is. */
 const maxKeptBytes = 2 ** 20;
 

@@ -4,7 +4,7 @@ import { chunkField, type ChunkedDocument } from "../contract.ts";
 import type { Batch, PlannedDocument } from "./batch.ts";
 
 /** What is known of a stored chunk. */
-export interface Held {
+interface Held {
   hash: unknown;
   count: unknown;
 }
@@ -31,7 +31,7 @@ function keysOf({ document, chunks }: ChunkedDocument): string[] {
 }
 
 /** Pure: from what is there to what is left to do. */
-export function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>): PlannedDocument {
+function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>): PlannedDocument {
   const { document, chunks } = chunked;
   const first = held.get(chunkKey(document.id, 0));
   const count = first?.count;

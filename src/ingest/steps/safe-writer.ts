@@ -3,7 +3,7 @@ import { ExitCode, RagctlError } from "../../errors.ts";
 import type { Clock } from "../../runtime.ts";
 
 /** Key → why it is not stored. */
-export type Failures = Map<string, string>;
+type Failures = Map<string, string>;
 
 export interface SafeWriter {
   upsert(records: WriteRecord[]): Promise<Failures>;

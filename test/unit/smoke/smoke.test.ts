@@ -260,8 +260,8 @@ describe("the report", () => {
       "fail · 1 of 3 checks of cluster prod in 2.10 s
 
         ✓ config        cluster prod (ragctl.config.yaml): routed, 3 nodes, 2 replicas
-        ✗ nodes         n2 (http://n2:6333): connect ECONNREFUSED, 50% lost
-                        hint: ragctl status shows every node (2.00 s)
+        ✗ nodes         n2 (http://n2:6333): connect ECONNREFUSED, 50% lost (2.00 s)
+                        hint: ragctl status shows every node
         - canary write  skipped: nodes did not pass"
     `);
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
