@@ -1,0 +1,47 @@
+import { describe, expect, test } from "vitest";
+import { newStats, observeAnswer, score, worstFirst, type Measured } from "../../../src/cluster/balancer.ts";
+import { seededRng } from "../../../src/runtime.ts";
+
+const calm: Measured = { latencyUs: 2000, tailUs: 3000, errorRate: 0, inFlight: 0, failures: 0, idleUs: 0 };
+
+describe("score", () => {
+  test.each<[string, Partial<Measured>, number]>([
+    ["latency, a tenth of the tail, and a floor", {}, 2400],
+    ["every request in flight counts once more", { inFlight: 3 }, 9600],
+    ["errors", { errorRate: 0.5 }, 12_000],
+    ["idle for 10 s: the measurement has faded to 1/e", { idleUs: 10e6 }, 2300 / Math.E + 100],
+    ["never measured: only the floor, so that it is tried first", { latencyUs: Number.NaN }, 100],
+    ["a failure comes after all that is merely slow", { failures: 1 }, 10_002_400],
+    ["a processor at 70 % is no reason yet", { cpu: 0.7 }, 2400],
+    ["at 85 % it is twice as bad", { cpu: 0.85 }, 4800],
+    ["a full memory is thirty times as bad", { memory: 1 }, 72_000],
+  ])("%s", (_, change, expected) => expect(score({ ...calm, ...change })).toBeCloseTo(expected, 6));
+});
+
+describe("observeAnswer", () => {
+  test("the first answer is the mean; later ones pull by how long ago the last was; the tail jumps and fades", () => {
+    const stats = newStats();
+    stats.failures = 3;
+    observeAnswer(stats, 1000, 0);
+    expect([stats.latencyUs, stats.tailUs, stats.failures]).toEqual([1000, 1000, 0]);
+    observeAnswer(stats, 9000, 1000);
+    expect(stats.latencyUs).toBeCloseTo(1000 + 0.05 * 8000, 6);
+    expect(stats.tailUs).toBe(9000);
+    observeAnswer(stats, 1000, 1000 + 5e6);
+    expect(stats.latencyUs).toBeCloseTo(1000 + 400 * Math.exp(-5), 6);
+    expect(stats.tailUs).toBeCloseTo(9000 / Math.E, 6);
+  });
+});
+
+describe("worstFirst", () => {
+  const share = (scores: number[]) => {
+    const rng = seededRng(11);
+    const first = scores.map(() => 0);
+    for (let i = 0; i < 3000; i++) first[worstFirst(scores, rng)[0]!]! += 1 / 3000;
+    return first;
+  };
+  test("like nodes take turns", () => {
+    for (const part of share([100, 100, 100])) expect(Math.abs(part - 1 / 3)).toBeLessThan(0.05);
+  });
+  test("one that is half as slow again is always the first to go", () => expect(share([100, 160, 100])[1]).toBeCloseTo(1, 9));
+});
