@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runPinned, type ChildRun } from "./child.ts";
 
-export interface PeerInput {
+interface PeerInput {
   url: string;
   /** File with the body, and a folder for scratch files. */
   body: string;
@@ -12,7 +12,7 @@ export interface PeerInput {
   core: number;
 }
 
-export interface PeerFigures {
+interface PeerFigures {
   requestsPerSec: number;
   cpuSec: number;
 }

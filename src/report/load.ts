@@ -19,7 +19,7 @@ export function loadReport(result: LoadResult, style: Style): string {
   ].join("\n");
 }
 
-export function paintVerdict(verdict: LoadResult["verdict"], style: Style): string {
+function paintVerdict(verdict: LoadResult["verdict"], style: Style): string {
   const text = style.bold(verdict);
   return verdict === "pass" ? style.good(text) : verdict === "fail" ? style.bad(text) : style.warn(text);
 }

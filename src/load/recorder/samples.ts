@@ -15,9 +15,9 @@ import type { SampleSink } from "../generator.ts";
  *
  * `cause` and `node` are indexes into the worker's list of names, 0 = ok. Times are whole µs.
  */
-export const recordLength = 6;
-export const kinds = { settled: 0, dropped: 1, unfinished: 2, request: 3 } as const;
-export const none = 0xffff_ffff;
+const recordLength = 6;
+const kinds = { settled: 0, dropped: 1, unfinished: 2, request: 3 } as const;
+const none = 0xffff_ffff;
 /** Window −1, the warm-up, as stored. */
 const warmup = none;
 const recordsPerChunk = 2048;

@@ -1,5 +1,5 @@
 /**
- * When the pacer wakes, as numbers. A thread that sleeps until T wakes at T + oversleep (timer slack and scheduling, 50 to 150 µs); a
+ * When the pacer wakes, as numbers. A thread that sleeps until T wakes at T + oversleep (the timer and scheduling, 40 to 150 µs); a
  * message takes `lead` to reach the worker's loop. So: sleep until due − lead − early, spin until due − lead, post. `early` follows the
  * oversleep that is measured, and shrinks when the pacer's processor time goes over its budget.
  */
@@ -18,7 +18,7 @@ const maxEarlyUs = 250;
 const maxLeadUs = 60;
 const smoothing = 1 / 32;
 
-export const initialAlarm: AlarmState = { oversleepUs: 80, deviationUs: 20, wakeUs: 15, spinScale: 1 };
+export const initialAlarm: AlarmState = { oversleepUs: 50, deviationUs: 15, wakeUs: 15, spinScale: 1 };
 
 /** How long before its target the sleep should end. */
 export function earlyUs({ oversleepUs, deviationUs, spinScale }: AlarmState): number {
@@ -49,18 +49,12 @@ export function wokeAfter(state: AlarmState, measuredUs: number): AlarmState {
 
 /**
  * @param share processor time that the pacer took since the last look, as a share of one core
- * @param budget the share that it may take
  */
-export function keepToBudget(state: AlarmState, share: number, budget: number): AlarmState {
-  if (share > budget) return { ...state, spinScale: Math.max(0, state.spinScale - 0.1) };
-  if (share < budget * 0.8) return { ...state, spinScale: Math.min(1, state.spinScale + 0.1) };
+export function keepToBudget(state: AlarmState, share: number): AlarmState {
+  if (share > pacerBudget) return { ...state, spinScale: Math.max(0, state.spinScale - 0.1) };
+  if (share < pacerBudget * 0.85) return { ...state, spinScale: Math.min(1, state.spinScale + 0.1) };
   return state;
 }
 
-/** What the pacer may take where every core has work of its own, and where one is idle. */
-const budgets = { crowded: 0.09, free: 0.3 };
-
-/** @param idleCores processors' worth of time that the machine leaves unused */
-export function pacerBudget(idleCores: number): number {
-  return idleCores >= 0.75 ? budgets.free : budgets.crowded;
-}
+/** The share of a core that the pacer may take. */
+export const pacerBudget = 0.08;

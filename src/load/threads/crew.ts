@@ -13,7 +13,6 @@ export interface Crew {
   stop(): void;
   /** What is under way is given up. */
   abandon(): void;
-  setPacerBudget(share: number): void;
   /** Resolves when every thread has reported; rejects when one failed. */
   readonly done: Promise<{ workers: WorkerReport[]; pacer: PacerReport }>;
   terminate(): Promise<void>;
@@ -71,7 +70,6 @@ export async function startCrew(
       stopPacer();
       tell({ type: "abandon" });
     },
-    setPacerBudget: (share) => void Atomics.store(board.budgetPermille, 0, Math.round(share * 1000)),
     done: finished(workers, pacer, stopPacer),
     terminate,
   };

@@ -46,7 +46,7 @@ export interface PacerReport {
 }
 
 /** A RagctlError on its way between threads. */
-export interface ThrownRagctlError {
+interface ThrownRagctlError {
   message: string;
   options: Omit<RagctlErrorOptions, "cause">;
 }

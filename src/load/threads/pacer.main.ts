@@ -4,6 +4,7 @@ import { buildSchedule } from "../schedules/index.ts";
 import { earlyUs, initialAlarm, keepToBudget, leadUs, sleptOver, wokeAfter } from "./alarm.ts";
 import type { Command, FromPacer, PacerStart } from "./messages.ts";
 import { threadCpuUs } from "./thread-cpu.ts";
+import { wakeOnTime } from "./timer-slack.ts";
 import { wakeBoard } from "./wake.ts";
 
 /** Above 4,000 wake-ups a second a pacer only takes processor time from what it paces; then operations are due in small groups. */
@@ -21,6 +22,7 @@ main.once("message", (command: Command) => {
   if (command.type === "go") pace(command.startUs);
   for (const alarm of alarms) alarm.close();
 });
+wakeOnTime();
 post({ type: "ready" });
 
 /** Blocks this thread until everything has been due, or the board says stop. */
@@ -63,7 +65,7 @@ function pace(startUs: number): void {
     if (nowUs - checkedUs >= budgetEveryUs) {
       const cpuUs = threadCpuUs(process);
       if (cpuUs !== undefined && cpuAtCheckUs !== undefined)
-        alarm = keepToBudget(alarm, (cpuUs - cpuAtCheckUs) / (nowUs - checkedUs), board.budgetPermille[0]! / 1000);
+        alarm = keepToBudget(alarm, (cpuUs - cpuAtCheckUs) / (nowUs - checkedUs));
       checkedUs = nowUs;
       cpuAtCheckUs = cpuUs;
     }

@@ -1,6 +1,4 @@
 import type { Clock } from "../../runtime.ts";
-import { cpuTimes, idleCores } from "../machine.ts";
-import { pacerBudget } from "./alarm.ts";
 import type { Crew } from "./crew.ts";
 import type { PacerReport, WorkerReport } from "./messages.ts";
 
@@ -29,7 +27,7 @@ export interface Ended {
 }
 
 /**
- * Sees a running crew to its end: ticks, tells the pacer what it may spend, drains on the first signal, gives up on the second, and
+ * Sees a running crew to its end: ticks, drains on the first signal, gives up on the second, and
  * gives up on operations that have no outcome one timeout after the last was due.
  */
 export async function supervise(
@@ -51,14 +49,10 @@ export async function supervise(
   if (hardSignal?.aborted) abandon();
 
   const watch = async () => {
-    let times = cpuTimes();
     let abandoned = false;
     while (!over.signal.aborted) {
       await clock.sleep(tickMs, over.signal).catch(() => {});
       onTick();
-      const now = cpuTimes();
-      crew.setPacerBudget(pacerBudget(idleCores(times, now)));
-      times = now;
       if (!abandoned && clock.monotonicUs() > deadlineUs) {
         abandoned = true;
         crew.abandon();

@@ -7,8 +7,6 @@
 export interface WakeBoard {
   /** Set to 1, and notified, to end the pacer. */
   readonly stop: Int32Array;
-  /** Thousandths of a core that the pacer may take. */
-  readonly budgetPermille: Int32Array;
   readonly armed: Int32Array;
   /** Monotonic µs at which the pacer last posted, per worker. */
   readonly postedUs: Float64Array;
@@ -24,7 +22,6 @@ export function wakeBytes(workers: number): number {
 export function wakeBoard(shared: SharedArrayBuffer, workers: number): WakeBoard {
   return {
     stop: new Int32Array(shared, 0, 1),
-    budgetPermille: new Int32Array(shared, 4, 1),
     postedUs: new Float64Array(shared, 16, workers),
     armed: new Int32Array(shared, 16 + 8 * workers, workers),
     wakeUs: new Int32Array(shared, 16 + 12 * workers, workers),

@@ -35,11 +35,11 @@ test("never more than a quarter of a millisecond early, nor told more than 60 µ
 });
 
 test("over budget it spins less, and within it more, by steps and within bounds", () => {
-  expect(keepToBudget(initialAlarm, 0.2, 0.09).spinScale).toBeCloseTo(0.9);
-  expect(after(50, (state) => keepToBudget(state, 0.2, 0.09)).spinScale).toBe(0);
-  expect(after(50, (state) => keepToBudget(state, 0.01, 0.09), { ...initialAlarm, spinScale: 0 }).spinScale).toBe(1);
+  expect(keepToBudget(initialAlarm, 0.2).spinScale).toBeCloseTo(0.9);
+  expect(after(50, (state) => keepToBudget(state, 0.2)).spinScale).toBe(0);
+  expect(after(50, (state) => keepToBudget(state, 0.01), { ...initialAlarm, spinScale: 0 }).spinScale).toBe(1);
   const steady = { ...initialAlarm, spinScale: 0.5 };
-  expect(keepToBudget(steady, 0.08, 0.09)).toEqual(steady);
-  expect(pacerBudget(0)).toBeLessThanOrEqual(0.1);
-  expect(pacerBudget(1)).toBeGreaterThan(pacerBudget(0));
+  expect(keepToBudget(steady, pacerBudget * 0.9)).toEqual(steady);
+  // With what the worker spins, pacing must stay below a tenth of a core.
+  expect(pacerBudget).toBeLessThan(0.1);
 });

@@ -6,7 +6,7 @@ import { constantRate } from "../../../src/load/schedules/constant.ts";
 import { firstDueAt } from "../../../src/load/schedules/index.ts";
 
 /** Simulated time, µs: things happen when they are due, one after the other, and nothing takes time by itself. */
-export class Simulation {
+class Simulation {
   nowUs = 0;
   #events: { atUs: number; run: () => void }[] = [];
 
