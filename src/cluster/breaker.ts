@@ -83,11 +83,12 @@ export function newBreaker(policy: BreakerPolicy | undefined): Breaker {
  */
 export function recordOutcome(breaker: Breaker, nowMs: number, failed: boolean, beganMs = nowMs): void {
   const { policy } = breaker;
+  // What time alone moves on comes first: closing clears the window, and this request belongs to the new one.
+  if (policy) settle(breaker, nowMs);
   const at = turnTo(breaker, nowMs);
   if (failed) breaker.failed[at]!++;
   else breaker.ok[at]!++;
   if (!policy) return;
-  settle(breaker, nowMs);
   if (breaker.phase === "half-open" && beganMs >= breaker.phaseSinceMs) {
     if (failed) breaker.stepFailed++;
     else breaker.stepOk++;

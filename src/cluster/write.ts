@@ -6,6 +6,7 @@ import type { DataFace } from "../stores/contract.ts";
 import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
+import type { ClusterNode } from "./nodes.ts";
 import { setAside, type FailedNode } from "./set-aside.ts";
 import type { View } from "./watch.ts";
 import {
@@ -151,7 +152,7 @@ export class Writer {
     const outcomes: NodeOutcome[] = [];
     const sent = await Promise.all(
       requests.map(async ({ node, keys, request }): Promise<Sent> => {
-        const failure = await this.#send(routing.nodeIds[node]!, data, request, options, outcomes);
+        const failure = await this.#send(this.#nodeOf(view, node), data, request, options, outcomes);
         return failure ? { node, keys, failure } : { node, keys };
       }),
     );
@@ -193,11 +194,16 @@ export class Writer {
     if (entries.length > 0) await this.#deps.state.appendTouched(collection, entries);
   }
 
-  async #send(id: string, data: DataFace, request: PreparedRequest, options: CallOptions, outcomes: NodeOutcome[]) {
+  #nodeOf({ routing }: View, index: number): ClusterNode {
+    const id = routing.nodeIds[index]!;
+    return this.#deps.nodes.ofTable(id, routing.table.nodes[id]!.url);
+  }
+
+  async #send(node: ClusterNode, data: DataFace, request: PreparedRequest, options: CallOptions, outcomes: NodeOutcome[]) {
     const { nodes, requestTimeoutMs } = this.#deps;
     const timeoutMs = Math.min(options.timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
     // Not cut short by the caller's signal: a write without an answer would cost the node its place among those that serve.
-    const answer = await nodes.send(nodes.get(id), data, request, { timeoutMs }, outcomes);
+    const answer = await nodes.send(node, data, request, { timeoutMs }, outcomes);
     if (!answer.failure) return undefined;
     return { message: answer.failure.message, mayLand: answer.failure.mayLand };
   }

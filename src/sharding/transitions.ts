@@ -58,19 +58,26 @@ export function clearQuiet(table: RoutingTable, id: string, mark: number): Trans
   return next(table, { nodes: withNode(table, id, notQuiet) });
 }
 
-/** Step 1 of a tracked copy. Refused where a move with that id is there, or one that shares points is still open. */
-export function announceMoves(
-  table: RoutingTable,
-  moves: readonly Pick<Move, "id" | "selector" | "from" | "to" | "replaces" | "repair">[],
-): Transition {
+/**
+ * Step 1 of a tracked copy. Refused where a move with that id is there, where one that shares points is still open, or
+ * where `to` already serves some of the points: a source that goes stale in mid-copy would then overwrite what is read.
+ * A move whose `from` is its `to` copies nothing; it only takes `replaces` away from the owners (one replica less).
+ */
+export function announceMoves(table: RoutingTable, moves: readonly AnnouncedMove[], routing: Routing): Transition {
   for (const move of moves) {
     if (table.moves.some(({ id }) => id === move.id)) return { refused: `move ${move.id} is in the table already` };
     for (const id of [move.from, move.to]) if (!table.nodes[id]) return { refused: `${id} is not in the table` };
     const shared = table.moves.find((other) => other.phase !== "cutover" && overlap(other, move));
     if (shared) return { refused: `move ${shared.id} has points of move ${move.id} in flight` };
+    const target = routing.indexOf.get(move.to)!;
+    if (move.from !== move.to && coveringSets(routing, move).some((set) => set.read.includes(target)))
+      return { refused: `${move.to} already serves points of move ${move.id}` };
   }
   return next(table, { moves: [...table.moves, ...moves.map((move): Move => ({ ...move, phase: "announced", pause: 0 }))] });
 }
+
+/** A move before it has a phase. */
+export type AnnouncedMove = Pick<Move, "id" | "selector" | "from" | "to" | "replaces" | "repair">;
 
 /** Step 4: writers hold writes to these moves' points. The pauses are numbered, so that a cut-over proves it is still in its own. */
 export function startPause(table: RoutingTable, ids: readonly string[]): Transition {
@@ -145,7 +152,7 @@ export function settle(
   return result;
 }
 
-function coveringSets(routing: Routing, move: Move) {
+function coveringSets(routing: Routing, move: Pick<Move, "selector">) {
   const ranges = selectorRanges(move.selector);
   return routing.segments.filter(({ lo, hi }) => ranges.some(([from, to]) => from < hi && to > lo)).map(({ set }) => set);
 }

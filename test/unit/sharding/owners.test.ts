@@ -202,7 +202,7 @@ describe("transitions", () => {
     const before = tableOf({ a: "serving", b: "serving", c: "joining" }, { replicas: 1 });
     const routing = createRouting(before);
     const arc = routing.segments.find(({ set }) => names(routing, set.owners)[0] === "a")!;
-    const announced = applied(transitions.announceMoves(before, [moveOf("m", "a", "c", [[arc.lo, arc.hi]])]));
+    const announced = applied(transitions.announceMoves(before, [moveOf("m", "a", "c", [[arc.lo, arc.hi]])], routing));
     expect(transitions.cutOver(announced, new Map([["m", 1]]), createRouting(announced))).toEqual({
       refused: "move m is not in that pause any more",
     });
@@ -223,14 +223,20 @@ describe("transitions", () => {
 
   test("a node marked stale again during its repair starts over", () => {
     const stale = tableOf({ a: "serving", b: "stale", c: "serving" });
-    const repairing = applied(transitions.announceMoves(stale, [moveOf("r", "a", "b", [[0, 100]], { repair: true })]));
+    const repairing = applied(
+      transitions.announceMoves(stale, [moveOf("r", "a", "b", [[0, 100]], { repair: true })], createRouting(stale)),
+    );
     expect(applied(transitions.markStale(repairing, "b", createRouting(repairing))).moves).toEqual([]);
   });
 
-  test("moves that share points are not announced together", () => {
-    const one = applied(transitions.announceMoves(three, [moveOf("m", "a", "b", [[0, 100]])]));
-    expect(transitions.announceMoves(one, [moveOf("n", "b", "c", [[99, 200]])])).toEqual({
+  test("moves that share points are not announced together, nor one to a node that serves them already", () => {
+    const four = tableOf({ a: "serving", b: "serving", c: "joining", d: "joining" });
+    const one = applied(transitions.announceMoves(four, [moveOf("m", "a", "c", [[0, 100]])], createRouting(four)));
+    expect(transitions.announceMoves(one, [moveOf("n", "b", "d", [[99, 200]])], createRouting(one))).toEqual({
       refused: "move m has points of move n in flight",
+    });
+    expect(transitions.announceMoves(four, [moveOf("m", "a", "b", [[0, 100]])], createRouting(four))).toEqual({
+      refused: "b already serves points of move m",
     });
   });
 
@@ -244,7 +250,7 @@ describe("transitions", () => {
     for (const [index, { from, to, replaces, ranges }] of transfers.entries()) {
       const id = ids[index]!;
       expect(transitions.settle(table, layout, ids.slice(0, index))).toHaveProperty("refused");
-      table = applied(transitions.announceMoves(table, [{ ...moveOf(id, from, to, ranges), replaces }]));
+      table = applied(transitions.announceMoves(table, [{ ...moveOf(id, from, to, ranges), replaces }], createRouting(table)));
       table = applied(transitions.startPause(table, [id]));
       table = applied(transitions.cutOver(table, new Map([[id, 1]]), createRouting(table)));
     }

@@ -1,0 +1,244 @@
+import { connectCluster, type ClusterClient } from "../../../src/cluster/index.ts";
+import type { ClusterConfig } from "../../../src/config/schema.ts";
+import { RagctlError } from "../../../src/errors.ts";
+import { seededRng, type Rng } from "../../../src/runtime.ts";
+import { createRouting, field, pointIdOf, type RoutingTable } from "../../../src/sharding/index.ts";
+import { EventClock } from "../../helpers/sim/event-clock.ts";
+import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { SimNetwork } from "../../helpers/sim/network.ts";
+import { moveOnce } from "./mover.ts";
+
+export const requestTimeoutMs = 1_000;
+const collection = "docs";
+const busyMs = 14_000;
+const leaseMs = 5_000;
+const origin = [1, 0, 0, 0];
+
+/** What a client did to one key; `value` undefined: deleted it. */
+interface Op {
+  value: number | undefined;
+  beganMs: number;
+  ackedMs?: number;
+}
+
+export interface Outcome {
+  seed: number;
+  problems: string[];
+  acknowledged: number;
+  refused: number;
+  searches: number;
+  partial: number;
+  unreachable: number;
+  stale: number;
+  quiet: number;
+  moves: Record<string, number>;
+}
+
+/**
+ * One seeded schedule: two writers with keys of their own, a reader, perhaps a mover; nodes crash, freeze and come back, messages
+ * are late, answers are lost, the state store goes away, a writer dies. Then everything heals, all messages land, and every
+ * serving replica is compared with what was acknowledged.
+ */
+export async function schedule(seed: number): Promise<Outcome> {
+  const rng = seededRng(seed);
+  const clock = new EventClock();
+  const shared = new MemoryState();
+  const count = 3 + Math.floor(rng() * 2);
+  const ids = Array.from({ length: count }, (_, i) => `n${i}`);
+  const replicas = 1 + Math.floor(rng() * Math.min(3, count));
+  const withMove = rng() < 0.6;
+  const network = new SimNetwork(withMove ? [...ids, "fresh"] : ids, clock, rng);
+  shared.tables.set(collection, JSON.stringify(firstTable(ids, replicas, withMove)));
+  shared.epochs.set(collection, 1);
+  const outcome: Outcome = {
+    seed,
+    problems: [],
+    acknowledged: 0,
+    refused: 0,
+    searches: 0,
+    partial: 0,
+    unreachable: 0,
+    stale: 0,
+    quiet: 0,
+    moves: {},
+  };
+  let storeAway = false;
+  const dead = new Set<string>();
+  const connect = (clientId: string): Promise<ClusterClient> =>
+    connectCluster(
+      configOf(ids, replicas, rng),
+      { clock, rng, purpose: clientId, cwd: "/" },
+      {
+        createPool: ({ origin }) => network.pool(origin, () => dead.has(clientId)),
+        driver: network.driver(() => dead.has(clientId)),
+        state: memoryState(shared, clock, async () => {
+          await clock.sleep(rng() * 2);
+          if (dead.has(clientId)) await new Promise(() => undefined);
+          if (storeAway) throw new RagctlError("the state store is away", { code: "state-unavailable", exitCode: 3 });
+        }),
+        clientId,
+      },
+    );
+  const clients = [await connect("w0"), await connect("w1"), await connect("r")];
+  const history = new Map<string, Op[]>();
+  const endMs = clock.nowMs() + busyMs;
+  let value = 0;
+
+  const write = async (client: ClusterClient, name: string): Promise<void> => {
+    const keys = Array.from({ length: 3 }, (_, i) => `${name} key ${i}`);
+    for (const key of keys) history.set(key, [{ value: undefined, beganMs: 0, ackedMs: 0 }]);
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(rng() * 600);
+      const batch = keys.filter(() => rng() < 0.6);
+      const erase = rng() < 0.25;
+      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
+      const ops = new Map(batch.map((key) => [key, { ...op }]));
+      for (const [key, one] of ops) history.get(key)!.push(one);
+      try {
+        const result = erase
+          ? await client.delete(collection, batch)
+          : await client.upsert(
+              collection,
+              batch.map((key) => ({ key, vector: origin, payload: { value: op.value } })),
+            );
+        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
+        outcome.acknowledged += result.acknowledged.length;
+        outcome.refused += result.failed.length;
+      } catch (error) {
+        if (!(error instanceof RagctlError)) throw error;
+        outcome.refused += batch.length;
+      }
+    }
+  };
+  const read = async (client: ClusterClient): Promise<void> => {
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(rng() * 700);
+      const beganMs = clock.nowMs();
+      try {
+        const search = client.prepareSearch(collection, origin, { k: 100, withPayload: true });
+        const { hits, partial } = await client.search(search);
+        outcome.searches++;
+        if (partial) outcome.partial++;
+        else
+          for (const [key, ops] of history) {
+            const hit = hits.find(({ id }) => id === pointIdOf(key));
+            const seen = hit?.payload?.["value"] as number | undefined;
+            // Not promised: what was acknowledged within the lag of the reader's view.
+            if (!acceptable(ops, beganMs - leaseMs).has(seen))
+              outcome.problems.push(`a complete search at ${beganMs} found ${key} = ${seen}`);
+          }
+      } catch (error) {
+        if (!(error instanceof RagctlError)) throw error;
+        outcome.unreachable++;
+      }
+    }
+  };
+  const disturb = async (): Promise<void> => {
+    network.weather = {
+      usualDelayMs: 1 + rng() * 10,
+      lateShare: rng() < 0.5 ? 0.03 : 0,
+      latestMs: requestTimeoutMs * 1.4,
+      lostAnswerShare: rng() < 0.5 ? 0.03 : 0,
+    };
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(500 + rng() * 3000);
+      const all = [...network.nodes.values()];
+      const node = all[Math.floor(rng() * all.length)]!;
+      const what = rng();
+      if (what < 0.3) node.crash();
+      else if (what < 0.55) node.freeze();
+      else if (what < 0.65) storeAway = true;
+      else if (what < 0.72) dead.add("w1");
+      await clock.sleep(rng() * 3000);
+      storeAway = false;
+      node.recover();
+    }
+  };
+  const move = async (): Promise<void> => {
+    if (!withMove) return;
+    const state = memoryState(shared, clock, () => clock.sleep(rng() * 2));
+    await clock.sleep(rng() * 4000);
+    for (const from of ids.slice(0, 2)) {
+      const result = await moveOnce({ state, network, clock, rng, collection, requestTimeoutMs, from, to: "fresh" });
+      outcome.moves[result] = (outcome.moves[result] ?? 0) + 1;
+      if (result !== "done") break;
+    }
+  };
+  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move()];
+  const failures: unknown[] = [];
+  for (const one of work) one.catch((error: unknown) => failures.push(error));
+  await clock.run(busyMs);
+  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
+  await clock.run(30_000);
+  if (failures.length > 0) throw failures[0];
+  outcome.problems.push(...compare(shared.table(collection)!, network, history));
+  const nodes = Object.values(shared.table(collection)!.nodes);
+  outcome.stale = nodes.filter(({ state }) => state === "stale").length;
+  outcome.quiet = nodes.filter(({ quiet }) => quiet !== undefined).length;
+  const closing = Promise.all(clients.filter((_, index) => !dead.has(["w0", "w1", "r"][index]!)).map((client) => client.close()));
+  await clock.run(3_000);
+  await closing;
+  return outcome;
+}
+
+/** What a replica that serves may hold: the last acknowledged value, or that of any write that began after it and was not acknowledged. */
+function acceptable(ops: readonly Op[], untilMs: number): Set<number | undefined> {
+  let last = 0;
+  for (const [index, { ackedMs }] of ops.entries()) if (ackedMs !== undefined && ackedMs <= untilMs) last = index;
+  return new Set(ops.slice(last).map(({ value }) => value));
+}
+
+function compare(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+  const routing = createRouting(table);
+  const problems: string[] = [];
+  if (routing.unservedShare > 0) problems.push(`${routing.unservedShare} of the hashes have no serving owner`);
+  for (const [key, ops] of history) {
+    const id = pointIdOf(key);
+    const fine = acceptable(ops, Infinity);
+    for (const node of routing.setAt(routing.stamper.hashOf(key)).read) {
+      const name = routing.nodeIds[node]!;
+      const point = network.nodes.get(name)!.points(collection).get(id);
+      const held = point?.payload?.["value"] as number | undefined;
+      if (!fine.has(held)) problems.push(`${name} serves ${key} = ${held}; fine would be ${[...fine].join(", ")}`);
+      if (point && point.payload?.[field.hash] !== routing.stamper.hashOf(key))
+        problems.push(`${name}: ${key} has the wrong hash`);
+    }
+  }
+  return problems;
+}
+
+function firstTable(ids: readonly string[], replicas: number, withFresh: boolean): RoutingTable {
+  const node = (id: string, state: "serving" | "joining") => [id, { url: `http://${id}`, weight: 1, state }] as const;
+  return {
+    schemaVersion: 1,
+    collection,
+    epoch: 1,
+    partitioner: { kind: "ring", hash: "xxh32", virtualNodes: 3 },
+    replicas,
+    members: [...ids],
+    nodes: Object.fromEntries([...ids.map((id) => node(id, "serving")), ...(withFresh ? [node("fresh", "joining")] : [])]),
+    moves: [],
+    vector: { size: 4, distance: "Dot" },
+  };
+}
+
+function configOf(ids: readonly string[], replicas: number, rng: Rng): ClusterConfig {
+  return {
+    name: "sim",
+    source: { kind: "flags" },
+    topology: "routed",
+    store: { driver: "qdrant", timeout: requestTimeoutMs },
+    nodes: ids.map((id) => ({ id, url: `http://${id}`, weight: 1 })),
+    routing: {
+      replicas,
+      minAcks: 1,
+      consistency: (["one", "quorum", "all"] as const)[Math.floor(rng() * 3)]!,
+      virtualNodes: 3,
+      hash: "xxh32",
+      breaker: rng() < 0.5 ? "rolling" : "off",
+    },
+    objectives: {},
+    state: { driver: "sqlite" },
+    protected: false,
+  };
+}
