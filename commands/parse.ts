@@ -110,13 +110,17 @@ function readFlags(command: Command, definition: CommandDefinition): { flags: Re
       continue;
     }
     given.add(key);
-    try {
-      if (spec.kind === "boolean") flags[key] = true;
-      else if (spec.kind === "list") flags[key] = (value as string[]).flatMap((text) => spec.parse(text) as unknown[]);
-      else flags[key] = spec.parse(value as string);
-    } catch (error) {
-      problems.push({ path: `--${kebab(key)}`, message: (error as Error).message });
-    }
+    const parsed = (text: string): unknown => {
+      try {
+        return spec.parse(text);
+      } catch (error) {
+        problems.push({ path: `--${kebab(key)}`, message: (error as Error).message });
+        return [];
+      }
+    };
+    if (spec.kind === "boolean") flags[key] = true;
+    else if (spec.kind === "list") flags[key] = (value as string[]).flatMap(parsed);
+    else flags[key] = parsed(value as string);
   }
   if (problems.length > 0) throw usageError(problems, { hint: `${command.name()} --help` });
   return { flags, given };

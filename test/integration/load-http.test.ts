@@ -140,6 +140,7 @@ describe("ragctl load --url", () => {
     [["--rps", "10", "--out", "no/such/folder/run.json"], "--out"],
     [["--rps", "10", "--method", "FETCH"], "--method"],
     [[], "--rps"],
+    [["--rps", "0", "--duration", "0s", "--threshold", "p99<1", "--threshold", "x<2"], "4 problems"],
   ])("%j: exit 2, nothing sent", async (args, message) => {
     const { url, seen } = await serve(ok);
     const { exitCode, stderr } = await load([...args, "--url", url].join(" "));
