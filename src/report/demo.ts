@@ -36,10 +36,6 @@ function plainLength(text: string, run: DemoLoad, style: Style): number {
   return text === paint(run.verdict, style) ? run.verdict.length : text.length;
 }
 
-function latency(us: number | null): string {
-  return us === null ? "-" : formatDurationUs(us);
-}
-
 function paint(verdict: string, style: Style): string {
   return verdict === "pass" ? style.good(verdict) : verdict === "fail" ? style.bad(verdict) : style.warn(verdict);
 }
