@@ -11,6 +11,8 @@ export class MemoryState {
   readonly tokens = new Map<string, number>();
   touched: (TouchedRecord & { collection: string })[] = [];
   seq = 0;
+  /** How many changes left a node newly quiet: what a simulation wants to have reached. */
+  quietMarks = 0;
 
   table(collection: string): RoutingTable | undefined {
     const json = this.tables.get(collection);
@@ -30,6 +32,7 @@ export function memoryState(state: MemoryState, clock: Clock, travel: () => Prom
     return result;
   };
   const put = (table: RoutingTable) => {
+    state.quietMarks += Object.values(table.nodes).filter(({ quiet }) => quiet === table.epoch).length;
     state.tables.set(table.collection, JSON.stringify(table));
     state.epochs.set(table.collection, table.epoch);
   };

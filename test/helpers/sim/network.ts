@@ -16,12 +16,15 @@ import type { EventClock } from "./event-clock.ts";
 /** How the simulated network treats a message. Probabilities, and milliseconds. */
 export interface Weather {
   usualDelayMs: number;
+  /** A message or an answer that takes long, up to `slowMs`, and comes in time all the same. */
+  slowShare: number;
+  slowMs: number;
   /** A message that arrives after its sender has given up: up to `latestMs` after it was sent. */
   lateShare: number;
   latestMs: number;
   lostAnswerShare: number;
 }
-export const calm: Weather = { usualDelayMs: 3, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
+export const calm: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
 /** One simulated vector store: points in memory that survive a crash, and three ways to be: up, down (refuses), frozen (holds messages). */
 export class SimNode {
@@ -127,7 +130,8 @@ export class SimNetwork {
   }
 
   #delay(): number {
-    return this.#rng() * this.weather.usualDelayMs;
+    const { usualDelayMs, slowShare, slowMs } = this.weather;
+    return this.#rng() * (this.#rng() < slowShare ? slowMs : usualDelayMs);
   }
 
   /** A driver whose requests are JSON, for `connectCluster`'s internals. */
@@ -199,7 +203,7 @@ function matches(point: Point, filter: Filter | undefined): boolean {
       return value >= (condition.range.gte ?? -Infinity) && value < (condition.range.lt ?? Infinity);
     }
     if ("match" in condition && "any" in condition.match)
-      return condition.match.any.includes(point.payload?.[condition.key] as number);
+      return condition.match.any.some((one) => one === point.payload?.[condition.key]);
     if ("should" in condition || "must" in condition) return matches(point, condition);
     throw new Error(`not simulated: ${JSON.stringify(condition)}`);
   };

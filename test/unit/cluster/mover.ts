@@ -111,8 +111,8 @@ export async function moveOnce(sim: {
     let log: TouchedRecord[] = [];
     const drain = async () => {
       const fresh = await state.readTouched(collection, id, log.at(-1)?.seq ?? 0, 1000);
-      log = [...log, ...fresh];
       await carry([...new Set(fresh.map((entry) => entry.id))]);
+      log = [...log, ...fresh];
     };
     for (let pass = 0; pass < 3; pass++) {
       await clock.sleep(rng() * 300);

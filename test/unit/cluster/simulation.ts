@@ -10,7 +10,7 @@ import { moveOnce } from "./mover.ts";
 
 export const requestTimeoutMs = 1_000;
 const collection = "docs";
-const busyMs = 14_000;
+const busyMs = 6_000;
 const leaseMs = 5_000;
 const origin = [1, 0, 0, 0];
 
@@ -30,6 +30,8 @@ export interface Outcome {
   partial: number;
   unreachable: number;
   stale: number;
+  /** Quiet marks that were made, and nodes that are quiet at the end. */
+  quieted: number;
   quiet: number;
   moves: Record<string, number>;
 }
@@ -59,6 +61,7 @@ export async function schedule(seed: number): Promise<Outcome> {
     partial: 0,
     unreachable: 0,
     stale: 0,
+    quieted: 0,
     quiet: 0,
     moves: {},
   };
@@ -88,7 +91,7 @@ export async function schedule(seed: number): Promise<Outcome> {
     const keys = Array.from({ length: 3 }, (_, i) => `${name} key ${i}`);
     for (const key of keys) history.set(key, [{ value: undefined, beganMs: 0, ackedMs: 0 }]);
     while (clock.nowMs() < endMs) {
-      await clock.sleep(rng() * 600);
+      await clock.sleep(rng() * 400);
       const batch = keys.filter(() => rng() < 0.6);
       const erase = rng() < 0.25;
       const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
@@ -121,7 +124,7 @@ export async function schedule(seed: number): Promise<Outcome> {
         if (partial) outcome.partial++;
         else
           for (const [key, ops] of history) {
-            const hit = hits.find(({ id }) => id === pointIdOf(key));
+            const hit = hits.find(({ payload }) => payload?.[field.key] === key);
             const seen = hit?.payload?.["value"] as number | undefined;
             // Not promised: what was acknowledged within the lag of the reader's view.
             if (!acceptable(ops, beganMs - leaseMs).has(seen))
@@ -136,12 +139,14 @@ export async function schedule(seed: number): Promise<Outcome> {
   const disturb = async (): Promise<void> => {
     network.weather = {
       usualDelayMs: 1 + rng() * 10,
+      slowShare: rng() < 0.5 ? 0.1 : 0,
+      slowMs: requestTimeoutMs * 0.9,
       lateShare: rng() < 0.5 ? 0.03 : 0,
       latestMs: requestTimeoutMs * 1.4,
       lostAnswerShare: rng() < 0.5 ? 0.03 : 0,
     };
     while (clock.nowMs() < endMs) {
-      await clock.sleep(500 + rng() * 3000);
+      await clock.sleep(200 + rng() * 2000);
       const all = [...network.nodes.values()];
       const node = all[Math.floor(rng() * all.length)]!;
       const what = rng();
@@ -149,7 +154,7 @@ export async function schedule(seed: number): Promise<Outcome> {
       else if (what < 0.55) node.freeze();
       else if (what < 0.65) storeAway = true;
       else if (what < 0.72) dead.add("w1");
-      await clock.sleep(rng() * 3000);
+      await clock.sleep(rng() * 2000);
       storeAway = false;
       node.recover();
     }
@@ -157,7 +162,7 @@ export async function schedule(seed: number): Promise<Outcome> {
   const move = async (): Promise<void> => {
     if (!withMove) return;
     const state = memoryState(shared, clock, () => clock.sleep(rng() * 2));
-    await clock.sleep(rng() * 4000);
+    await clock.sleep(rng() * 2000);
     for (const from of ids.slice(0, 2)) {
       const result = await moveOnce({ state, network, clock, rng, collection, requestTimeoutMs, from, to: "fresh" });
       outcome.moves[result] = (outcome.moves[result] ?? 0) + 1;
@@ -168,12 +173,14 @@ export async function schedule(seed: number): Promise<Outcome> {
   const failures: unknown[] = [];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
-  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
-  await clock.run(30_000);
+  network.weather = { ...network.weather, slowShare: 0, lateShare: 0, lostAnswerShare: 0 };
+  // Long enough for the last lease, the last quiet and the last late message.
+  await clock.run(10_000);
   if (failures.length > 0) throw failures[0];
   outcome.problems.push(...compare(shared.table(collection)!, network, history));
   const nodes = Object.values(shared.table(collection)!.nodes);
   outcome.stale = nodes.filter(({ state }) => state === "stale").length;
+  outcome.quieted = shared.quietMarks;
   outcome.quiet = nodes.filter(({ quiet }) => quiet !== undefined).length;
   const closing = Promise.all(clients.filter((_, index) => !dead.has(["w0", "w1", "r"][index]!)).map((client) => client.close()));
   await clock.run(3_000);
