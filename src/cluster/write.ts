@@ -132,7 +132,7 @@ export class Writer {
 
   async #writeUnder(view: View, plan: WritePlan, options: CallOptions): Promise<WriteResult> {
     const { watch, versions, face, clientId } = this.#deps;
-    const { collection, routing } = view;
+    const { collection } = view;
     const version = versions.next();
     const result: WriteResult = { acknowledged: [], failed: [...plan.failed], version, markedStale: [] };
     const failAll = (reason: string) => {
