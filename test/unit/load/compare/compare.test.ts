@@ -1,3 +1,4 @@
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, type JsHistogram } from "hdr-histogram-js";
 import { describe, expect, test } from "vitest";
 import { automaticBlockLength } from "../../../../src/load/compare/block-length.ts";
 import { weightedHolm } from "../../../../src/load/compare/holm.ts";
@@ -5,6 +6,7 @@ import {
   type CompareWindow,
   compareResultSchema,
   compareRuns,
+  latenciesOf,
   parseMaxRegression,
   type RunSeries,
 } from "../../../../src/load/compare/index.ts";
@@ -119,6 +121,16 @@ test("percentiles rank failures above every value", () => {
   expect(percentileUs(table, Float64Array.of(1, 1), 0.5)).toBe(100);
   expect(fasterHalfUs(table, a)).toBeCloseTo(Math.sqrt(200), 9);
   expect(fasterHalfUs(table, b)).toBe(Infinity);
+});
+
+test("an encoded histogram comes back as values and counts", () => {
+  const histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000, numberOfSignificantValueDigits: 3 });
+  const recorded = [3, 3, 1500, 98_765, 98_765, 12_345_678];
+  for (const value of recorded) histogram.recordValue(value);
+  const decoded = decodeFromCompressedBase64(encodeIntoCompressedBase64(histogram)) as JsHistogram;
+  const { values, counts } = latenciesOf(decoded);
+  expect(Array.from(counts)).toEqual([2, 1, 2, 1]);
+  [3, 1500, 98_765, 12_345_678].forEach((value, i) => expect(Math.abs(values[i]! / value - 1)).toBeLessThan(0.001));
 });
 
 describe("verdicts", () => {
