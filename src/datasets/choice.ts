@@ -16,7 +16,7 @@ export function sequential(rows: number, from = 0): RowChoice {
 }
 
 /** Every row with the same probability. */
-export function uniform(rows: number, rng: Rng): RowChoice {
+function uniform(rows: number, rng: Rng): RowChoice {
   return () => Math.floor(rng() * rows);
 }
 
@@ -26,7 +26,7 @@ export function uniform(rows: number, rng: Rng): RowChoice {
  * numerically careful form of Apache Commons' RejectionInversionZipfSampler.
  * @param exponent above 0; 1 is the classic law
  */
-export function zipf(rows: number, exponent: number, rng: Rng): RowChoice {
+function zipf(rows: number, exponent: number, rng: Rng): RowChoice {
   // H, the integral of h(x) = x^-exponent, written so that it stays exact near exponent 1.
   const integral = (x: number) => {
     const log = Math.log(x);

@@ -8,10 +8,10 @@ import { openParquet } from "./parquet.ts";
 import { datasetError } from "./problems.ts";
 import { openVecs } from "./vecs.ts";
 
-export type { Dataset, DatasetKind, DatasetOptions, Neighbors } from "./contract.ts";
+export type { Dataset, DatasetOptions } from "./contract.ts";
 
 /** Every kind of file, and the extensions it is known by. The libraries of HDF5 and Parquet are imported when first needed. */
-export const datasetKinds = {
+const datasetKinds = {
   npy: { open: openNpy, extensions: [".npy"] },
   fvecs: { open: openVecs("fvecs"), extensions: [".fvecs"] },
   bvecs: { open: openVecs("bvecs"), extensions: [".bvecs"] },
@@ -33,7 +33,7 @@ export async function openDataset(path: string, options: DatasetOptions = {}): P
 }
 
 /** @throws RagctlError (exit 2) for an extension that says nothing */
-export function kindOf(path: string): DatasetKind {
+function kindOf(path: string): DatasetKind {
   const extension = extname(path).toLowerCase();
   for (const [kind, { extensions }] of Object.entries(datasetKinds))
     if ((extensions as readonly string[]).includes(extension)) return kind as DatasetKind;

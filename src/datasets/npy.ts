@@ -3,7 +3,7 @@ import { type FileBytes, openBytes } from "./file-bytes.ts";
 import { halfToFloat } from "./half.ts";
 import { checkDim, checkFinite, clampCount, datasetError } from "./problems.ts";
 
-export interface NpyHeader {
+interface NpyHeader {
   /** `<f4`: byte order, kind, bytes. */
   descr: string;
   fortranOrder: boolean;

@@ -92,7 +92,7 @@ export function simulateQueue(options: {
 }
 
 /** As an HDR histogram of three digits would store it: 2,048 values, then steps that double. */
-export function hdrValue(us: number): number {
+function hdrValue(us: number): number {
   const shift = Math.max(0, Math.floor(Math.log2(us)) - 10);
   return (us >> shift) << shift;
 }

@@ -1,9 +1,1 @@
-export {
-  nextProbe,
-  type CapacityAnswer,
-  type CapacityOptions,
-  type CapacityStep,
-  type Probe,
-  type ProbeKind,
-  type ProbeOutcome,
-} from "./search.ts";
+export { nextProbe, type CapacityAnswer, type CapacityOptions, type Probe, type ProbeOutcome } from "./search.ts";

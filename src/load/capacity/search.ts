@@ -7,7 +7,7 @@ export type ProbeOutcome =
   | { kind: "inconclusive"; reason: string };
 
 /** Why a rate is tried: to find a rate that breaks, to halve the gap, or to repeat an answer. */
-export type ProbeKind = "bracket" | "bisect" | "confirm";
+type ProbeKind = "bracket" | "bisect" | "confirm";
 
 export interface Probe {
   ratePerSec: number;
@@ -44,7 +44,7 @@ export interface CapacityAnswer {
   probes: number;
 }
 
-export type CapacityStep = { probe: { ratePerSec: number; kind: ProbeKind } } | { done: CapacityAnswer };
+type CapacityStep = { probe: { ratePerSec: number; kind: ProbeKind } } | { done: CapacityAnswer };
 
 /** One rate's probes together. Inconclusive ones stand above the system's capacity as far as this generator can tell. */
 interface Tally {

@@ -35,7 +35,7 @@ function largestSquare(series: ArrayLike<number>): number {
 }
 
 /** Biased sample autocovariances at lags 0 … maxLag. */
-export function autocovariances(series: ArrayLike<number>, maxLag: number): Float64Array {
+function autocovariances(series: ArrayLike<number>, maxLag: number): Float64Array {
   const n = series.length;
   let mean = 0;
   for (let i = 0; i < n; i++) mean += series[i]! / n;

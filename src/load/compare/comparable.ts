@@ -1,7 +1,7 @@
 import type { RunSeries } from "./series.ts";
 
 /** Fewer windows than this cannot tell a difference from chance: with five on either side there are 252 ways to deal them. */
-export const fewestWindows = 5;
+const fewestWindows = 5;
 
 /** Why the figures of two runs must not be compared; empty where they may. */
 export function incomparable(a: RunSeries, b: RunSeries): string[] {

@@ -1,5 +1,5 @@
-export { compareRuns, type CompareOptions } from "./compare.ts";
+export { compareRuns } from "./compare.ts";
 export { latenciesOf } from "./histogram.ts";
-export { parseMaxRegression, type MaxRegression } from "./limits.ts";
-export { compareResultSchema, type CompareResult, type MetricComparison } from "./result.ts";
-export type { CompareWindow, RunSeries, WindowCounts } from "./series.ts";
+export { parseMaxRegression } from "./limits.ts";
+export { compareResultSchema } from "./result.ts";
+export type { CompareWindow, RunSeries } from "./series.ts";

@@ -20,7 +20,7 @@ export interface Metric {
 }
 
 /** A percentile needs this many operations beyond it, in each run. */
-export const neededBeyond = 10;
+const neededBeyond = 10;
 
 /** HDR histograms of three digits resolve 0.1 %, and nobody acts on less than ten times that. */
 const latencyFloor = 0.01;

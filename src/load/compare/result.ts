@@ -5,7 +5,7 @@ const verdict = z.enum(["worse", "better", "no difference", "not comparable"]);
 /** `null` stands for a percentile whose rank belongs to operations that failed or were dropped (slower than anything), and for a figure that was not measured. */
 const figure = z.number().nullable();
 
-export const metricComparisonSchema = z.object({
+const metricComparisonSchema = z.object({
   metric: z.string(),
   unit: z.enum(["us", "perSec", "fraction"]),
   a: figure,

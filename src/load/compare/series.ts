@@ -11,7 +11,7 @@ export interface CompareWindow {
   recall?: { n: number; sum: number };
 }
 
-export interface WindowCounts {
+interface WindowCounts {
   ok: number;
   /** Answered wrongly, refused, timed out, or not finished. */
   errors: number;

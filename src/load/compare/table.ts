@@ -1,7 +1,7 @@
 import type { CompareWindow, RunSeries } from "./series.ts";
 
 /** Longer series are merged down to at most this many windows a run, so that the work does not grow with a run's length. */
-export const maxWindows = 240;
+const maxWindows = 240;
 
 /**
  * The windows of run A and then those of run B as one table of cumulative counts, made for asking percentiles of any weighting of

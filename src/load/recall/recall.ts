@@ -9,7 +9,7 @@ export interface Truth {
 }
 
 /** Two scores within this of each other, relative to the larger (and absolutely below 1), are the same: single precision, summed in another order. */
-export const scoreEpsilon = 1e-5;
+const scoreEpsilon = 1e-5;
 
 /**
  * Recall@k of one answer, safe against ties: any of several points at the same distance is as good as another.

@@ -58,7 +58,7 @@ export async function readTruth(dir: string, fingerprint: string): Promise<Exact
 }
 
 /** Writes beside, syncs and renames, so that a reader (or a crash) sees all of it or nothing. */
-export async function writeTruth(
+async function writeTruth(
   dir: string,
   fingerprint: string,
   truths: readonly ExactTruth[],

@@ -4,7 +4,7 @@
  */
 
 /** ln Γ(x) for x > 0: Lanczos' approximation with g = 7, n = 9 (relative error below 1e-14). */
-export function logGamma(x: number): number {
+function logGamma(x: number): number {
   const shifted = x - 1;
   let series = lanczos[0]!;
   for (let i = 1; i < lanczos.length; i++) series += lanczos[i]! / (shifted + i);
@@ -17,7 +17,7 @@ const lanczos = [
 ];
 
 /** I_x(a, b), the regularised incomplete beta function, for a, b > 0 and 0 ≤ x ≤ 1. */
-export function incompleteBeta(x: number, a: number, b: number): number {
+function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x));
