@@ -50,7 +50,7 @@ export async function ensureRoutedCollection(
 }
 
 /** The table of a new collection: every node of the config serves, placed as `routing` says. */
-export function newTable(cluster: ClusterConfig, name: string, spec: CollectionSpec): NewTable {
+function newTable(cluster: ClusterConfig, name: string, spec: CollectionSpec): NewTable {
   const { replicas, virtualNodes, hash } = cluster.routing;
   const partitioner: PartitionerSpec = { kind: "ring", virtualNodes, hash };
   const nodes = cluster.nodes.map(({ id, url, zone, weight }): [string, TableNode] => [

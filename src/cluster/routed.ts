@@ -49,7 +49,9 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
     collections: async () => (await state.tables()).map(({ collection }) => collection),
     async collectionInfo(name): Promise<CollectionInfo | undefined> {
       const table = await state.getTable(name);
-      return table && collectionInfoOf(table, await client.count(name));
+      // A collection with a node down is described all the same.
+      const countable = (view: View) => scans.count(view, undefined, { reachable: true });
+      return table && collectionInfoOf(table, await reading(name, countable));
     },
     table: (collection) => state.getTable(collection),
 

@@ -20,7 +20,8 @@ const rangesPerRequest = 200;
 
 /** Reads that must see each point once: counts, scrolls, and points by key. */
 export interface Scans {
-  count(view: View, filter: Filter | undefined, options: CallOptions): Promise<number>;
+  /** @param options `reachable`: counts what can be reached, instead of failing where some cannot */
+  count(view: View, filter: Filter | undefined, options: CallOptions & { reachable?: boolean }): Promise<number>;
   scroll(
     collection: string,
     options: CallOptions & { filter?: Filter; pageSize?: number; withVector?: boolean; withPayload?: boolean | string[] },
@@ -39,15 +40,21 @@ export function createScans(deps: ScanDeps): Scans {
     return deps.nodes.send(node, deps.face(view.collection), request, { timeoutMs, signal: options.signal }, outcomes);
   };
 
-  /** Gives positions to nodes that have not failed; throws where some have nobody left. */
-  function assign(view: View, failed: ReadonlySet<string>, why: string | undefined, within?: readonly Range[]) {
+  /** Gives positions to nodes that have not failed; throws where some have nobody left, unless `reachable` ones are enough. */
+  function assign(
+    view: View,
+    failed: ReadonlySet<string>,
+    why: string | undefined,
+    within?: readonly Range[],
+    reachable = false,
+  ) {
     const { nodes } = deps.readerOf(view);
     const unavailable: number[] = [];
     const order = rank(deps, nodes, unavailable);
     const preference = new Map(order.map((node, index) => [node, -index]));
     const usable = (node: number) => !failed.has(nodes[node]!.id) && !unavailable.includes(node);
     const { ranges, missingShare } = assignRanges(view.routing.segments, usable, (node) => preference.get(node)!, within);
-    if (missingShare > 0) throw unreachable(view.collection, missingShare, why);
+    if (missingShare > 0 && !reachable) throw unreachable(view.collection, missingShare, why);
     return [...ranges].map(([node, list]) => ({ node: nodes[node]!, ranges: list }));
   }
 
@@ -61,7 +68,7 @@ export function createScans(deps: ScanDeps): Scans {
       do {
         const lost: Range[] = [];
         await Promise.all(
-          assign(view, failed, why, open).map(async ({ node, ranges }) => {
+          assign(view, failed, why, open, options.reachable).map(async ({ node, ranges }) => {
             for (const some of portions(ranges)) {
               const answer = await send(node, view, face.prepareCount(selecting(view, some, filter)), options);
               if (!answer.failure) total += face.parseCount(answer.body);

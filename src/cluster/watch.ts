@@ -5,8 +5,8 @@ import type { RoutingTable } from "../sharding/table.ts";
 import type { Transition } from "../sharding/transitions.ts";
 import type { StateStore } from "../state/contract.ts";
 
-export const leaseMs = 5_000;
-export const renewEveryMs = 1_000;
+const leaseMs = 5_000;
+const renewEveryMs = 1_000;
 
 /** One epoch of one collection's table, as this client uses it. */
 export interface View {

@@ -1,7 +1,7 @@
 import { v5 } from "uuid";
 
 /** Itself the UUIDv5 of `ragctl:point-key` under the DNS namespace; never changes, since ids are derived from it. */
-export const keyNamespace = "2fb8f416-6448-53b2-a26d-be3949aab004";
+const keyNamespace = "2fb8f416-6448-53b2-a26d-be3949aab004";
 
 const canonicalInteger = /^(?:0|[1-9]\d{0,15})$/;
 // Lower case alone: stores fold the case of UUIDs, and two keys must never share an id.

@@ -4,7 +4,7 @@ import { zoneNumbers } from "./ring-walk.ts";
 import type { RendezvousSpec } from "./table.ts";
 
 /** A key's slot is the top 14 bits of its hash: `h >>> 18`. */
-export const rendezvousSlots = 16_384;
+const rendezvousSlots = 16_384;
 const slotWidth = 2 ** 18;
 
 /**

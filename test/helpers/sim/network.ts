@@ -24,7 +24,7 @@ export interface Weather {
   latestMs: number;
   lostAnswerShare: number;
 }
-export const calm: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
+const calm: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
 /** One simulated vector store: points in memory that survive a crash, and three ways to be: up, down (refuses), frozen (holds messages). */
 export class SimNode {

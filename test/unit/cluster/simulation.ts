@@ -8,7 +8,7 @@ import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
 import { SimNetwork } from "../../helpers/sim/network.ts";
 import { moveOnce } from "./mover.ts";
 
-export const requestTimeoutMs = 1_000;
+const requestTimeoutMs = 1_000;
 const collection = "docs";
 const busyMs = 6_000;
 const leaseMs = 5_000;
