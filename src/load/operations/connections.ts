@@ -1,9 +1,13 @@
-import { Client } from "undici";
-import { undiciOptions } from "../../http/pool.ts";
+/** A connection as far as sharing goes. */
+export interface Connection {
+  /** False when it was closed, or is about to be. */
+  readonly usable: boolean;
+  destroy(): void;
+}
 
 /** What wants a connection. `send` puts it on one, and has the connection `release`d when its answer is complete. */
-export interface Sender {
-  send(client: Client): void;
+export interface Sender<C> {
+  send(connection: C): void;
   /** Given up while it waited. */
   readonly ended: boolean;
 }
@@ -22,12 +26,12 @@ const mostConnections = 8192;
  * moment makes thousands, and they make it slower.) Here a request that finds none free waits until the loop has read what has already
  * been answered, and a new connection is opened only where that freed too few.
  */
-export class Connections {
-  readonly #origin: string;
-  readonly #idle: Client[] = [];
-  readonly #all = new Set<Client>();
-  readonly #connecting = new Set<Client>();
-  readonly #waiting: Sender[] = [];
+export class Connections<C extends Connection> {
+  readonly #connect: () => C;
+  readonly #idle: C[] = [];
+  readonly #all = new Set<C>();
+  readonly #connecting = new Set<C>();
+  readonly #waiting: Sender<C>[] = [];
   #waitingHead = 0;
   #max: number;
   #looking = false;
@@ -36,52 +40,67 @@ export class Connections {
   opened = 0;
 
   /** @param max connections at most; the operating system may allow fewer */
-  constructor(origin: string, max: number) {
-    this.#origin = origin;
+  constructor(connect: () => C, max: number) {
+    this.#connect = connect;
     this.#max = Math.min(max, mostConnections);
   }
 
   /** Sends at once where a connection is free, else as soon as one is. */
-  take(sender: Sender): void {
-    const client = this.#idle.pop();
-    if (client) return sender.send(client);
+  take(sender: Sender<C>): void {
+    const connection = this.#takeIdle();
+    if (connection) return sender.send(connection);
     this.#waiting.push(sender);
     this.#lookAgain();
   }
 
-  /** The connection is open: a request is being written to it. */
-  connected(client: Client): void {
-    if (this.#connecting.delete(client)) this.#lookAgain();
+  #takeIdle(): C | undefined {
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (connection.usable) return connection;
+      this.#forget(connection);
+    }
+    return undefined;
   }
 
-  /** Its request has ended. */
-  release(client: Client): void {
-    if (!this.#all.has(client)) return;
-    this.#connecting.delete(client);
+  /** The connection is open: a request is being written to it. */
+  connected(connection: C): void {
+    if (this.#connecting.delete(connection)) this.#lookAgain();
+  }
+
+  /** Its request has ended, one way or another. */
+  release(connection: C): void {
+    if (!this.#all.has(connection)) return;
+    this.#connecting.delete(connection);
     this.#releasedSinceLook++;
+    if (!connection.usable) {
+      this.#forget(connection);
+      return this.#lookAgain();
+    }
     const next = this.#nextWaiting();
-    if (next) next.send(client);
-    else this.#idle.push(client);
+    if (next) next.send(connection);
+    else this.#idle.push(connection);
   }
 
   /**
    * The operating system has no socket for this connection: from now on there will be no more than there are.
    * @returns whether the request may wait for one of those
    */
-  exhausted(client: Client): boolean {
-    this.#connecting.delete(client);
-    this.#all.delete(client);
-    void client.destroy();
+  exhausted(connection: C): boolean {
+    this.#forget(connection);
     this.#max = Math.max(1, Math.min(this.#max, this.#all.size));
     return this.#all.size > 0;
   }
 
-  async close(): Promise<void> {
-    const all = [...this.#all];
+  close(): void {
+    for (const connection of this.#all) connection.destroy();
     this.#all.clear();
     this.#idle.length = 0;
     this.#waiting.length = 0;
-    await Promise.all(all.map((client) => client.destroy()));
+  }
+
+  #forget(connection: C): void {
+    this.#connecting.delete(connection);
+    this.#all.delete(connection);
+    connection.destroy();
   }
 
   /** Runs once what could be read has been read. */
@@ -106,20 +125,19 @@ export class Connections {
     setImmediate(() => this.#look());
   }
 
-  #open(): Client {
-    const { connections: _, ...options } = undiciOptions({});
-    const client = new Client(this.#origin, options);
-    this.#all.add(client);
-    this.#connecting.add(client);
+  #open(): C {
+    const connection = this.#connect();
+    this.#all.add(connection);
+    this.#connecting.add(connection);
     this.opened++;
-    return client;
+    return connection;
   }
 
   #hasWaiting(): boolean {
     return this.#waitingHead < this.#waiting.length;
   }
 
-  #nextWaiting(): Sender | undefined {
+  #nextWaiting(): Sender<C> | undefined {
     while (this.#hasWaiting()) {
       const sender = this.#waiting[this.#waitingHead++]!;
       if (this.#waitingHead > 1024 && this.#waitingHead * 2 > this.#waiting.length) {

@@ -1,9 +1,8 @@
-import { Client } from "undici";
+import { Client, type Dispatcher } from "undici";
 import { ExitCode, RagctlError } from "../../errors.ts";
 import { explainTransport } from "../../http/failure.ts";
 import { undiciOptions } from "../../http/pool.ts";
 import type { HttpOperationSpec } from "../contract.ts";
-import { dispatchOptions } from "./http.ts";
 
 /**
  * One request ahead of the run. A target that cannot be reached, or that refuses this very request (4xx), ends the command with a
@@ -56,4 +55,10 @@ function statusOf(client: Client, spec: HttpOperationSpec, timeoutMs: number): P
       },
     });
   });
+}
+
+/** The request as undici takes it. */
+function dispatchOptions({ request }: HttpOperationSpec): Dispatcher.DispatchOptions {
+  const { path, method, headers, body } = request;
+  return { path, method, headers, body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : null };
 }

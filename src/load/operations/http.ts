@@ -1,104 +1,92 @@
-import type { Client, Dispatcher } from "undici";
 import { explainTransport } from "../../http/failure.ts";
 import type { HttpOperationSpec, Operation, Ticket } from "../contract.ts";
 import { Connections, type Sender } from "./connections.ts";
 import type { OperationDeps } from "./deps.ts";
+import { ProtocolError } from "./wire/answer-reader.ts";
+import { requestBytes } from "./wire/request-bytes.ts";
+import { Wire, type Exchange } from "./wire/wire.ts";
 
 /** What the operating system says when this machine, not the target, has no socket left. */
 const outOfSockets = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 
 /** A raw prepared request; 2xx is ok, any other status an error named after it. Answers are read and thrown away. */
-export function httpOperation(spec: HttpOperationSpec, { nowUs, maxInFlight }: OperationDeps): Operation {
-  const connections = new Connections(spec.origin, maxInFlight);
-  const shared: Shared = { connections, nowUs, options: dispatchOptions(spec) };
+export function httpOperation(spec: HttpOperationSpec, { nowUs, clock, maxInFlight }: OperationDeps): Operation {
+  const origin = new URL(spec.origin);
+  const bytes = requestBytes(spec);
+  const connections = new Connections(() => new Wire(origin, bytes, () => clock.monotonicUs() / 1000), maxInFlight);
   return {
-    start: (ticket) => connections.take(new LoadExchange(ticket, shared)),
-    close: () => connections.close(),
+    start: (ticket) => connections.take(new LoadExchange(ticket, connections, nowUs)),
+    close: async () => connections.close(),
     connectionsOpened: () => connections.opened,
   };
 }
 
-/** The request as undici takes it. */
-export function dispatchOptions({ request }: HttpOperationSpec): Dispatcher.DispatchOptions {
-  const { path, method, headers, body } = request;
-  return { path, method, headers, body: body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : null };
-}
-
-interface Shared {
-  connections: Connections;
-  nowUs: () => number;
-  options: Dispatcher.DispatchOptions;
-}
-
-/** One request: undici's handler and nothing else, so that it costs no closure, promise or timer. */
-class LoadExchange implements Dispatcher.DispatchHandler, Sender {
+/** One request: a ticket on its way to a connection and back, without a closure, promise or timer. */
+class LoadExchange implements Exchange, Sender<Wire> {
   ended = false;
   readonly #ticket: Ticket;
-  readonly #shared: Shared;
-  #client: Client | undefined = undefined;
-  #controller: Dispatcher.DispatchController | undefined = undefined;
-  #status = 0;
+  readonly #connections: Connections<Wire>;
+  readonly #nowUs: () => number;
+  #wire: Wire | undefined = undefined;
 
-  constructor(ticket: Ticket, shared: Shared) {
+  constructor(ticket: Ticket, connections: Connections<Wire>, nowUs: () => number) {
     this.#ticket = ticket;
-    this.#shared = shared;
+    this.#connections = connections;
+    this.#nowUs = nowUs;
     ticket.canceller = this;
   }
 
-  send(client: Client): void {
-    this.#client = client;
-    client.dispatch(this.#shared.options, this);
+  send(wire: Wire): void {
+    this.#wire = wire;
+    wire.send(this);
   }
 
   /** Given up: by a timeout, or because the run is over. */
   cancel(): void {
     if (this.ended) return;
     this.ended = true;
-    this.#controller?.abort(givenUp);
+    this.#wire?.destroy();
+    this.#release();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#shared.connections.connected(this.#client!);
-    // Given up while it waited for its connection. A throw makes undici drop it unwritten and keep the socket.
-    if (this.ended) throw givenUp;
-    this.#controller = controller;
-    this.#ticket.sentUs = this.#shared.nowUs();
+  onSend(): void {
+    this.#connections.connected(this.#wire!);
+    this.#ticket.sentUs = this.#nowUs();
   }
 
-  onResponseStart(_controller: unknown, status: number): void {
-    this.#status = status;
-  }
-
-  onResponseData(): void {}
-
-  onResponseEnd(): void {
-    const endUs = this.#shared.nowUs();
+  onAnswer(status: number): void {
+    const endUs = this.#nowUs();
     this.ended = true;
-    this.#shared.connections.release(this.#client!);
-    this.#ticket.settle(endUs, this.#status >= 200 && this.#status < 300 ? undefined : `status-${this.#status}`);
+    this.#release();
+    this.#ticket.settle(endUs, status >= 200 && status < 300 ? undefined : `status-${status}`);
   }
 
-  onResponseError(_controller: unknown, error: Error): void {
-    const endUs = this.#shared.nowUs();
+  onFailure(error: Error): void {
+    const endUs = this.#nowUs();
     const sent = this.#ticket.sentUs !== undefined;
-    if (!sent && !this.ended && outOfSockets.has(codeOf(error))) {
-      if (this.#shared.connections.exhausted(this.#client!)) return this.#shared.connections.take(this);
+    if (!sent && outOfSockets.has(codeOf(error))) {
+      if (this.#connections.exhausted(this.#wire!)) return this.#connections.take(this);
       this.ended = true;
       return this.#ticket.drop("sockets");
     }
     this.ended = true;
-    this.#shared.connections.release(this.#client!);
+    this.#release();
     this.#ticket.settle(endUs, causeOf(error, sent));
   }
-}
 
-const givenUp = new Error("given up");
+  #release(): void {
+    const wire = this.#wire;
+    this.#wire = undefined;
+    if (wire) this.#connections.release(wire);
+  }
+}
 
 function codeOf(error: Error): string {
   return "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
 function causeOf(error: Error, sent: boolean): string {
+  if (error instanceof ProtocolError) return "protocol";
   const { failure } = explainTransport(error);
   return !sent && failure === "reset" ? "connect" : failure;
 }

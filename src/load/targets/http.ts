@@ -5,6 +5,18 @@ import type { LoadTarget } from "../result.ts";
 
 const methods = ["GET", "POST", "PUT", "DELETE", "PATCH"] as const;
 
+/** How a request is framed, and the connection kept, is not for the user to say. */
+const framing = new Set([
+  "connection",
+  "content-length",
+  "expect",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
 /** A target as an operation to run and as a report names it. */
 export interface ChosenTarget<O> {
   operation: O;
@@ -34,7 +46,9 @@ export function httpTarget(input: {
   const headers: string[] = [];
   for (const text of input.headers) {
     const match = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*:\s*([^\r\n]*)$/.exec(text);
-    if (match) headers.push(match[1]!.toLowerCase(), match[2]!.trim());
+    const name = match?.[1]!.toLowerCase() ?? "";
+    if (framing.has(name)) problems.push({ path: "--header", message: `${name} is set by ragctl: it frames the request` });
+    else if (match) headers.push(name, match[2]!.trim());
     else problems.push({ path: "--header", message: `expected "Name: value", got "${text.split(":")[0]}"` });
   }
   if (!url || !method || problems.length > 0) throw usageError(problems);

@@ -58,8 +58,8 @@ describe("HTTP targets", () => {
   });
 
   test("every mistake at once", () => {
-    expect(() => target({ url: "ftp://x", method: "FETCH", headers: ["no colon", "a: b"] })).toThrow(
-      /3 problems:[^]*--url[^]*--method[^]*--header/,
+    expect(() => target({ url: "ftp://x", method: "FETCH", headers: ["no colon", "a: b", "Content-Length: 5"] })).toThrow(
+      /4 problems:[^]*--url[^]*--method[^]*--header[^]*content-length is set by ragctl/,
     );
   });
 });
