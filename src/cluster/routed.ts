@@ -15,6 +15,8 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
   const { watch, nodes, state } = deps;
   const writer = new Writer(deps);
   const quiet = new QuietKeeper(deps);
+  // Also while this client is idle: the one that marked a node may be dead.
+  watch.onView = () => quiet.kick();
   const readers = new WeakMap<View, Reader>();
 
   const readerOf = (view: View): Reader => {
@@ -23,7 +25,6 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       const { nodeIds, table } = view.routing;
       reader = { nodes: nodeIds.map((id) => nodes.ofTable(id, table.nodes[id]!.url)), covers: new Map() };
       readers.set(view, reader);
-      quiet.kick();
     }
     return reader;
   };
@@ -67,22 +68,18 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       const view = watch.current(collection) ?? (await watch.live(collection));
       if (!view) throw noTable(collection);
       requireSize(view, records);
-      const result = await writer.write(
+      return await writer.write(
         collection,
         records.map((record) => ({ key: record.key, record })),
         options,
       );
-      quiet.kick();
-      return result;
     },
     async delete(collection, keys, options = {}) {
-      const result = await writer.write(
+      return await writer.write(
         collection,
         keys.map((key) => ({ key })),
         options,
       );
-      quiet.kick();
-      return result;
     },
 
     onNode: (node) => nodeView(deps, nodes.get(node)),

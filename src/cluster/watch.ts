@@ -31,6 +31,8 @@ export interface WatchOptions {
  * began under an older one is in flight (ROUTING.md, "Leases").
  */
 export class TableWatch {
+  /** Called whenever a table was read anew, also by a renewal that no operation asked for. */
+  onView: (() => void) | undefined;
   readonly #store: StateStore;
   readonly #options: WatchOptions;
   /** Collections that the lease speaks of, from before their table is first read; undefined: no table (any more). */
@@ -168,6 +170,7 @@ export class TableWatch {
       table && { collection, epoch: table.epoch, routing: createRouting(table, before?.routing), inFlight: 0 },
     );
     if (before) this.#confirmSoon();
+    this.onView?.();
   }
 
   #stop(collection: string, epoch: number, highest: number): void {

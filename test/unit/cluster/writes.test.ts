@@ -75,6 +75,16 @@ describe("writes", () => {
     expect((await sim.until(client.upsert("docs", [key]))).acknowledged).toEqual([key.key]);
   });
 
+  test("the quiet of a node ends although the client that marked it is gone and the others are idle", async () => {
+    const sim = await world(three, { table: { replicas: 1 } });
+    const idle = await sim.connect("idle");
+    await sim.until(idle.count("docs"));
+    const b = sim.table().nodes["b"]!;
+    sim.put({ nodes: { ...sim.table().nodes, b: { ...b, quiet: sim.table().epoch + 1 } } });
+    await sim.clock.run(5_000);
+    expect(sim.table().nodes["b"]).not.toHaveProperty("quiet");
+  });
+
   test("fewer acknowledgements than minAcks is a failure, even though all who are left have it", async () => {
     const sim = await world({ a: "serving", b: "stale" }, { routing: { minAcks: 2 } });
     const client = await sim.connect();
