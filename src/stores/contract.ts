@@ -171,7 +171,104 @@ export interface StoreControl {
   listAliases(): Promise<{ alias: string; collection: string }[]>;
   /** Whether the store's own cluster mode is on. */
   clusterEnabled(): Promise<boolean>;
+  /** Present where the driver's capabilities say `supportsShardMove`. */
+  readonly cluster?: ClusterControl;
 }
+/**
+ * What a store that shards and replicates by itself is asked and told, through one of its peers. Every peer answers from its
+ * own view, which may lag behind the others'. Everything throws RagctlError (exit 3), or the signal's reason.
+ */
+export interface ClusterControl {
+  /** Undefined where the cluster mode is off. */
+  peer(options?: CallOptions): Promise<PeerView | undefined>;
+  /** This peer's view of one collection; undefined where there is no such collection. */
+  collection(name: string, options?: CallOptions): Promise<CollectionView | undefined>;
+  /** Sizes of every replica that answers, and who answers; undefined where the store has no such report (Qdrant before 1.17). */
+  sizes(name: string, options?: CallOptions): Promise<ReplicaSizes | undefined>;
+  /** Copies of each shard that the collection was made to have. */
+  replicationFactor(name: string, options?: CallOptions): Promise<number>;
+  /**
+   * Resolves when the change is agreed on, which for a transfer is when it begins. A failure does not mean that nothing
+   * happened: one that is not a refusal (`store-refused`) may still be agreed on later.
+   * @param waitSec how long the store waits for the agreement
+   */
+  change(name: string, change: ShardChange, options: CallOptions & { waitSec: number }): Promise<void>;
+  /** Takes a peer out of the cluster; refused by the store while it holds shards. It does not replicate what was there. */
+  removePeer(peerId: number, options: CallOptions & { waitSec: number }): Promise<void>;
+}
+
+interface CallOptions {
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** One peer's view of the cluster. Peer ids are below 2^53. */
+export interface PeerView {
+  peerId: number;
+  /** Every member, this one included; `uri` is where peers speak to each other, not the REST address. */
+  peers: { peerId: number; uri: string }[];
+  leader: number | null;
+  term: number;
+  commit: number;
+  /** Agreed on, and not yet applied by this peer. */
+  pendingOperations: number;
+  /** False: it learns and does not vote. */
+  voter: boolean;
+  /** Whether its part of the consensus runs. */
+  working: boolean;
+}
+
+export const replicaStates = [
+  "Active",
+  "Dead",
+  "Partial",
+  "Initializing",
+  "Listener",
+  "PartialSnapshot",
+  "Recovery",
+  "Resharding",
+  "ReshardingScaleDown",
+  "ActiveRead",
+  "ManualRecovery",
+] as const;
+export type ReplicaState = (typeof replicaStates)[number];
+
+export type TransferMethod = "snapshot" | "stream_records" | "wal_delta";
+
+export interface ShardTransfer {
+  shardId: number;
+  from: number;
+  to: number;
+  /** True: `from` keeps its copy. */
+  sync: boolean;
+  /** The store's own word for it; absent before it has chosen. */
+  method?: string;
+  /** How far it is, in words; only the peer that sends says it. */
+  comment?: string;
+}
+
+/** One peer's view of one collection. */
+export interface CollectionView {
+  peerId: number;
+  shardCount: number;
+  /** `points` stand with the peer's own replicas alone, and are the store's estimate. */
+  replicas: { shardId: number; key?: string | number; peerId: number; state: ReplicaState; points?: number }[];
+  transfers: ShardTransfer[];
+  /** Whether the number of shards is being changed. */
+  resharding: boolean;
+}
+
+/** Estimates of the store. */
+export interface ReplicaSizes {
+  replicas: { shardId: number; peerId: number; points: number; bytes: number }[];
+  peers: { peerId: number; responsive: boolean; version?: string }[];
+}
+
+export type ShardChange =
+  | { kind: "move" | "replicate"; shardId: number; from: number; to: number; method?: TransferMethod }
+  | { kind: "abort"; shardId: number; from: number; to: number }
+  | { kind: "drop"; shardId: number; peerId: number };
+
 export type AliasAction = { create: { alias: string; collection: string } } | { delete: { alias: string } };
 
 export interface NodeEndpoint {

@@ -9,10 +9,22 @@ export interface Amount {
 /** What a plan was made for; apply refuses a cluster that differs. Never counts or the epoch: live writes must not make a plan stale. */
 export interface Fingerprint {
   members: { id: string; weight: number; zone?: string }[];
-  partitioner: PartitionerSpec;
+  partitioner: PartitionerSpec | NativeShards;
   replicas: number;
   /** SHA-256 of the canonical JSON of the fields above. */
   digest: string;
+}
+
+/** In the place of a partitioner where the store shards by itself. `peers` and `shards` say what the steps mean by their ids. */
+export interface NativeShards {
+  kind: "native";
+  /** Peer id in the store's cluster, by node id. */
+  peers: Record<string, number>;
+  /**
+   * Who held each shard when the plan was made, sorted. Not in the digest: a plan that is half done has changed it. Apply
+   * refuses shards that are at none of the places that the plan's own steps lead them through (`staleShards`).
+   */
+  shards: { id: number; key?: string | number; on: string[] }[];
 }
 
 /** One tracked copy of the routed topology (ROUTING.md): selector S from A to B, in place of `replaces`. */

@@ -66,3 +66,18 @@ export function notQdrant(node: NodeEndpoint, what: string, cause?: unknown): Ra
     cause,
   });
 }
+
+export interface Answer<T> {
+  data: { result?: T };
+}
+
+/** The `result` of an answer; what the generated types call optional, Qdrant always sends. */
+export function resultIn<T>(node: NodeEndpoint, answer: Answer<T>): T {
+  if (answer.data?.result === undefined || answer.data.result === null) throw notQdrant(node, "its answer has no result");
+  return answer.data.result;
+}
+
+/** Whether an error of a control call was an answer with this status. */
+export function isStatus(error: unknown, status: number): error is RagctlError {
+  return error instanceof RagctlError && statusOf(error.cause) === status;
+}

@@ -3,7 +3,8 @@ import { ExitCode, RagctlError } from "../../errors.ts";
 import type { AliasAction, CollectionSpec, NodeEndpoint, StoreControl } from "../contract.ts";
 import { collectionInfoOf } from "./collection-info.ts";
 import type { ControlClient } from "./client.ts";
-import { notQdrant, statusOf } from "./control-error.ts";
+import { qdrantClusterControl } from "./cluster-control.ts";
+import { isStatus, resultIn, type Answer } from "./control-error.ts";
 import { qdrantHealth } from "./health.ts";
 
 /** Qdrant's control face: typed methods through the official client, which is loaded on the first call. */
@@ -13,14 +14,11 @@ export function qdrantControl(node: NodeEndpoint, headers: Record<string, string
     client ??= import("./client.ts").then(({ controlClient }) => controlClient(node, headers));
     return (await client).call(use, options);
   };
-  /** The `result` of an answer; what the generated types call optional, Qdrant always sends. */
-  const resultOf = <T>(answer: { data: { result?: T } }): T => {
-    if (answer.data?.result === undefined || answer.data.result === null) throw notQdrant(node, "its answer has no result");
-    return answer.data.result;
-  };
+  const resultOf = <T>(answer: Answer<T>): T => resultIn(node, answer);
 
   return {
     health: qdrantHealth(node, headers),
+    cluster: qdrantClusterControl(node, call),
 
     async listCollections() {
       const { collections } = resultOf(await call((api, init) => api.getCollections({}, init)));
@@ -103,6 +101,3 @@ function aliasOperation(action: AliasAction): Schemas["AliasOperations"] {
     : { delete_alias: { alias_name: action.delete.alias } };
 }
 
-function isStatus(error: unknown, status: number): error is RagctlError {
-  return error instanceof RagctlError && statusOf(error.cause) === status;
-}
