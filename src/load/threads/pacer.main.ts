@@ -10,7 +10,7 @@ import { wakeBoard } from "./wake.ts";
 /** Above 4,000 wake-ups a second a pacer only takes processor time from what it paces; then operations are due in small groups. */
 const minGapUs = 249;
 /** The same while the workers have not even taken the last message: at such rates they find what is due by themselves. */
-const busyGapUs = 1000;
+const busyGapUs = 2000;
 const budgetEveryUs = 100_000;
 
 const main = parentPort!;
@@ -37,11 +37,12 @@ function pace(startUs: number): void {
 
   const dueAt = (index: number) => startUs + schedule.intendedUs(index);
   let rung = 0;
+  let workersBusy = false;
 
   for (let index = 0; index < schedule.total;) {
     const dueUs = dueAt(index);
     const postUs = dueUs - leadUs(alarm);
-    const wakeUs = postUs - earlyUs(alarm);
+    const wakeUs = postUs - (workersBusy ? 0 : earlyUs(alarm));
     let nowUs = realClock.monotonicUs();
     if (nowUs < wakeUs) {
       if (Atomics.wait(board.stop, 0, 0, (wakeUs - nowUs) / 1000) !== "timed-out") break;
@@ -59,7 +60,8 @@ function pace(startUs: number): void {
     wakes += posted;
     alarm = wokeAfter(alarm, board.wakeUs[index % workers]!);
     rung = ++index;
-    const gapUs = posted === 0 ? busyGapUs : minGapUs;
+    workersBusy = posted === 0;
+    const gapUs = workersBusy ? busyGapUs : minGapUs;
     if (dueAt(index) < lastUs + minGapUs) while (index + 1 < schedule.total && dueAt(index) < lastUs + gapUs) index++;
 
     if (nowUs - checkedUs >= budgetEveryUs) {
