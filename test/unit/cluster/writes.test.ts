@@ -173,6 +173,26 @@ describe("writes", () => {
     expect(await sim.until(client.count("docs"))).toBe(1);
   });
 
+  test("a lease that ran out while it was written: nothing is acknowledged if the table has changed since", async () => {
+    const sim = await world(three);
+    let slow = false;
+    const client = await sim.connect(
+      "client",
+      memoryState(sim.shared, sim.clock, () => sim.clock.sleep(slow ? 7_000 : 1)),
+    );
+    await sim.until(client.upsert("docs", records(1)));
+    sim.network.nodes.get("b")!.crash();
+    slow = true;
+    // Marking b stale takes longer than the lease lasts.
+    const writing = client.upsert("docs", records(10));
+    await sim.clock.run(8_000);
+    sim.put({});
+    slow = false;
+    const result = await sim.until(writing);
+    expect(result.acknowledged).toEqual([]);
+    expect(result.failed[0]!.reason).toContain("lease on the routing table ran out");
+  });
+
   test("on a semantic table a key that changes cells leaves its old nodes before it is acknowledged", async () => {
     const centroids = [
       [1, 0, 0, 0],
