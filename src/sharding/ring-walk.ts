@@ -6,7 +6,7 @@ import type { Member } from "./segments.ts";
  * @param nodes the member index at each position, in ring order
  * @returns owners' ids for each position; equal lists are the same array
  */
-export function walkRing(nodes: readonly number[], members: readonly Member[], replicas: number): (readonly string[])[] {
+export function walkRing(nodes: ArrayLike<number>, members: readonly Member[], replicas: number): (readonly string[])[] {
   const zones = zoneNumbers(members);
   const zoneCount = new Set(zones).size;
   const interned = new Map<string, readonly string[]>();
@@ -16,8 +16,8 @@ export function walkRing(nodes: readonly number[], members: readonly Member[], r
   const seenZone = new Uint32Array(members.length);
   const taken: number[] = [];
   const passed: number[] = [];
-  return nodes.map((first, position) => {
-    if (replicas === 1) return single[first]!;
+  if (replicas === 1) return Array.from(nodes, (member) => single[member]!);
+  return Array.from(nodes, (_, position) => {
     const stamp = position + 1;
     taken.length = 0;
     passed.length = 0;

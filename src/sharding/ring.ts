@@ -1,8 +1,10 @@
 import { RagctlError } from "../errors.ts";
 import { hash32, md5Whole } from "./hash.ts";
 import { segmented, type Member, type Placement, type Segment } from "./segments.ts";
+import { boundedArcs } from "./bounded-load.ts";
 import { walkRing } from "./ring-walk.ts";
 import type { RingSpec } from "./table.ts";
+import { virtualNodePositions } from "./virtual-nodes.ts";
 
 /** Virtual nodes at most: position and insertion number share the 53 bits of a double while they are sorted. */
 const maxVirtualNodes = 2 ** 21;
@@ -22,6 +24,12 @@ export function createRing(spec: RingSpec, members: readonly Member[], replicas:
       exitCode: 2,
       hint: "Use fewer virtual nodes.",
     });
+  if (spec.loadBound !== undefined && (spec.hash === "md5-128" || !(spec.loadBound > 0)))
+    throw new RagctlError("A bounded load needs an ε above zero, and a ring of 32 bits.", {
+      code: "load-bound",
+      exitCode: 2,
+      hint: "For example 0.25, with xxh32 or md5-32.",
+    });
   return spec.hash === "md5-128" ? ring128(counts, members, replicas) : ring32(spec, counts, members, replicas);
 }
 
@@ -31,24 +39,29 @@ function ring32(spec: RingSpec, counts: number[], members: readonly Member[], re
   const memberOf = new Uint32Array(sorted.length);
   let order = 0;
   for (const [index, { id }] of members.entries())
-    for (let i = 0; i < counts[index]!; i++) {
+    for (const position of virtualNodePositions(spec.hash, hash, id, counts[index]!)) {
       memberOf[order] = index;
-      sorted[order] = hash(`${id}:${i}`) * maxVirtualNodes + order++;
+      sorted[order] = position * maxVirtualNodes + order++;
     }
   sorted.sort();
-  const positions: number[] = [];
-  const nodes: number[] = [];
-  for (const packed of sorted) {
+  const positions = new Float64Array(sorted.length);
+  const nodes = new Uint32Array(sorted.length);
+  let size = 0;
+  for (let at = 0; at < sorted.length; at++) {
+    const packed = sorted[at]!;
     const position = Math.floor(packed / maxVirtualNodes);
-    const member = memberOf[packed % maxVirtualNodes]!;
-    if (positions.at(-1) === position) nodes[nodes.length - 1] = member;
-    else {
-      positions.push(position);
-      nodes.push(member);
-    }
+    // The later of two that collide wins.
+    if (size > 0 && positions[size - 1] === position) size--;
+    positions[size] = position;
+    nodes[size++] = memberOf[packed - position * maxVirtualNodes]!;
   }
-  const pieces = arcs(positions, space32, walkRing(nodes, members, replicas));
-  return segmented({ coordinate: "hash", space: space32, members: members.map(({ id }) => id), replicas }, pieces, hash);
+  const ring = { positions: positions.subarray(0, size), nodes: nodes.subarray(0, size) };
+  const base = { coordinate: "hash" as const, space: space32, members: members.map(({ id }) => id), replicas };
+  if (spec.loadBound !== undefined) {
+    const bounded = boundedArcs({ ...ring, members, replicas, space: space32, loadBound: spec.loadBound });
+    return segmented(base, bounded, hash);
+  }
+  return segmented(base, arcs(ring.positions, space32, walkRing(ring.nodes, members, replicas)), hash);
 }
 
 /** The whole digest: exact for keys (BigInt positions); segments carry the positions as doubles, good to 2^-53 of the space. */
@@ -82,11 +95,14 @@ function ring128(counts: number[], members: readonly Member[], replicas: number)
 }
 
 /** Position i owns [position i−1, position i); the first also owns what lies beyond the last. */
-function* arcs(positions: readonly number[], space: number, owners: readonly (readonly string[])[]): Generator<Segment> {
+function arcs(positions: ArrayLike<number>, space: number, owners: readonly (readonly string[])[]): Segment[] {
+  const result: Segment[] = [];
   let lo = 0;
-  for (const [index, hi] of positions.entries()) {
-    yield { lo, hi, owners: owners[index]!, share: (hi - lo) / space };
+  for (let index = 0; index < positions.length; index++) {
+    const hi = positions[index]!;
+    result.push({ lo, hi, owners: owners[index]!, share: (hi - lo) / space });
     lo = hi;
   }
-  yield { lo, hi: space, owners: owners[0]!, share: (space - lo) / space };
+  result.push({ lo, hi: space, owners: owners[0]!, share: (space - lo) / space });
+  return result;
 }

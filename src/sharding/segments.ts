@@ -1,4 +1,4 @@
-import { createLookup } from "./lookup.ts";
+import { createLookup, type Lookup } from "./lookup.ts";
 import type { Coordinate } from "./table.ts";
 
 /** A node as placement sees it. */
@@ -37,29 +37,37 @@ export interface Placement {
   segments(): readonly Segment[];
 }
 
-/** What all placements share: segments found by position. Neighbours with the same owners are merged. */
+/**
+ * What all placements share: segments found by position. Neighbours with the same owners are merged.
+ * @param pieces every position once, ascending; they become the placement's own
+ */
 export function segmented(
   base: Omit<Placement, "ownersOfHash" | "segments" | "ownersOfKey">,
-  pieces: Iterable<Segment>,
+  pieces: readonly Segment[],
   positionOfKey: (key: string) => number,
 ): Placement {
   const merged: Segment[] = [];
+  let last: Segment | undefined;
   for (const piece of pieces) {
     if (piece.hi <= piece.lo) continue;
-    const last = merged.at(-1);
     if (last && last.hi === piece.lo && sameOwners(last.owners, piece.owners)) {
       last.hi = piece.hi;
       last.share += piece.share;
-    } else merged.push({ ...piece });
+    } else merged.push((last = piece));
   }
-  const lookup = createLookup(
-    Float64Array.from(merged, (segment) => segment.lo),
-    base.space,
-  );
-  const ownersOfHash = (position: number) => merged[lookup.find(position)]!.owners;
+  // Made when it is first asked for: a plan builds placements whose keys nobody looks up.
+  let lookup: Lookup | undefined;
+  const ownersOfHash = (position: number) => {
+    lookup ??= createLookup(
+      Float64Array.from(merged, (segment) => segment.lo),
+      base.space,
+    );
+    return merged[lookup.find(position)]!.owners;
+  };
   return { ...base, ownersOfHash, ownersOfKey: (key) => ownersOfHash(positionOfKey(key)), segments: () => merged };
 }
 
-function sameOwners(a: readonly string[], b: readonly string[]): boolean {
+/** The same owners in the same order. */
+export function sameOwners(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((owner, index) => owner === b[index]));
 }

@@ -7,6 +7,11 @@ export interface RingSpec {
   /** Per unit of weight. */
   virtualNodes: number;
   hash: HashName;
+  /**
+   * ε of a bounded load: no member gets more than (1 + ε) times its fair share of the copies (by weight); what is above spills
+   * clockwise. A part of the placement, so that it routes alike offline and live. Absent: unbounded, as the Python rings are.
+   */
+  loadBound?: number;
 }
 export interface RendezvousSpec {
   kind: "rendezvous";
@@ -47,6 +52,8 @@ export interface TableNode {
    * timeout after it answers again. The value is the epoch of the mark, which tells one mark from the next.
    */
   quiet?: number;
+  /** How often it was stale and repaired: a mover that read from it knows by this that it served all the time. */
+  repairs?: number;
 }
 
 /** Half-open, ascending ranges [lo, hi) of `_ragctl_h`, or ascending cells of `_ragctl_cell`. */

@@ -100,6 +100,7 @@ describe("movement", () => {
       primaryChangedFraction: 0,
       minimumFraction: 0,
       transfers: [],
+      lostShare: 0,
     });
     const three = createPlacement({ partitioner: ring, members: members(4), replicas: 3 });
     const more = movement(two, three);
