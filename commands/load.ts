@@ -211,5 +211,6 @@ function withoutHistograms(result: LoadResult): LoadResult {
     delete shown.responseHistogram;
     return shown;
   });
-  return { ...result, windows };
+  const { histograms: _, ...shown } = result;
+  return { ...shown, windows };
 }

@@ -98,7 +98,12 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
           elapsedMs: (nowUs - measureFromUs) / 1000,
           leftMs: Math.max(0, (endUs - nowUs) / 1000),
           counts: recorder.counts,
+          responseP50Us: recorder.response.quantile(0.5),
+          responseP95Us: recorder.response.quantile(0.95),
           responseP99Us: recorder.response.quantile(0.99),
+          targetPerSec: spec.schedule.ratePerSec,
+          errorsByCause: recorder.errorsByCause,
+          perNode: recorder.nodesSoFar(),
         });
       },
     });
@@ -153,6 +158,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         })),
         pacer: ended.pacer,
       },
+      histograms: { responseTime: recorder.response.encode(), serviceTime: recorder.service.encode() },
       windows: windows.toSorted((a, b) => a.second - b.second),
     };
   } finally {

@@ -105,6 +105,10 @@ export const loadResultSchema = z.object({
       spinUs: z.number(),
     }),
   }),
+  histograms: z
+    .object({ responseTime: z.string(), serviceTime: z.string() })
+    .optional()
+    .describe("of ok operations of the whole run: HdrHistogram V2 compressed, base64, µs; in files only"),
   windows: z.array(
     z.object({
       second: count,
@@ -126,5 +130,10 @@ export interface LoadProgress {
   elapsedMs: number;
   leftMs: number;
   counts: LoadResult["counts"];
+  responseP50Us: number | undefined;
+  responseP95Us: number | undefined;
   responseP99Us: number | undefined;
+  targetPerSec: number;
+  errorsByCause: Readonly<Record<string, number>>;
+  perNode: readonly { node: string; requests: number; errors: number; serviceP99Us: number | undefined }[];
 }

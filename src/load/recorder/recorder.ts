@@ -149,6 +149,18 @@ export class Recorder implements SampleSink {
       .toSorted((a, b) => a.node.localeCompare(b.node));
   }
 
+  /** What a live view shows of every node, by name. */
+  nodesSoFar(): { node: string; requests: number; errors: number; serviceP99Us: number | undefined }[] {
+    return [...this.#nodes]
+      .map(([node, { requests, ok, service }]) => ({
+        node,
+        requests,
+        errors: requests - ok,
+        serviceP99Us: service.quantile(0.99),
+      }))
+      .toSorted((a, b) => a.node.localeCompare(b.node));
+  }
+
   /** Closes the windows of a run that was cut short. */
   end(): void {
     for (const [window, tally] of [...this.#open].toSorted(([a], [b]) => a - b)) this.#close(window, tally);
