@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import type { LoadResult } from "../src/load/result.ts";
 import { isInstalled, runPinned } from "./helpers/child.ts";
 import { peers } from "./helpers/load-peers.ts";
-import { startNginx } from "./helpers/nginx.ts";
+import { startNginx } from "../test/helpers/nginx.ts";
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "5" }, path: { type: "string" } } });
 const seconds = Number(values.seconds);
@@ -28,7 +28,7 @@ const body = join(folder, "body.json");
 const vector = Array.from({ length: 384 }, (_, i) => Number(Math.sin(i).toFixed(6)));
 writeFileSync(body, JSON.stringify({ query: vector, limit: 10, with_payload: true }).padEnd(3600));
 
-const nginx = await startNginx(cores - 1);
+const nginx = await startNginx({ core: cores - 1 });
 try {
   console.log(
     `${cores} cores, load average ${loadavg()[0]!.toFixed(2)} before, Node ${process.versions.node}, body ${readFileSync(body).length} bytes\n`,

@@ -1,18 +1,23 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { serviceBinary } from "./service.ts";
 
 export interface Nginx {
   url: string;
   stop(): Promise<void>;
 }
 
-/** One nginx worker, pinned to one processor, that reads each body and answers 200 with two bytes. Its files live in a folder of their own. */
-export async function startNginx(core: number): Promise<Nginx> {
-  const command =
-    ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"].find((path) => existsSync(path)) ?? "nginx";
+/**
+ * One nginx worker that reads each body and answers 200 with two bytes; its files live in a folder of their own.
+ * @param core the processor that it is pinned to (with taskset); absent: wherever the kernel likes
+ * @param locations further `location` blocks
+ */
+export async function startNginx({ core, locations = "" }: { core?: number; locations?: string } = {}): Promise<Nginx> {
+  const command = serviceBinary("nginx");
+  if (!command) throw new Error("nginx is not installed");
   const folder = mkdtempSync(join(tmpdir(), "ragctl-nginx-"));
   const port = await freePort();
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -25,13 +30,13 @@ events { worker_connections 10000; }
 http {
   access_log off; ${temp}
   keepalive_requests 1000000000; keepalive_timeout 300s; client_body_buffer_size 16k;
-  server { listen 127.0.0.1:${port} backlog=4096; location / { return 200 "ok"; } }
+  server { listen 127.0.0.1:${port} backlog=4096; location / { return 200 "ok"; } ${locations} }
 }
 `,
   );
-  const child = spawn("taskset", ["-c", String(core), command, "-p", folder, "-c", join(folder, "nginx.conf")], {
-    stdio: "ignore",
-  });
+  const line = [command, "-p", folder, "-c", join(folder, "nginx.conf")];
+  const pinned = core === undefined ? line : ["taskset", "-c", String(core), ...line];
+  const child = spawn(pinned[0]!, pinned.slice(1), { stdio: "ignore" });
   const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
   const url = `http://127.0.0.1:${port}/`;
   const stop = async () => {
