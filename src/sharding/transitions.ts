@@ -113,11 +113,25 @@ export function cutOver(table: RoutingTable, pauses: ReadonlyMap<string, number>
       return { refused: `${move.to} is ${table.nodes[move.to]!.state}` };
   }
   const nodes = { ...table.nodes };
-  for (const { to } of moves) if (nodes[to]!.state !== "leaving") nodes[to] = { ...nodes[to]!, state: "serving" };
+  for (const { to, repair } of moves) {
+    const node = nodes[to]!;
+    const state = node.state === "leaving" ? "leaving" : "serving";
+    nodes[to] = repair ? { ...node, state, repairs: (node.repairs ?? 0) + 1 } : { ...node, state };
+  }
   const after = table.moves
     .filter((move) => !(move.repair && pauses.has(move.id)))
     .map((move) => (pauses.has(move.id) ? inPhase(move, "cutover") : move));
   return next(table, { nodes, moves: after });
+}
+
+/** A stale node that owns nothing has nothing to repair: it is what it was before it served. */
+export function reviveIdle(table: RoutingTable, id: string, routing: Routing): Transition | typeof unchanged {
+  const node = table.nodes[id];
+  if (node?.state !== "stale") return unchanged;
+  const index = routing.indexOf.get(id)!;
+  if (routing.sets.some(({ owners }) => owners.includes(index))) return { refused: `${id} owns points` };
+  const state = table.members.includes(id) ? "serving" : "joining";
+  return next(table, { nodes: withNode(table, id, (old) => ({ ...old, state, repairs: (old.repairs ?? 0) + 1 })) });
 }
 
 /** An aborted move leaves the table; one that was cut over does not, since ownership rests on it until the plan ends. */

@@ -1,0 +1,172 @@
+import { ExitCode, RagctlError } from "../errors.ts";
+import { replacedBy } from "../sharding/moves.ts";
+import type { CopyStep, Layout, Plan } from "../sharding/plan/contract.ts";
+import { endPause, dropMove } from "../sharding/transitions.ts";
+import { cleanLeftovers } from "./clean.ts";
+import { allConfirmed } from "./confirm.ts";
+import type { MoverDeps } from "./contract.ts";
+import { NodeIo } from "./io.ts";
+import { beginPlan, cancelLeaving, leavingOf, settlePlan } from "./layout.ts";
+import { isOfPlan, isOfStep, moveIdOf, settleOf } from "./plan-state.ts";
+import { selectorsShare } from "./positions.ts";
+import { TableAccess, together } from "./table.ts";
+import { TrackedCopy, type CopyJob } from "./tracked-copy.ts";
+import { halfDone } from "./trouble.ts";
+
+export interface ApplyDeps extends MoverDeps {
+  /** Makes sure that a target has the collection, with the indexes that selectors need. */
+  prepareNode: (id: string, url: string) => Promise<void>;
+  /** No further step begins once it aborts. */
+  soft: AbortSignal;
+  /** Moves at once, where they do not share points. */
+  concurrency: number;
+  onStep: (step: string, phase: "start" | "end") => void;
+}
+
+export interface ApplyOutcome {
+  stepsDone: number;
+  epoch: number;
+  /** False: stopped between steps, as asked. */
+  finished: boolean;
+}
+
+/**
+ * Executes a routed plan from wherever it stands: every step is found in the table as it was left. The caller holds the cluster's lock
+ * and has checked the plan's fingerprint.
+ * @throws RagctlError exit 5 where it stops half done, 7 where a step is refused
+ */
+export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutcome> {
+  const { journal } = deps;
+  const table = new TableAccess(deps.state, deps.collection);
+  const layout = layoutOf(plan);
+  if (!layout) return { stepsDone: 0, epoch: (await table.read()).table.epoch, finished: true };
+  if (plan.reverses !== undefined) await abortPlan(plan.reverses, deps);
+  journal.record("begin", "start");
+  await table.change((now) => beginPlan(now, layout));
+  const copies = plan.steps.filter((step): step is CopyStep => step.kind === "copy");
+  const { nodes } = (await table.read()).table;
+  for (const to of new Set(copies.map((step) => step.to))) await deps.prepareNode(to, nodes[to]!.url);
+  journal.record("begin", "end");
+  const leaves = leavingOf(plan, layout);
+  const stepsDone = await runSteps(copies, deps, (step, inner) => new TrackedCopy(jobOf(plan, step, leaves), inner).run());
+  if (stepsDone < copies.length) {
+    const { epoch } = (await table.read()).table;
+    return { stepsDone, epoch, finished: false };
+  }
+  journal.record("settle", "start");
+  deps.fence.ensure();
+  const { outcome, routing } = await table.change((now) => settlePlan(now, layout));
+  if (typeof outcome === "object")
+    throw new RagctlError(`The plan's moves do not add up to its layout: ${outcome.refused}.`, {
+      code: "settle-refused",
+      exitCode: ExitCode.refused,
+      hint: "ragctl shard reverse undoes what was moved.",
+    });
+  journal.record("settle", "end", { epoch: routing.table.epoch });
+  return { stepsDone: plan.steps.length, epoch: routing.table.epoch, finished: true };
+}
+
+/** A plan's end; undefined where it has nothing to do. */
+export function layoutOf(plan: Plan): Layout | undefined {
+  return settleOf(plan)?.layout;
+}
+
+function jobOf(plan: Plan, step: CopyStep, leaves: ReadonlySet<string>): CopyJob {
+  const base = moveIdOf(plan.planId, step.id);
+  return {
+    name: step.id,
+    to: step.to,
+    from: step.from,
+    replaces: step.replaces,
+    repair: false,
+    leaves: (id) => leaves.has(id),
+    selector: () => step.selector,
+    owns: (move) => isOfStep(move, plan.planId, step.id),
+    newId(table) {
+      const taken = new Set(table.moves.map(({ id }) => id));
+      if (!taken.has(base)) return base;
+      for (let n = 2; ; n++) if (!taken.has(`${base}~${n}`)) return `${base}~${n}`;
+    },
+  };
+}
+
+/** Runs steps in their order, several at once where they share no points. @returns how many ended; fewer than all where `soft` aborted */
+async function runSteps(
+  steps: readonly CopyStep[],
+  deps: ApplyDeps,
+  run: (step: CopyStep, deps: MoverDeps) => Promise<void>,
+): Promise<number> {
+  const failing = new AbortController();
+  const inner: MoverDeps = { ...deps, signal: AbortSignal.any([deps.signal, failing.signal]) };
+  const waiting = [...steps];
+  const running = new Map<CopyStep, Promise<void>>();
+  const failures: unknown[] = [];
+  let done = 0;
+  const startable = () =>
+    waiting.find((step) => {
+      const before = [...running.keys(), ...waiting.slice(0, waiting.indexOf(step))];
+      return !before.some((other) => selectorsShare(other.selector, step.selector));
+    });
+  for (;;) {
+    while (failures.length === 0 && !deps.soft.aborted && running.size < deps.concurrency) {
+      const step = startable();
+      if (!step) break;
+      waiting.splice(waiting.indexOf(step), 1);
+      deps.onStep(step.id, "start");
+      running.set(
+        step,
+        run(step, inner)
+          .then(
+            () => {
+              done++;
+              deps.onStep(step.id, "end");
+            },
+            (error: unknown) => {
+              failures.push(error);
+              failing.abort(error);
+            },
+          )
+          .finally(() => running.delete(step)),
+      );
+    }
+    if (running.size === 0) break;
+    await Promise.race(running.values());
+  }
+  if (failures.length > 0) throw failures[0];
+  return done;
+}
+
+/**
+ * Takes back what of a plan has not been cut over: its open moves leave the table, and what was copied for them is deleted. What has been
+ * cut over stays (`shard reverse` moves it back).
+ * @returns how many moves were taken back, and how many stay
+ */
+export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ aborted: number; cutOver: number; epoch: number }> {
+  const table = new TableAccess(deps.state, deps.collection);
+  const io = new NodeIo(deps, table);
+  const mine = (await table.read()).table.moves.filter((move) => isOfPlan(move, planId));
+  const open = mine.filter(({ phase }) => phase !== "cutover");
+  deps.journal.record("abort", "start", { moves: open.map(({ id }) => id) });
+  const { outcome, routing } = await table.change((now, compiled) =>
+    together(now, compiled, [
+      ...open.map(({ id, pause }) => (each: typeof now) => endPause(each, id, pause)),
+      ...open.map(({ id }) => (each: typeof now) => dropMove(each, id)),
+      (each) => (open.length === mine.length ? cancelLeaving(each) : "unchanged"),
+    ]),
+  );
+  if (typeof outcome === "object") throw halfDone(`The plan cannot be aborted now: ${outcome.refused}.`, "abort-refused");
+  // From here on nobody logs for these moves, and no mover of theirs writes any more.
+  await allConfirmed(deps, routing.table.epoch);
+  for (const move of open) {
+    await deps.state.dropTouched(deps.collection, move.id);
+    if (move.from !== move.to)
+      await cleanLeftovers(io, table, deps, { node: move.to, selector: move.selector, leaves: false, name: `abort ${move.id}` });
+  }
+  // A mover that died between cut-over and cleaning left the source as it was.
+  for (const move of mine.filter(({ phase }) => phase === "cutover")) {
+    const gone = replacedBy(move);
+    if (gone !== undefined) await cleanLeftovers(io, table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
+  }
+  deps.journal.record("abort", "end");
+  return { aborted: open.length, cutOver: mine.length - open.length, epoch: routing.table.epoch };
+}

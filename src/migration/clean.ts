@@ -1,0 +1,75 @@
+import { selectorRanges } from "../sharding/moves.ts";
+import type { Selector } from "../sharding/table.ts";
+import type { PointId } from "../stores/contract.ts";
+import { scanPoints } from "./compare.ts";
+import type { MoverDeps } from "./contract.ts";
+import type { NodeIo } from "./io.ts";
+import { positionIn, selectorFilters } from "./positions.ts";
+import type { TableAccess } from "./table.ts";
+import { halfDone } from "./trouble.ts";
+
+const pageSize = 500;
+const lookEveryMs = 250;
+const slackMs = 500;
+
+export interface Leftovers {
+  node: string;
+  selector: Selector;
+  /** It leaves the cluster: what it holds does not matter where it cannot be reached. */
+  leaves: boolean;
+  /** For people. */
+  name: string;
+}
+
+/**
+ * Step 6 of a tracked copy: deletes what a node does not own any more, page by page, each page only if the table still says so and the
+ * lock outlives the request. A node that leaves the cluster and does not answer is left as it is.
+ * @returns points deleted
+ * @throws RagctlError exit 5 where the node does not answer, Unanswered where a delete was not answered
+ */
+export async function cleanLeftovers(io: NodeIo, table: TableAccess, deps: MoverDeps, what: Leftovers): Promise<number> {
+  const { node, selector } = what;
+  if (selectorRanges(selector).length === 0 || !(await table.read()).table.nodes[node]) return 0;
+  if (!(await fitToClean(io, table, deps, what))) return 0;
+  let deleted = 0;
+  for (const filter of selectorFilters(selector))
+    for await (const page of scanPoints(io, deps, node, filter, Math.min(pageSize, deps.capabilities.maxBatch))) {
+      const routing = await table.read();
+      const index = routing.indexOf.get(node);
+      if (index === undefined) return deleted;
+      const ids = page.flatMap(({ id, payload }): PointId[] => {
+        const position = positionIn(payload, routing.placement.coordinate);
+        return position === undefined || routing.setAt(position).owners.includes(index) ? [] : [id];
+      });
+      await deps.governor.calm(deps.signal);
+      await io.remove(node, ids);
+      deleted += ids.length;
+    }
+  return deleted;
+}
+
+/** Waits until late arrivals on a stale or quiet node have landed; false: it leaves anyway, and cannot be reached. */
+async function fitToClean(io: NodeIo, table: TableAccess, deps: MoverDeps, { node, name, leaves }: Leftovers): Promise<boolean> {
+  const { clock, signal, requestTimeoutMs, patienceMs, note } = deps;
+  const untilMs = clock.nowMs() + patienceMs;
+  let answeredAtMs: number | undefined;
+  for (;;) {
+    const entry = (await table.read()).table.nodes[node];
+    if (!entry) return false;
+    const answers = await io.answers(node);
+    const doubtful = entry.state === "stale" || entry.quiet !== undefined;
+    if (answers) {
+      if (!doubtful) return true;
+      answeredAtMs ??= clock.nowMs();
+      if (clock.nowMs() - answeredAtMs >= requestTimeoutMs + slackMs) return true;
+    } else {
+      answeredAtMs = undefined;
+      if (leaves) {
+        note(`${name}: ${node} leaves the cluster and does not answer; what it holds is left there`);
+        return false;
+      }
+      if (clock.nowMs() >= untilMs) throw halfDone(`${name}: node ${node} does not answer, and still holds what it does not own.`, "node-unreachable");
+    }
+    await clock.sleep(lookEveryMs, signal);
+  }
+}

@@ -1,0 +1,134 @@
+import { ExitCode, RagctlError } from "../../errors.ts";
+import { holdersOf, nativeFingerprint, staleShards, type ObservedNative } from "../../sharding/native/index.ts";
+import type { Plan, ShardStep } from "../../sharding/plan/contract.ts";
+import type { NativeApplied, NativeLook, NativeRunDeps } from "./contract.ts";
+import { lookAround, observeNative } from "./observe.ts";
+import { runStep } from "./run-step.ts";
+
+/** Carries out a plan with `topology: "native"`, or the rest of one.
+ *
+ * Steps of one shard run one after the other, at most `concurrency` at once. The first error lets what is in flight come to its end, and is
+ * thrown then; so does `signal`, which is no error.
+ * @throws RagctlError exit 7 for a stale plan and what a guard forbids, exit 5 where it is left half done, exit 3 where no
+ *   node answers; the reason of `hardSignal`
+ */
+export async function applyNativePlan(plan: Plan, deps: NativeRunDeps): Promise<NativeApplied> {
+  const steps = shardStepsIn(plan);
+  const known = knownPeers(plan);
+  checkFresh(plan, await observeNative(deps.access, { signal: deps.hardSignal, known }));
+  const applied: NativeApplied = { steps: { total: steps.length, done: 0 }, points: 0, bytes: 0, skipped: 0, interrupted: false };
+  const look = () => patientLook(deps, known);
+  const waiting = [...steps];
+  const running = new Map<ShardStep, Promise<void>>();
+  const failures: unknown[] = [];
+
+  const start = async (step: ShardStep): Promise<void> => {
+    try {
+      await deps.governor.calm(deps.hardSignal);
+      deps.journal.record(step.id, "start", step);
+      const acted = await runStep(step, look, deps);
+      deps.journal.record(step.id, "end", { acted });
+      applied.steps.done++;
+      if (!acted) applied.skipped++;
+      else if (step.kind !== "drop-replica") {
+        applied.points += step.points;
+        applied.bytes += step.bytes;
+        // The store sets the pace of a transfer; the mean is kept by waiting before the next.
+        if (waiting.length > 0) await deps.throttle.take(step.points, step.bytes, AbortSignal.any([deps.signal, deps.hardSignal]));
+      }
+    } catch (error) {
+      if (!deps.signal.aborted || error !== deps.signal.reason) failures.push(error);
+    } finally {
+      running.delete(step);
+    }
+  };
+
+  for (;;) {
+    const stop = failures.length > 0 || deps.signal.aborted;
+    while (!stop && running.size < deps.concurrency) {
+      const next = waiting.findIndex(({ shardId }, index) => isFree(shardId, waiting.slice(0, index), running.keys()));
+      if (next < 0) break;
+      const [step] = waiting.splice(next, 1);
+      running.set(step!, start(step!));
+    }
+    if (running.size === 0) break;
+    await Promise.race(running.values());
+  }
+  deps.hardSignal.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+  return { ...applied, interrupted: waiting.length > 0 };
+}
+
+/** A moment in which no node answers does not end hours of work. */
+async function patientLook({ access, timing, hardSignal }: NativeRunDeps, known: Record<string, number>): Promise<NativeLook> {
+  const startUs = access.clock.monotonicUs();
+  for (;;) {
+    try {
+      return await lookAround(access, { signal: hardSignal, known });
+    } catch (error) {
+      const waitedMs = (access.clock.monotonicUs() - startUs) / 1000;
+      const passing = error instanceof RagctlError && error.exitCode === ExitCode.unreachable;
+      if (!passing || waitedMs >= timing.patienceMs) throw error;
+      await access.clock.sleep(timing.pollMs, hardSignal);
+    }
+  }
+}
+
+function isFree(shardId: number, earlier: readonly ShardStep[], running: Iterable<ShardStep>): boolean {
+  return !earlier.some((step) => step.shardId === shardId) && ![...running].some((step) => step.shardId === shardId);
+}
+
+/**
+ * Refuses a plan that was made for another cluster, or whose shards somebody else has moved since.
+ * @throws RagctlError exit 7, code `plan-stale`
+ */
+export function checkFresh(plan: Plan, observed: ObservedNative): void {
+  const now = nativeFingerprint(observed);
+  if (now.digest !== plan.fingerprint.digest) throw stale(differences(plan, now).join("; "));
+  const shards = staleShards(plan, new Map(observed.shards.map((shard) => [shard.id, holdersOf(shard, observed.transfers)])));
+  if (shards.length === 0) return;
+  const shown = shards.slice(0, 5).join(", ");
+  throw stale(
+    `${shards.length === 1 ? "shard" : "shards"} ${shown}${shards.length > 5 ? " and others" : ""} ${shards.length === 1 ? "is" : "are"} where neither the plan found nor would bring ${shards.length === 1 ? "it" : "them"}`,
+  );
+}
+
+function differences(plan: Plan, now: Plan["fingerprint"]): string[] {
+  const then = plan.fingerprint;
+  const different: string[] = [];
+  if (then.partitioner.kind !== "native" || now.partitioner.kind !== "native") return ["it was made for a routed cluster"];
+  if (JSON.stringify(then.members) !== JSON.stringify(now.members)) {
+    const names = (of: Plan["fingerprint"]) => of.members.map(({ id }) => id).join(", ");
+    different.push(
+      names(then) === names(now) ? "weights or zones have changed" : `it was made for ${names(then)}, and the cluster is ${names(now)}`,
+    );
+  }
+  const { peers } = then.partitioner;
+  const others = Object.entries(now.partitioner.peers).filter(([id, peerId]) => peers[id] !== undefined && peers[id] !== peerId);
+  if (others.length > 0) different.push(`${others.map(([id]) => id).join(", ")} ${others.length === 1 ? "is" : "are"} another peer now`);
+  if (then.partitioner.shards.length !== now.partitioner.shards.length)
+    different.push(`it was made for ${then.partitioner.shards.length} shards, and there are ${now.partitioner.shards.length}`);
+  if (then.replicas !== now.replicas) different.push(`the replication factor was ${then.replicas} and is ${now.replicas}`);
+  return different.length > 0 ? different : ["peers or shard keys have changed"];
+}
+
+function stale(why: string): RagctlError {
+  return new RagctlError(`the plan is stale: ${why}`, {
+    code: "plan-stale",
+    exitCode: ExitCode.refused,
+    hint: "Nothing was begun. Make a new one with ragctl shard plan.",
+  });
+}
+
+function knownPeers({ fingerprint: { partitioner } }: Plan): Record<string, number> {
+  return partitioner.kind === "native" ? partitioner.peers : {};
+}
+
+function shardStepsIn({ steps }: Plan): ShardStep[] {
+  return steps.filter((step): step is ShardStep => step.kind !== "copy" && step.kind !== "settle");
+}
+
+/** A look by what a plan knows of peers: nodes that do not answer are told by it. */
+export function lookFor(plan: Plan, deps: Pick<NativeRunDeps, "access">, signal?: AbortSignal): Promise<NativeLook> {
+  return lookAround(deps.access, { known: knownPeers(plan), ...(signal && { signal }) });
+}

@@ -1,0 +1,82 @@
+import { ExitCode, RagctlError } from "../errors.ts";
+import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
+import type { Plan, SettleStep } from "../sharding/plan/contract.ts";
+import type { Move, RoutingTable } from "../sharding/table.ts";
+
+/** The moves of a plan in a table are named after it. */
+export function moveIdOf(planId: string, stepId: string): string {
+  return `${planId}/${stepId}`;
+}
+
+export function isOfPlan(move: Pick<Move, "id">, planId: string): boolean {
+  return move.id.startsWith(`${planId}/`);
+}
+
+export function planOfMove({ id }: Pick<Move, "id">): string {
+  return id.slice(0, id.indexOf("/"));
+}
+
+/** `id`, or `id~n` where the source had to be chosen again. */
+export function isOfStep(move: Pick<Move, "id">, planId: string, stepId: string): boolean {
+  const base = moveIdOf(planId, stepId);
+  return move.id === base || move.id.startsWith(`${base}~`);
+}
+
+export function settleOf(plan: Plan): SettleStep | undefined {
+  return plan.steps.find((step) => step.kind === "settle");
+}
+
+/** Where a plan stands, by the table alone: `fresh` never began, `begun` left moves, `finished` has nothing left to do. */
+export type PlanState = "fresh" | "begun" | "finished";
+
+/**
+ * Whether a plan may run on this table. Pure.
+ * @throws RagctlError exit 7: for another cluster or collection, made offline, stale, applied already, or in the way of another plan
+ */
+export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string): PlanState {
+  const refuse = (message: string, code: string, hint: string) =>
+    new RagctlError(message, { code, exitCode: ExitCode.refused, hint, details: { planId: plan.planId } });
+  if (plan.offline)
+    throw refuse(`Plan ${plan.planId} was made from flags alone.`, "plan-offline", "ragctl shard plan without --nodes makes one for the live cluster.");
+  if (plan.cluster !== clusterName || plan.collection !== table.collection)
+    throw refuse(
+      `Plan ${plan.planId} is for collection ${plan.collection} of cluster ${plan.cluster}; this is ${table.collection} of ${clusterName}.`,
+      "plan-other-cluster",
+      `--cluster ${plan.cluster} chooses the other one.`,
+    );
+  const moves = table.moves.filter((move) => !move.repair);
+  const foreign = moves.find((move) => !isOfPlan(move, plan.planId) && planOfMove(move) !== plan.reverses);
+  if (foreign)
+    throw refuse(
+      `Plan ${planOfMove(foreign)} is half applied to ${table.collection}.`,
+      "plan-in-flight",
+      "Finish it with ragctl shard apply --resume, or undo it with --abort and ragctl shard reverse; then plan again.",
+    );
+  const now = fingerprintOfTable(table).digest;
+  if (moves.some((move) => isOfPlan(move, plan.planId))) return "begun";
+  const settle = settleOf(plan);
+  const after = settle ? fingerprintOfTable(settle.layout).digest : plan.fingerprint.digest;
+  if (moves.length > 0 && now === plan.fingerprint.digest) return "fresh";
+  if (now === after) return "finished";
+  if (now === plan.fingerprint.digest) return "fresh";
+  throw refuse(
+    `Plan ${plan.planId} is stale: ${difference(plan, table)}.`,
+    "plan-stale",
+    "ragctl shard plan makes a new one for the cluster as it is.",
+  );
+}
+
+function difference(plan: Plan, table: RoutingTable): string {
+  const planned = plan.fingerprint.members.map(({ id }) => id);
+  const here = table.members;
+  const come = here.filter((id) => !planned.includes(id));
+  const gone = planned.filter((id) => !here.includes(id));
+  const parts = [
+    ...(come.length > 0 ? [`${come.join(", ")} came since it was made`] : []),
+    ...(gone.length > 0 ? [`${gone.join(", ")} went since it was made`] : []),
+    ...(plan.fingerprint.replicas === table.replicas
+      ? []
+      : [`it was made for ${plan.fingerprint.replicas} replicas, and there are ${table.replicas}`]),
+  ];
+  return parts.length > 0 ? parts.join("; ") : "members, weights, zones or partitioner have changed since it was made";
+}

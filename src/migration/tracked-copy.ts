@@ -1,0 +1,360 @@
+import { ExitCode, RagctlError } from "../errors.ts";
+import { replacedBy, selectorRanges } from "../sharding/moves.ts";
+import type { Routing } from "../sharding/owners.ts";
+import type { Move, RoutingTable, Selector } from "../sharding/table.ts";
+import { announceMoves, cutOver, dropMove, endPause, startPause } from "../sharding/transitions.ts";
+import type { PointId } from "../stores/contract.ts";
+import { Carrier } from "./carry.ts";
+import { cleanLeftovers } from "./clean.ts";
+import { allConfirmed, confirmedWithin, noneUndecided } from "./confirm.ts";
+import type { MoverDeps } from "./contract.ts";
+import { NodeIo } from "./io.ts";
+import { idKey, subtractRanges, type Range } from "./positions.ts";
+import { Settling } from "./settling.ts";
+import { chooseSources, servesAll } from "./sources.ts";
+import { TableAccess, together } from "./table.ts";
+import { TouchedLog } from "./touched-log.ts";
+import { halfDone, NodeTrouble, PauseLost, Unanswered } from "./trouble.ts";
+
+/** A drain that takes less than this leaves little for the pause. */
+const shortDrainMs = 500;
+/** Writers end a pause after 2 s: by then everything must have happened. */
+const pauseBudgetMs = 1_500;
+const mostRounds = 50;
+
+/** What one tracked copy is to bring about: `to` owns (or, for a repair, has) the selector's points. */
+export interface CopyJob {
+  /** For the journal and for people. */
+  name: string;
+  to: string;
+  /** Where to read, if it serves it all. */
+  from?: string;
+  /** The owner that goes; null: none. Repairs: null. */
+  replaces: string | null;
+  repair: boolean;
+  /** Whether this node leaves the cluster in the end, so that what it still holds need not be cleaned away. */
+  leaves(id: string): boolean;
+  /** What is to be moved, under this table. */
+  selector(routing: Routing): Selector;
+  /** Whether a move of the table belongs to this job. */
+  owns(move: Move): boolean;
+  /** An id that no move of the table has. */
+  newId(table: RoutingTable): string;
+}
+
+type Phase = "announce" | "confirm" | "copy" | "drain" | "pause" | "cut-over" | "confirm-cut-over" | "clean" | "done";
+
+/** The repair's moves are gone, because the node was marked stale again: it starts over. */
+export class StartOver extends Error {}
+
+/**
+ * ROUTING.md, steps 1 to 6, as a state machine over the table: what is journalled is for people, what is true stands in the table, so a
+ * new process goes on from there. Every phase may be repeated.
+ *
+ *   announce → confirm → copy → drain → pause → cut-over → confirm-cut-over → clean → done
+ *       ↑         ↑________|______|_______|________|   (a source or a target that was set aside; a pause that was lost)
+ */
+export class TrackedCopy {
+  readonly #job: CopyJob;
+  readonly #deps: MoverDeps;
+  readonly #table: TableAccess;
+  readonly #io: NodeIo;
+  readonly #carrier: Carrier;
+  readonly #settling: Settling;
+  #moves: Move[] = [];
+  readonly #logs = new Map<string, TouchedLog>();
+  /** By source: how often it had been repaired when the copy began. */
+  #repairs = new Map<string, number>();
+  readonly #avoid = new Set<string>();
+  #pauses = new Map<string, number>();
+  #lostPauses = 0;
+  /** Source and target agreed on everything that was not touched since. */
+  #compared = false;
+
+  constructor(job: CopyJob, deps: MoverDeps) {
+    this.#job = job;
+    this.#deps = deps;
+    this.#table = new TableAccess(deps.state, deps.collection);
+    this.#io = new NodeIo(deps, this.#table);
+    this.#carrier = new Carrier(this.#io, deps);
+    this.#settling = new Settling(this.#io, this.#table, deps, job.to);
+  }
+
+  /** @throws RagctlError exit 5 where it cannot go on for now, 7 where it must not; StartOver for a repair */
+  async run(): Promise<void> {
+    const { journal } = this.#deps;
+    let phase: Phase = "announce";
+    while (phase !== "done") {
+      const name = `${this.#job.name}/${phase}`;
+      journal.record(name, "start");
+      const next: Phase = await this.#step(phase);
+      journal.record(name, "end", { next });
+      phase = next;
+    }
+  }
+
+  async #step(phase: Exclude<Phase, "done">): Promise<Phase> {
+    try {
+      switch (phase) {
+        case "announce":
+          return await this.#announce();
+        case "confirm":
+          await allConfirmed(this.#deps, (await this.#table.read()).table.epoch);
+          return "copy";
+        case "copy":
+          return await this.#copy();
+        case "drain":
+          return await this.#drain();
+        case "pause":
+          return await this.#pause();
+        case "cut-over":
+          return await this.#cutOver();
+        case "confirm-cut-over":
+          await allConfirmed(this.#deps, (await this.#table.read()).table.epoch);
+          for (const { id } of this.#moves) await this.#deps.state.dropTouched(this.#deps.collection, id);
+          return this.#job.repair ? "done" : "clean";
+        case "clean":
+          return await this.#clean();
+      }
+    } catch (error) {
+      return await this.#after(phase, error);
+    }
+  }
+
+  /** What a failure means for the machine; throws what ends it. */
+  async #after(phase: Phase, error: unknown): Promise<Phase> {
+    const { note, clock, rng, signal } = this.#deps;
+    if (this.#pauses.size > 0) await this.#endPauses();
+    if (error instanceof PauseLost) {
+      note(`${this.#job.name}: ${error.message}; writers go on, and it is tried again`);
+      if (++this.#lostPauses > mostRounds) throw halfDone(`${this.#job.name}: ${error.message}, again and again.`, "pause-lost", error);
+      // Not in step with whatever got in the way.
+      await clock.sleep(200 + rng() * 400 * Math.min(8, this.#lostPauses), signal);
+      if (error.back !== "drain") this.#compared = false;
+      return error.back === "announce" ? "announce" : "drain";
+    }
+    if (error instanceof Unanswered) {
+      note(`${this.#job.name}: ${error.message}; what it may still do is awaited, and the copy is checked anew`);
+      if (this.#job.repair) throw new StartOver();
+      return phase === "clean" ? "clean" : "announce";
+    }
+    if (error instanceof NodeTrouble) {
+      // While writers were held there was no time to try again.
+      if (phase === "pause") return "drain";
+      if (this.#moves.some(({ from, to }) => from === error.node && to !== error.node) && !this.#avoid.has(error.node)) {
+        note(`${this.#job.name}: ${error.message}; another owner is read instead`);
+        this.#avoid.add(error.node);
+        return "announce";
+      }
+      throw halfDone(`Node ${error.message}`, "node-unreachable", error);
+    }
+    throw error;
+  }
+
+  async #announce(): Promise<Phase> {
+    const { repair, owns, to } = this.#job;
+    const now = await this.#table.read();
+    const mine = now.table.moves.filter((move) => owns(move));
+    if (mine.length > 0 && this.#remainder(now).length === 0 && mine.every(({ phase }) => phase === "cutover")) {
+      this.#moves = mine;
+      return "confirm-cut-over";
+    }
+    this.#settling.begin();
+    if (!repair) await this.#settling.targetReady(this.#job.name);
+    const { outcome, routing } = await this.#table.change((table, routing) => this.#announcement(table, routing));
+    if (typeof outcome === "object") {
+      if (repair) throw new StartOver(outcome.refused);
+      throw new RagctlError(`${this.#job.name}: ${outcome.refused}.`, {
+        code: "move-refused",
+        exitCode: ExitCode.refused,
+        hint: "ragctl shard status shows the table; ragctl shard plan makes a plan for it as it is.",
+      });
+    }
+    this.#moves = routing.table.moves.filter((move) => owns(move) && move.phase !== "cutover");
+    if (this.#moves.length === 0) {
+      if (repair) throw new StartOver(`${to} is not being repaired`);
+      return "done";
+    }
+    return "confirm";
+  }
+
+  /** Pauses that a dead mover left are over, moves that cannot be read any more make room, and what no move covers gets one. */
+  #announcement(table: RoutingTable, routing: Routing) {
+    const { to, from, replaces, repair, owns, newId } = this.#job;
+    const open = table.moves.filter((move) => owns(move) && move.phase !== "cutover");
+    const usable = (id: string) => !this.#avoid.has(id);
+    const lost = open.filter(
+      (move) => move.from !== move.to && !(usable(move.from) && servesAll(routing, move.from, move.selector)),
+    );
+    return together(table, routing, [
+      ...open.map((move) => (each: RoutingTable) => endPause(each, move.id, move.pause)),
+      ...lost.map((move) => (each: RoutingTable) => dropMove(each, move.id)),
+      (each, compiled) => {
+        const ranges = this.#remainder(compiled);
+        if (ranges.length === 0) return "unchanged";
+        const idle = from === to;
+        const target = compiled.indexOf.get(to);
+        if (!repair && !idle && compiled.elsewhere && compiled.sets.some(({ read }) => read.includes(target!)))
+          return { refused: `${to} serves other cells: a key that changes its cell during the copy could be overwritten there` };
+        const chosen = idle
+          ? { sources: [{ from: to, selector: this.#job.selector(compiled) }], missingShare: 0 }
+          : chooseSources(compiled, ranges, to, from, usable);
+        if (chosen.missingShare > 0) return { refused: "some of its points have no serving owner to read them from" };
+        let next = each;
+        for (const source of chosen.sources) {
+          const announced = announceMoves(
+            next,
+            [{ id: newId(next), from: source.from, to, selector: source.selector, replaces, ...(repair && { repair }) }],
+            compiled,
+          );
+          if ("refused" in announced) return announced;
+          next = { ...announced.table, epoch: each.epoch };
+        }
+        return { table: { ...next, epoch: each.epoch + 1 } };
+      },
+    ]);
+  }
+
+  /** What of the selector no move of the job covers. */
+  #remainder(routing: Routing): Range[] {
+    const mine = routing.table.moves.filter((move) => this.#job.owns(move));
+    return subtractRanges(
+      selectorRanges(this.#job.selector(routing)),
+      mine.flatMap(({ selector }) => selectorRanges(selector)),
+    );
+  }
+
+  async #copy(): Promise<Phase> {
+    const { journal } = this.#deps;
+    const routing = await this.#open();
+    this.#compared = false;
+    this.#repairs = new Map();
+    for (const { from } of this.#hauls()) this.#repairs.set(from, routing.table.nodes[from]!.repairs ?? 0);
+    for (const move of this.#hauls()) {
+      if (!servesAll(routing, move.from, move.selector)) return "announce";
+      let pages = 0;
+      await this.#carrier.copyAll(move, routing.placement.coordinate, (cursor) => {
+        if (++pages % 20 === 0) journal.record(`${this.#job.name}/copy/${move.id}`, "start", { cursor: cursor ?? null });
+      });
+    }
+    return "drain";
+  }
+
+  async #drain(): Promise<Phase> {
+    const { clock } = this.#deps;
+    for (let round = 0; round < mostRounds; round++) {
+      const routing = await this.#open();
+      const { coordinate } = routing.placement;
+      for (;;) {
+        const beganMs = clock.nowMs();
+        for (const move of this.#hauls()) await this.#carryTouched(move, routing);
+        if (clock.nowMs() - beganMs < shortDrainMs) break;
+      }
+      if (this.#compared) return "pause";
+      await this.#settling.over();
+      let differing = 0;
+      for (const move of this.#hauls()) {
+        const log = this.#log(move);
+        log.mark();
+        const found = await this.#carrier.compareAll(move);
+        await log.read();
+        const leftOut = log.leftOut();
+        const real = found.filter((id) => !leftOut.has(idKey(id)));
+        differing += real.length;
+        await this.#carrier.carry(move, coordinate, real);
+      }
+      this.#compared = differing === 0;
+    }
+    throw halfDone(`${this.#job.name}: source and target do not come to agree.`, "copy-diverges");
+  }
+
+  async #carryTouched(move: Move, { placement }: Routing, withOpen = false): Promise<PointId[]> {
+    const log = this.#log(move);
+    await log.read();
+    const ids = log.takePending(withOpen);
+    try {
+      await this.#carrier.carry(move, placement.coordinate, ids, withOpen ? "once" : "patient");
+    } catch (error) {
+      log.putBack(ids);
+      throw error;
+    }
+    return ids;
+  }
+
+  async #pause(): Promise<Phase> {
+    const { clock } = this.#deps;
+    await noneUndecided(this.#deps);
+    await this.#open();
+    const ids = this.#moves.map(({ id }) => id);
+    const { outcome, routing } = await this.#table.change((table) => startPause(table, ids));
+    if (typeof outcome === "object") throw this.#job.repair ? new StartOver(outcome.refused) : new PauseLost(outcome.refused);
+    const endMs = clock.nowMs() + pauseBudgetMs;
+    const left = () => endMs - clock.nowMs();
+    this.#pauses = new Map(ids.map((id) => [id, routing.table.moves.find((move) => move.id === id)!.pause]));
+    if (!(await confirmedWithin(this.#deps, routing.table.epoch, left())))
+      throw new PauseLost("not every client took in the pause in time", "drain");
+    for (const move of this.#hauls()) {
+      await this.#carryTouched(move, routing, true);
+      const leftOut = [...this.#log(move).leftOut().values()];
+      const differing = await this.#carrier.compareIds(move, routing.placement.coordinate, leftOut, "once");
+      if (differing.length > 0) throw new PauseLost(`${differing.length} of the last keys differ`, "compare");
+    }
+    if (left() < 0) throw new PauseLost("the last keys took too long", "drain");
+    return "cut-over";
+  }
+
+  async #cutOver(): Promise<Phase> {
+    this.#deps.fence.ensure();
+    const { outcome } = await this.#table.change((table, routing) => {
+      const repaired = [...this.#repairs].find(([id, times]) => (table.nodes[id]!.repairs ?? 0) !== times);
+      // It missed something meanwhile, and has it now: what was read before may lack it.
+      if (repaired) return { refused: `${repaired[0]} was repaired since it was read` };
+      return cutOver(table, this.#pauses, routing);
+    });
+    if (typeof outcome === "object") throw new PauseLost(outcome.refused);
+    this.#pauses = new Map();
+    return "confirm-cut-over";
+  }
+
+  async #clean(): Promise<Phase> {
+    for (const move of this.#moves) {
+      const gone = replacedBy(move);
+      if (gone === undefined) continue;
+      await cleanLeftovers(this.#io, this.#table, this.#deps, {
+        node: gone,
+        leaves: this.#job.leaves(gone),
+        selector: move.selector,
+        name: this.#job.name,
+      });
+    }
+    return "done";
+  }
+
+  async #endPauses(): Promise<void> {
+    const pauses = this.#pauses;
+    this.#pauses = new Map();
+    for (const [id, pause] of pauses)
+      // Writers end it themselves after 2 s where this cannot.
+      await this.#table.change((table) => endPause(table, id, pause)).catch(() => undefined);
+  }
+
+  /** The job's moves as they stand; they must all be announced. */
+  async #open(): Promise<Routing> {
+    const routing = await this.#table.read();
+    const mine = this.#moves.map(({ id }) => routing.table.moves.find((move) => move.id === id));
+    if (mine.some((move) => move?.phase !== "announced"))
+      throw this.#job.repair ? new StartOver("marked stale again") : new PauseLost("a move is not in the table as it was announced");
+    return routing;
+  }
+
+  /** Those of the moves that copy something. */
+  #hauls(): Move[] {
+    return this.#moves.filter(({ from, to }) => from !== to);
+  }
+
+  #log({ id }: Move): TouchedLog {
+    let log = this.#logs.get(id);
+    if (!log) this.#logs.set(id, (log = new TouchedLog(this.#deps.state, this.#deps.collection, id)));
+    return log;
+  }
+}

@@ -1,0 +1,179 @@
+import { connectCluster, type ClusterClient } from "../../../src/cluster/index.ts";
+import { ClusterNodes } from "../../../src/cluster/nodes.ts";
+import type { ClusterConfig } from "../../../src/config/schema.ts";
+import { RagctlError } from "../../../src/errors.ts";
+import { applyPlan } from "../../../src/migration/apply.ts";
+import { alwaysCalm, unlimited, type MoverDeps } from "../../../src/migration/contract.ts";
+import { clusterLock, holdLock, nodeLock } from "../../../src/migration/lock.ts";
+import { planStateOf } from "../../../src/migration/plan-state.ts";
+import { repairNode, staleNodes } from "../../../src/migration/repair.ts";
+import type { Rng } from "../../../src/runtime.ts";
+import type { Plan } from "../../../src/sharding/plan/contract.ts";
+import type { RoutingTable } from "../../../src/sharding/index.ts";
+import type { StateStore } from "../../../src/state/index.ts";
+import { EventClock } from "../../helpers/sim/event-clock.ts";
+import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { SimNetwork } from "../../helpers/sim/network.ts";
+
+export const collection = "docs";
+export const requestTimeoutMs = 1_000;
+
+/** How one process sees the others: a state store and a network of its own, which stop when it dies. */
+export class SimCluster {
+  readonly clock = new EventClock();
+  readonly shared = new MemoryState();
+  readonly network: SimNetwork;
+  readonly rng: Rng;
+  readonly dead = new Set<string>();
+  readonly config: ClusterConfig;
+  storeAway = false;
+  /** Awaited by every operation on the state store, twice. */
+  travel: (who: string) => Promise<void> = () => this.clock.sleep(this.rng() * 2);
+  /** What of the protocol a process leaves out: its view of the state store. */
+  tamper: (state: StateStore) => StateStore = (state) => state;
+  readonly notes: string[] = [];
+  readonly journals: string[] = [];
+
+  constructor(table: RoutingTable, rng: Rng, config: Partial<ClusterConfig["routing"]> = {}) {
+    this.rng = rng;
+    this.network = new SimNetwork(Object.keys(table.nodes), this.clock, rng);
+    this.shared.tables.set(collection, JSON.stringify(table));
+    this.shared.epochs.set(collection, table.epoch);
+    this.config = {
+      name: "sim",
+      source: { kind: "flags" },
+      topology: "routed",
+      store: { driver: "qdrant", timeout: requestTimeoutMs },
+      nodes: table.members.map((id) => ({ id, url: `http://${id}`, weight: 1 })),
+      routing: {
+        replicas: table.replicas,
+        minAcks: 1,
+        consistency: "one",
+        virtualNodes: 3,
+        hash: "xxh32",
+        breaker: "rolling",
+        ...config,
+      },
+      objectives: {},
+      state: { driver: "sqlite" },
+      protected: false,
+    } as ClusterConfig;
+  }
+
+  get table(): RoutingTable {
+    return this.shared.table(collection)!;
+  }
+
+  state(who: string): StateStore {
+    return memoryState(this.shared, this.clock, async () => {
+      await this.travel(who);
+      if (this.dead.has(who)) await new Promise(() => undefined);
+      if (this.storeAway) throw new RagctlError("the state store is away", { code: "state-unavailable", exitCode: 3 });
+    });
+  }
+
+  client(who: string): Promise<ClusterClient> {
+    return connectCluster(
+      this.config,
+      { clock: this.clock, rng: this.rng, purpose: who, cwd: "/" },
+      {
+        createPool: ({ origin }) => this.network.pool(origin, () => this.dead.has(who)),
+        driver: this.network.driver(() => this.dead.has(who)),
+        state: this.state(who),
+        clientId: who,
+      },
+    );
+  }
+
+  #mover(who: string, held: { fence: MoverDeps["fence"]; unclean: boolean }, state: StateStore): MoverDeps {
+    const driver = this.network.driver(() => this.dead.has(who));
+    return {
+      collection,
+      state: this.tamper(state),
+      nodes: new ClusterNodes(this.config, {
+        driver,
+        createPool: ({ origin }) => this.network.pool(origin, () => this.dead.has(who)),
+        endpointOf: (_cluster, { id, url }) => ({ id, url }),
+        poolOptionsOf: (_driver, { url }) => ({ origin: url }),
+        clock: this.clock,
+      }),
+      face: driver.data(collection),
+      capabilities: driver.capabilities,
+      clock: this.clock,
+      rng: this.rng,
+      requestTimeoutMs,
+      patienceMs: 8_000,
+      fence: held.fence,
+      unclean: held.unclean,
+      throttle: unlimited,
+      governor: alwaysCalm,
+      journal: { record: (name, phase) => void this.journals.push(`${who} ${name} ${phase}`) },
+      signal: new AbortController().signal,
+      note: (text) => void this.notes.push(text),
+      onCopied: () => undefined,
+    };
+  }
+
+  #owner(who: string) {
+    return { host: "sim", pid: 1, startTime: who, purpose: who };
+  }
+
+  /** One process of `shard apply --resume`: to its end, or to an error. */
+  async apply(plan: Plan, who: string, concurrency = 1): Promise<"finished"> {
+    const state = this.state(who);
+    const { clock } = this;
+    const isDead = ({ startTime }: { startTime: string }) => this.dead.has(startTime);
+    const held = await holdLock(state, { name: clusterLock, owner: this.#owner(who), clock, requestTimeoutMs, isDead });
+    try {
+      if (planStateOf(plan, (await state.getTable(collection))!, "sim") === "finished") return "finished";
+      await applyPlan(plan, {
+        ...this.#mover(who, held, state),
+        prepareNode: () => Promise.resolve(),
+        soft: new AbortController().signal,
+        concurrency,
+        onStep: () => undefined,
+      });
+      return "finished";
+    } finally {
+      await held.release();
+    }
+  }
+
+  /** What `shard repair --watch` does, for ever. */
+  async repairs(who: string): Promise<void> {
+    const state = this.state(who);
+    const { clock } = this;
+    const isDead = ({ startTime }: { startTime: string }) => this.dead.has(startTime);
+    for (;;) {
+      await clock.sleep(1_000);
+      try {
+        for (const node of staleNodes((await state.getTable(collection))!)) {
+          const held = await holdLock(state, { name: nodeLock(node), owner: this.#owner(who), clock, requestTimeoutMs, isDead });
+          try {
+            await repairNode(node, { ...this.#mover(who, held, state), prepareNode: () => Promise.resolve() });
+          } finally {
+            await held.release();
+          }
+        }
+      } catch (error) {
+        if (!(error instanceof RagctlError)) throw error;
+        this.notes.push(`repairs: ${error.message}`);
+      }
+    }
+  }
+}
+
+export function ringTable(ids: readonly string[], replicas: number, joining: readonly string[], virtualNodes = 3): RoutingTable {
+  const node = (id: string, state: "serving" | "joining") => [id, { url: `http://${id}`, weight: 1, state }] as const;
+  return {
+    schemaVersion: 1,
+    collection,
+    epoch: 1,
+    partitioner: { kind: "ring", hash: "xxh32", virtualNodes },
+    replicas,
+    members: [...ids],
+    nodes: Object.fromEntries([...ids.map((id) => node(id, "serving")), ...joining.map((id) => node(id, "joining"))]),
+    moves: [],
+    vector: { size: 4, distance: "Dot" },
+  };
+}
