@@ -11,7 +11,7 @@ export const layers = [
   ["sharding", "kmeans", "http", "config", "datasets"],
   ["stores", "cache", "state", "embed", "runs"],
   ["cluster", "status"],
-  ["load", "faults", "migration", "ingest"],
+  ["load", "faults", "migration", "ingest", "planning"],
   ["local", "node"],
   ["experiments", "smoke", "demo"],
 ];

@@ -27,6 +27,18 @@ export const commands = {
   },
   "chaos status": { summary: "faults that are active now", load: async () => (await import("./chaos/status.ts")).default },
   "chaos heal": { summary: "undo faults, whoever left them", load: async () => (await import("./chaos/heal.ts")).default },
+  "shard plan": {
+    summary: "what would move, and what it costs; is this cluster balanced?",
+    load: async () => (await import("./shard/plan.ts")).default,
+  },
+  "shard route": {
+    summary: "which nodes own these ids",
+    load: async () => (await import("./shard/route.ts")).default,
+  },
+  "shard status": {
+    summary: "routing tables, node states, moves in flight, locks",
+    load: async () => (await import("./shard/status.ts")).default,
+  },
   init: {
     summary: "write a commented config after looking at what answers here",
     load: async () => (await import("./init.ts")).default,
@@ -51,4 +63,5 @@ export const commands = {
 export const groups: Record<string, string> = {
   chaos: "inject faults, and heal them for certain",
   config: "check, show and describe the config",
+  shard: "plan, apply, verify and undo how points lie on nodes",
 };

@@ -61,11 +61,18 @@ const store = z.strictObject({
   timeout: durationMs.optional().describe("per request, 5s unless given"),
 });
 
+const capacity = z.strictObject({
+  points: z.number().int().positive().optional(),
+  bytes: sizeBytes.optional(),
+  queries: ratePerSec.optional().describe("searches and fetches a second"),
+});
+
 const node = z.strictObject({
   id,
   url: httpUrl,
   zone: z.string().min(1).optional(),
   weight: z.number().positive().default(1),
+  capacity: capacity.optional().describe("what the node can take at most: plans keep to it"),
   apiKey: z.string().optional(),
   target: z
     .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("process"), pidFile: z.string() })])

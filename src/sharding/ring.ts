@@ -2,11 +2,12 @@ import { RagctlError } from "../errors.ts";
 import { hash32, md5Whole } from "./hash.ts";
 import { segmented, type Member, type Placement, type Segment } from "./segments.ts";
 import { boundedArcs } from "./bounded-load.ts";
+import { sortedOrder } from "./radix-sort.ts";
 import { walkRing } from "./ring-walk.ts";
 import type { RingSpec } from "./table.ts";
 import { virtualNodePositions } from "./virtual-nodes.ts";
 
-/** Virtual nodes at most: position and insertion number share the 53 bits of a double while they are sorted. */
+/** Virtual nodes at most: hundreds of megabytes beyond, and no cluster that needs them. */
 const maxVirtualNodes = 2 ** 21;
 const space32 = 2 ** 32;
 
@@ -35,25 +36,25 @@ export function createRing(spec: RingSpec, members: readonly Member[], replicas:
 
 function ring32(spec: RingSpec, counts: number[], members: readonly Member[], replicas: number): Placement {
   const hash = hash32(spec.hash);
-  const sorted = new Float64Array(counts.reduce((sum, count) => sum + count, 0));
-  const memberOf = new Uint32Array(sorted.length);
-  let order = 0;
-  for (const [index, { id }] of members.entries())
-    for (const position of virtualNodePositions(spec.hash, hash, id, counts[index]!)) {
-      memberOf[order] = index;
-      sorted[order] = position * maxVirtualNodes + order++;
-    }
-  sorted.sort();
-  const positions = new Float64Array(sorted.length);
-  const nodes = new Uint32Array(sorted.length);
+  const all = new Uint32Array(counts.reduce((sum, count) => sum + count, 0));
+  const memberOf = new Uint32Array(all.length);
+  let filled = 0;
+  for (const [index, { id }] of members.entries()) {
+    const count = counts[index]!;
+    all.set(virtualNodePositions(spec.hash, hash, id, count), filled);
+    memberOf.fill(index, filled, (filled += count));
+  }
+  const order = sortedOrder(all);
+  const positions = new Float64Array(all.length);
+  const nodes = new Uint32Array(all.length);
   let size = 0;
-  for (let at = 0; at < sorted.length; at++) {
-    const packed = sorted[at]!;
-    const position = Math.floor(packed / maxVirtualNodes);
+  for (let at = 0; at < order.length; at++) {
+    const index = order[at]!;
+    const position = all[index]!;
     // The later of two that collide wins.
     if (size > 0 && positions[size - 1] === position) size--;
     positions[size] = position;
-    nodes[size++] = memberOf[packed - position * maxVirtualNodes]!;
+    nodes[size++] = memberOf[index]!;
   }
   const ring = { positions: positions.subarray(0, size), nodes: nodes.subarray(0, size) };
   const base = { coordinate: "hash" as const, space: space32, members: members.map(({ id }) => id), replicas };

@@ -1,19 +1,18 @@
 import type { Amount } from "./contract.ts";
 
-/** How fast points may be copied; whichever of the two is reached first. */
+/** What copying is throttled to. */
 export interface MaxRate {
-  pointsPerSec?: number;
-  bytesPerSec?: number;
+  per: "points" | "bytes";
+  perSec: number;
 }
 
-/** What copying is throttled to unless told otherwise: a small part of what one store takes beside its searches. */
-export const defaultMaxRate: MaxRate = { pointsPerSec: 2_000 };
+/** What the time is reckoned with unless told otherwise: a small part of what one store takes beside its searches. */
+export const defaultMaxRate: MaxRate = { per: "points", perSec: 2_000 };
 
 /** Beside the copying: announcing, draining, the pause, and waiting for every client each time, which renew once a second. */
 const secondsPerStep = 3;
 
 /** An estimate, steps one after the other. */
-export function secondsAt({ points, bytes }: Amount, steps: number, { pointsPerSec, bytesPerSec }: MaxRate): number {
-  const copying = Math.max(pointsPerSec ? points / pointsPerSec : 0, bytesPerSec ? bytes / bytesPerSec : 0);
-  return Math.round(copying + steps * secondsPerStep);
+export function secondsAt(amount: Amount, steps: number, { per, perSec }: MaxRate): number {
+  return Math.round(amount[per] / perSec + steps * secondsPerStep);
 }

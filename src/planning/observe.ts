@@ -1,0 +1,119 @@
+import { field, type RoutingTable } from "../sharding/table.ts";
+import type { Amount } from "../sharding/plan/contract.ts";
+import { weighParts } from "../sharding/plan/weigh.ts";
+import { loadsOf, type LoadModel } from "../sharding/plan/loads.ts";
+import { placementOf } from "../sharding/owners.ts";
+import type { Placement } from "../sharding/segments.ts";
+import type { Filter } from "../stores/contract.ts";
+import type { NodeAccess, Nodes } from "./node-access.ts";
+
+/** What a live routed collection was found to hold. */
+export interface Observed {
+  /** By member that answered. */
+  measured: Map<string, Amount>;
+  /** Members and joining nodes that did not answer: why. */
+  unreachable: Map<string, string>;
+  model: LoadModel;
+  /** How bytes were come by. */
+  notes: string[];
+}
+
+const sampledPoints = 100;
+/** Partitions (ranges, cells) that are counted one by one. */
+const countedPartitions = 4_096;
+const asksAtOnce = 8;
+
+/** Counts what each node holds, and guesses what a point is worth from its vector and a sample of payloads. */
+export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observed> {
+  const counts = new Map<string, number>();
+  const unreachable = new Map<string, string>();
+  const payloads: number[] = [];
+  await Promise.all(
+    Object.entries(table.nodes).map(async ([id, { state }]) => {
+      try {
+        const node = nodes.of(id);
+        counts.set(id, await countOn(node, state === "joining"));
+        if (state !== "joining" && counts.get(id)! > 0) payloads.push(...(await payloadBytes(node)));
+      } catch (error) {
+        unreachable.set(id, (error as Error).message);
+      }
+    }),
+  );
+  const payload = payloads.length === 0 ? 0 : payloads.reduce((sum, bytes) => sum + bytes, 0) / payloads.length;
+  const bytesPerPoint = table.vector.size * 4 + payload;
+  const placement = placementOf(table);
+  const points = distinctPoints(placement, counts);
+  const model: LoadModel = { points, bytes: points * bytesPerPoint };
+  const notes = [
+    `bytes are an estimate: 4 × ${table.vector.size} for the vector and ${Math.round(payload)} for the payload, as in a sample of ${payloads.length} points; indexes are not in it`,
+  ];
+  const counted = await countPartitions(table, placement, nodes, unreachable);
+  if (counted === "too many") notes.push(`more than ${countedPartitions} partitions: their points are taken to be spread evenly`);
+  else if (counted) model.pointsIn = counted;
+  const measured = new Map(
+    table.members.flatMap((id): [string, Amount][] => {
+      const count = counts.get(id);
+      return count === undefined ? [] : [[id, { points: count, bytes: count * bytesPerPoint }]];
+    }),
+  );
+  return { measured, unreachable, model, notes };
+}
+
+/** A joining node need not have the collection yet; whether it answers is what matters. */
+async function countOn(node: NodeAccess, joining: boolean): Promise<number> {
+  try {
+    return await node.count();
+  } catch (error) {
+    if (joining && /not found|doesn't exist|404/i.test((error as Error).message)) return 0;
+    throw error;
+  }
+}
+
+async function payloadBytes(node: NodeAccess): Promise<number[]> {
+  return (await node.sample(sampledPoints)).map(({ payload }) => Buffer.byteLength(JSON.stringify(payload ?? {})));
+}
+
+/** Points, each once: what the members that answer hold, by the share of all copies that is theirs. */
+function distinctPoints(placement: Placement, counts: ReadonlyMap<string, number>): number {
+  const copies = loadsOf(placement, { points: 1, bytes: 0 });
+  let held = 0;
+  let share = 0;
+  for (const [id, { points }] of copies) {
+    const count = counts.get(id);
+    if (count === undefined) continue;
+    held += count;
+    share += points;
+  }
+  return share > 0 ? held / share : 0;
+}
+
+/** For placements whose partitions are not of equal size: points of each, counted on the first owner that answers. */
+async function countPartitions(
+  { partitioner }: RoutingTable,
+  placement: Placement,
+  nodes: Nodes,
+  unreachable: ReadonlyMap<string, string>,
+): Promise<LoadModel["pointsIn"] | "too many"> {
+  if (partitioner.kind !== "range" && partitioner.kind !== "semantic") return undefined;
+  const edges =
+    partitioner.kind === "range"
+      ? [0, ...partitioner.bounds, placement.space]
+      : Array.from({ length: placement.space + 1 }, (_, cell) => cell);
+  if (edges.length > countedPartitions) return "too many";
+  const parts = edges.slice(0, -1).map((lo, index) => ({ lo, hi: edges[index + 1]!, amount: 0 }));
+  const queue = parts.values();
+  await Promise.all(
+    Array.from({ length: asksAtOnce }, async () => {
+      for (const part of queue) {
+        const owner = placement.ownersOfHash(part.lo).find((id) => !unreachable.has(id));
+        if (owner !== undefined) part.amount = await nodes.of(owner).count(partFilter(partitioner.kind, part));
+      }
+    }),
+  );
+  return weighParts(parts);
+}
+
+function partFilter(kind: "range" | "semantic", { lo, hi }: { lo: number; hi: number }): Filter {
+  if (kind === "semantic") return { must: [{ key: field.cell, match: { value: lo } }] };
+  return { must: [{ key: field.hash, range: { gte: lo, lt: hi } }] };
+}
