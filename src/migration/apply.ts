@@ -83,9 +83,9 @@ function jobOf(plan: Plan, step: CopyStep, leaves: ReadonlySet<string>): CopyJob
     selector: () => step.selector,
     owns: (move) => isOfStep(move, plan.planId, step.id),
     newId(table) {
+      // Never one that was used before, in this table or an earlier one: its log of touched keys would speak of other points.
       const taken = new Set(table.moves.map(({ id }) => id));
-      if (!taken.has(base)) return base;
-      for (let n = 2; ; n++) if (!taken.has(`${base}~${n}`)) return `${base}~${n}`;
+      for (let n = 1; ; n++) if (!taken.has(`${base}~${table.epoch}.${n}`)) return `${base}~${table.epoch}.${n}`;
     },
   };
 }

@@ -16,10 +16,9 @@ export function planOfMove({ id }: Pick<Move, "id">): string {
   return id.slice(0, id.indexOf("/"));
 }
 
-/** `id`, or `id~n` where the source had to be chosen again. */
+/** `id~epoch.n`: several where there is more than one source, another epoch where they had to be chosen again. */
 export function isOfStep(move: Pick<Move, "id">, planId: string, stepId: string): boolean {
-  const base = moveIdOf(planId, stepId);
-  return move.id === base || move.id.startsWith(`${base}~`);
+  return move.id.startsWith(`${moveIdOf(planId, stepId)}~`);
 }
 
 export function settleOf(plan: Plan): SettleStep | undefined {

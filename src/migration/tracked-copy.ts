@@ -21,6 +21,7 @@ const shortDrainMs = 500;
 /** Writers end a pause after 2 s: by then everything must have happened. */
 const pauseBudgetMs = 1_500;
 const mostRounds = 50;
+const lookEveryMs = 100;
 
 /** What one tracked copy is to bring about: `to` owns (or, for a repair, has) the selector's points. */
 export interface CopyJob {
@@ -66,6 +67,8 @@ export class TrackedCopy {
   /** By source: how often it had been repaired when the copy began. */
   #repairs = new Map<string, number>();
   readonly #avoid = new Set<string>();
+  /** Moves that made room for others; nobody logs for them once the epoch after is confirmed. */
+  readonly #dropped = new Set<string>();
   #pauses = new Map<string, number>();
   #lostPauses = 0;
   /** Source and target agreed on everything that was not touched since. */
@@ -111,7 +114,8 @@ export class TrackedCopy {
           return await this.#cutOver();
         case "confirm-cut-over":
           await allConfirmed(this.#deps, (await this.#table.read()).table.epoch);
-          for (const { id } of this.#moves) await this.#deps.state.dropTouched(this.#deps.collection, id);
+          for (const id of [...this.#moves.map((move) => move.id), ...this.#dropped])
+            await this.#deps.state.dropTouched(this.#deps.collection, id);
           return this.#job.repair ? "done" : "clean";
         case "clean":
           return await this.#clean();
@@ -188,7 +192,10 @@ export class TrackedCopy {
     );
     return together(table, routing, [
       ...open.map((move) => (each: RoutingTable) => endPause(each, move.id, move.pause)),
-      ...lost.map((move) => (each: RoutingTable) => dropMove(each, move.id)),
+      ...lost.map((move) => (each: RoutingTable) => {
+        this.#dropped.add(move.id);
+        return dropMove(each, move.id);
+      }),
       (each, compiled) => {
         const ranges = this.#remainder(compiled);
         if (ranges.length === 0) return "unchanged";
@@ -283,6 +290,7 @@ export class TrackedCopy {
 
   async #pause(): Promise<Phase> {
     const { clock } = this.#deps;
+    await this.#noRepairs();
     await noneUndecided(this.#deps);
     await this.#open();
     const ids = this.#moves.map(({ id }) => id);
@@ -309,11 +317,39 @@ export class TrackedCopy {
       const repaired = [...this.#repairs].find(([id, times]) => (table.nodes[id]!.repairs ?? 0) !== times);
       // It missed something meanwhile, and has it now: what was read before may lack it.
       if (repaired) return { refused: `${repaired[0]} was repaired since it was read` };
-      return cutOver(table, this.#pauses, routing);
+      const repairing = this.#repairing(table);
+      if (repairing.length > 0) return { refused: `${repairing[0]!.to} is being repaired` };
+      const idle = table.moves.filter((move) => move.repair && this.#job.leaves(move.to));
+      return together(table, routing, [
+        // What such a repair would bring back is not wanted there any more: it starts over with what is left.
+        ...idle.map(({ id }) => (each: RoutingTable) => dropMove(each, id)),
+        (each, compiled) => cutOver(each, this.#pauses, compiled),
+      ]);
     });
     if (typeof outcome === "object") throw new PauseLost(outcome.refused);
     this.#pauses = new Map();
     return "confirm-cut-over";
+  }
+
+  /** Repairs under way of nodes that this copy touches: they know the points that their node owns now, and would go on writing them. */
+  #repairing(table: RoutingTable): Move[] {
+    const { to, replaces, repair, leaves } = this.#job;
+    if (repair) return [];
+    const touched = new Set([to, replaces, ...this.#moves.map(({ from }) => from)]);
+    return table.moves.filter((move) => move.repair && touched.has(move.to) && !leaves(move.to));
+  }
+
+  /** @throws RagctlError exit 5 where a repair takes too long */
+  async #noRepairs(): Promise<void> {
+    const { clock, signal, patienceMs } = this.#deps;
+    const untilMs = clock.nowMs() + patienceMs;
+    for (;;) {
+      const [first] = this.#repairing((await this.#table.read()).table);
+      if (!first) return;
+      if (clock.nowMs() >= untilMs)
+        throw halfDone(`${this.#job.name}: node ${first.to} is being repaired, and that does not end.`, "repair-under-way");
+      await clock.sleep(lookEveryMs, signal);
+    }
   }
 
   async #clean(): Promise<Phase> {
