@@ -76,7 +76,7 @@ async function pacing(): Promise<void> {
       const us = (value: number | null) => String(value ?? "-").padStart(8);
       const where = core === undefined ? "any core" : `core ${core}`;
       console.log(
-        `${`${rate}/s, ${where}`.padEnd(20)}${us(p50)}${us(p90)}${us(p99)}${us(max)}${share(pacer.cpu)}${share(workers[0]!.cpu)}   µs`,
+        `${`${rate}/s, ${where}`.padEnd(20)}${us(p50)}${us(p90)}${us(p99)}${us(max)}${share(pacer?.cpu ?? null)}${share(workers[0]!.cpu)}   µs`,
       );
     }
   console.log(`\nload average ${loadavg()[0]!.toFixed(2)} after: other work on this machine shows as lag`);

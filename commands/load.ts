@@ -5,6 +5,7 @@ import { clusterLine, resolveCluster } from "../src/config/resolve.ts";
 import { ExitCode, RagctlError, usageError, type Problem } from "../src/errors.ts";
 import type { LoadSpec, OperationSpec, ThresholdInput } from "../src/load/contract.ts";
 import { loadResultSchema, type LoadResult } from "../src/load/result.ts";
+import { singleScenario } from "../src/load/scenarios.ts";
 import type { ChosenTarget } from "../src/load/targets/http.ts";
 import { defaultThresholds, objectiveThresholds, parseThreshold } from "../src/load/thresholds.ts";
 import { loadReport } from "../src/report/load.ts";
@@ -162,20 +163,22 @@ function thresholdsOf(flags: Values, objectives: ThresholdInput[]): ThresholdInp
 }
 
 function specOf(flags: Values, operation: OperationSpec, thresholds: ThresholdInput[]): LoadSpec {
-  return {
-    schedule: {
-      kind: "constant-arrival-rate",
-      ratePerSec: flags.rps,
-      warmupUs: flags.warmup * 1000,
-      durationUs: flags.duration * 1000,
+  return singleScenario(
+    {
+      executor: {
+        kind: "constant-arrival-rate",
+        ratePerSec: flags.rps,
+        warmupUs: flags.warmup * 1000,
+        durationUs: flags.duration * 1000,
+      },
+      operation,
+      workers: flags.workers,
+      timeoutUs: flags.timeout * 1000,
+      maxInFlight: flags.maxInFlight ?? Math.max(1000, Math.ceil(2 * flags.rps)),
+      seed: flags.seed,
     },
-    operation,
-    workers: flags.workers,
-    timeoutUs: flags.timeout * 1000,
-    maxInFlight: flags.maxInFlight ?? Math.max(1000, Math.ceil(2 * flags.rps)),
-    thresholds,
-    seed: flags.seed,
-  };
+    { thresholds },
+  );
 }
 
 function exitCodeOf(result: LoadResult, runtime: Runtime): ExitCode {

@@ -16,14 +16,75 @@ export interface Schedule {
   intendedUs(index: number): number;
 }
 
-/** A schedule as plain data, so that every thread can build the same one. */
-export interface ConstantRateSpec {
-  kind: "constant-arrival-rate";
-  ratePerSec: number;
+/** What every open executor says. `startUs`: after the measured part began; only what starts at 0 has a warm-up. */
+interface OpenTimes {
+  startUs?: number;
   warmupUs: number;
+  /** Of the counted part. */
   durationUs: number;
 }
-export type ScheduleSpec = ConstantRateSpec;
+export interface ConstantRateSpec extends OpenTimes {
+  kind: "constant-arrival-rate";
+  ratePerSec: number;
+}
+/** From rate to rate, each stage a straight line; warm-up is at the rate of the start. */
+export interface RampingRateSpec extends OpenTimes {
+  kind: "ramping-arrival-rate";
+  startRatePerSec: number;
+  /** `durationUs` is the sum of theirs; a stage of length 0 is a jump. */
+  stages: { durationUs: number; targetPerSec: number }[];
+}
+/** Independent arrivals: the gaps are exponential. */
+export interface PoissonSpec extends OpenTimes {
+  kind: "poisson";
+  ratePerSec: number;
+  seed: number;
+}
+/** A query log's own times. */
+export interface ReplaySpec extends OpenTimes {
+  kind: "replay";
+  /** Float64, µs from the log's first entry, ascending, already divided by the speed. */
+  offsets: SharedArrayBuffer;
+  speed: number;
+}
+/** A schedule as plain data, so that every thread can build the same one. */
+export type ScheduleSpec = ConstantRateSpec | RampingRateSpec | PoissonSpec | ReplaySpec;
+
+/**
+ * Closed loops: virtual users, each of which begins its next operation when the last one has ended (and `thinkUs` have passed). The intended start is when
+ * the user was free, so response time is service time, and a slow target is asked less: that is what closed means.
+ */
+interface ClosedTimes {
+  startUs?: number;
+  warmupUs: number;
+  /** When nothing more begins; what is under way may end. */
+  durationUs: number;
+  thinkUs: number;
+  /** Two Int32 that all workers share: operations begun in all, iterations taken. */
+  counter: SharedArrayBuffer;
+}
+export interface ConstantVusSpec extends ClosedTimes {
+  kind: "constant-vus";
+  vus: number;
+}
+export interface RampingVusSpec extends ClosedTimes {
+  kind: "ramping-vus";
+  startVus: number;
+  stages: { durationUs: number; target: number }[];
+}
+export interface PerVuIterationsSpec extends ClosedTimes {
+  kind: "per-vu-iterations";
+  vus: number;
+  iterations: number;
+}
+export interface SharedIterationsSpec extends ClosedTimes {
+  kind: "shared-iterations";
+  vus: number;
+  /** In all. */
+  iterations: number;
+}
+export type ClosedSpec = ConstantVusSpec | RampingVusSpec | PerVuIterationsSpec | SharedIterationsSpec;
+export type ExecutorSpec = ScheduleSpec | ClosedSpec;
 
 /** One raw request, sent again and again. */
 export interface HttpOperationSpec {
@@ -49,13 +110,25 @@ export interface SearchOperationSpec {
 }
 export type OperationSpec = HttpOperationSpec | SearchOperationSpec;
 
-/** What a run is made of; everything in it can cross a thread boundary. */
-export interface LoadSpec {
-  schedule: ScheduleSpec;
+/** One stream of operations, with threads of its own. */
+export interface ScenarioSpec {
+  /** Thresholds may name it: `search.responseTime`. */
+  name: string;
+  executor: ExecutorSpec;
   operation: OperationSpec;
+  tags: Record<string, string>;
+  /** Threads that send. */
   workers: number;
   timeoutUs: number;
+  /** Of an open executor: what is due beyond it is dropped. */
   maxInFlight: number;
+  /** Decides every choice of its operations. */
+  seed: number;
+}
+
+/** What a run is made of: scenarios side by side. Everything in it can cross a thread boundary. */
+export interface LoadSpec {
+  scenarios: ScenarioSpec[];
   thresholds: ThresholdInput[];
   seed: number;
 }
@@ -63,7 +136,13 @@ export interface LoadSpec {
 /** A threshold as written, and who wrote it. */
 export interface ThresholdInput {
   expression: string;
-  source: "flag" | "objective" | "default";
+  source: "flag" | "objective" | "default" | "profile";
+  /** From a profile: what stands before the expressions, such as `search.responseTime`, `freshness` or `recall@10`; its first part may name a scenario or a kind of operation. */
+  metric?: string;
+  /** Over each window of this length, instead of the whole run. */
+  windowUs?: number;
+  /** Ends the run once it fails, but not before so long into the measured part. */
+  abortAfterUs?: number;
 }
 
 /** Why an operation was never sent. `in-flight-target`: over the cap because the target was slow; the rest is the generator's. */
@@ -77,6 +156,8 @@ export interface Ticket {
   readonly intendedUs: number;
   /** Set by the operation when the request is on its socket; undefined until then. */
   sentUs: number | undefined;
+  /** Set by the operation before it settles: what the cache said (`hit`, `miss`). */
+  cache: string | undefined;
   /** Set by the operation: stops what is under way after a timeout or a second Ctrl-C. */
   canceller: { cancel(): void } | undefined;
   /**
@@ -85,6 +166,11 @@ export interface Ticket {
    * @param requests what was asked of each node, where one operation is several requests
    */
   settle(endUs: number, cause: string | undefined, requests?: readonly NodeOutcome[]): void;
+  /**
+   * A figure beside the response time, also after the ticket was settled: `recall@10` is a ratio, anything else µs (`freshness`, `firstByte`), where Infinity
+   * says that it never came.
+   */
+  measure(metric: string, value: number): void;
   /** Never left because this machine could not send it (no sockets): counts as dropped. */
   drop(cause: DropCause): void;
 }
@@ -93,6 +179,8 @@ export interface Operation {
   /** Sends, without waiting; whatever goes wrong ends in `ticket.settle` or `ticket.drop`. */
   start(ticket: Ticket): void;
   close(): Promise<void>;
+  /** Waits for what goes on after the last ticket was settled (freshness probes); called before `close`, and cut off where `signal` aborts. */
+  drain?(signal: AbortSignal): Promise<void>;
   /** Connections opened so far, where the operation knows. */
   connectionsOpened?(): number;
 }

@@ -1,21 +1,10 @@
 import type { NodeOutcome } from "../cluster/contract.ts";
-import type { DropCause, Operation, Schedule, Ticket } from "./contract.ts";
+import type { DropCause, Operation, Schedule } from "./contract.ts";
+import type { Drive } from "./drive.ts";
 import { blameFullHouse } from "./drops.ts";
-import { windowOf } from "./schedules/index.ts";
-
-/** Where measurements go, in µs; `window` −1 is warm-up. */
-export interface SampleSink {
-  settled(sample: {
-    window: number;
-    cause: string | undefined;
-    responseUs: number;
-    serviceUs: number;
-    lagUs: number | undefined;
-  }): void;
-  dropped(window: number, cause: DropCause): void;
-  unfinished(window: number): void;
-  request(window: number, request: NodeOutcome): void;
-}
+import type { SampleSink } from "./recorder/sink.ts";
+import { windowOf } from "./schedules/windows.ts";
+import { RunTicket, TicketQueue, type TicketOwner } from "./tickets.ts";
 
 export interface GeneratorOptions {
   schedule: Schedule;
@@ -39,7 +28,7 @@ const blameForUs = 10_000;
  * The open loop of one worker. It holds no timer: whoever drives it calls `pump` when something is due (and it calls itself when an
  * operation ends) and `sweep` now and then. What is due is sent at once, whatever became of earlier operations.
  */
-export class Generator {
+export class Generator implements Drive, TicketOwner {
   readonly #options: GeneratorOptions;
   readonly #inFlight: TicketQueue = new TicketQueue();
   #startUs = 0;
@@ -127,7 +116,7 @@ export class Generator {
     if (lagUs > timeoutUs) return this.#skip("late");
     if (this.#live >= maxInFlight) return this.#skip(this.#blameAt(nowUs, lagUs));
     const index = this.#next;
-    const ticket = new GeneratorTicket(this, index, this.#nextDueUs, nowUs, windowOf(schedule, schedule.intendedUs(index)));
+    const ticket = new RunTicket(this, index, this.#nextDueUs, nowUs, windowOf(schedule, schedule.intendedUs(index)));
     this.#inFlight.push(ticket);
     this.#live++;
     this.#advance();
@@ -160,7 +149,7 @@ export class Generator {
   }
 
   /** For tickets only. */
-  ended(ticket: GeneratorTicket, endUs: number, cause: string | undefined): void {
+  ended(ticket: RunTicket, endUs: number, cause: string | undefined): void {
     this.#live--;
     const { sentUs } = ticket;
     if (ticket.window >= 0) {
@@ -173,81 +162,21 @@ export class Generator {
       responseUs: endUs - ticket.intendedUs,
       serviceUs: endUs - (sentUs ?? endUs),
       lagUs: sentUs === undefined ? undefined : sentUs - ticket.intendedUs,
+      cache: ticket.cache,
     });
     this.pump();
   }
   /** For tickets only. */
-  refused(ticket: GeneratorTicket, cause: DropCause): void {
+  refused(ticket: RunTicket, cause: DropCause): void {
     this.#live--;
     this.#options.sink.dropped(ticket.window, cause);
   }
   /** For tickets only. */
-  asked(ticket: GeneratorTicket, requests: readonly NodeOutcome[]): void {
+  measured(ticket: RunTicket, metric: string, value: number): void {
+    this.#options.sink.measured(ticket.window, metric, value);
+  }
+  /** For tickets only. */
+  asked(ticket: RunTicket, requests: readonly NodeOutcome[]): void {
     for (const request of requests) this.#options.sink.request(ticket.window, request);
-  }
-}
-
-class GeneratorTicket implements Ticket {
-  readonly index: number;
-  readonly intendedUs: number;
-  readonly startedUs: number;
-  readonly window: number;
-  readonly #generator: Generator;
-  settled = false;
-  sentUs: number | undefined = undefined;
-  canceller: { cancel(): void } | undefined = undefined;
-
-  constructor(generator: Generator, index: number, intendedUs: number, startedUs: number, window: number) {
-    this.#generator = generator;
-    this.index = index;
-    this.intendedUs = intendedUs;
-    this.startedUs = startedUs;
-    this.window = window;
-  }
-
-  settle(endUs: number, cause: string | undefined, requests?: readonly NodeOutcome[]): void {
-    if (this.settled) return;
-    this.settled = true;
-    if (requests) this.#generator.asked(this, requests);
-    this.#generator.ended(this, endUs, cause);
-  }
-
-  drop(cause: DropCause): void {
-    if (this.settled) return;
-    this.settled = true;
-    this.#generator.refused(this, cause);
-  }
-}
-
-/** Tickets in order of dispatch. Settled ones are dropped from its front when they get there: O(1), amortised. */
-class TicketQueue {
-  #tickets: (GeneratorTicket | undefined)[] = [];
-  #head = 0;
-
-  push(ticket: GeneratorTicket): void {
-    // Keeping the front short here bounds the queue by what is between the oldest live ticket and the newest.
-    this.oldest();
-    this.#tickets.push(ticket);
-  }
-
-  oldest(): GeneratorTicket | undefined {
-    while (this.#head < this.#tickets.length) {
-      const ticket = this.#tickets[this.#head]!;
-      if (!ticket.settled) return ticket;
-      this.#tickets[this.#head++] = undefined;
-      if (this.#head >= 4096 && this.#head * 2 >= this.#tickets.length) {
-        this.#tickets = this.#tickets.slice(this.#head);
-        this.#head = 0;
-      }
-    }
-    this.#tickets.length = 0;
-    this.#head = 0;
-    return undefined;
-  }
-
-  medianAgeUs(nowUs: number): number {
-    const live = this.#tickets.slice(this.#head).filter((ticket) => ticket && !ticket.settled);
-    const median = live[live.length >> 1];
-    return median ? nowUs - median.startedUs : 0;
   }
 }

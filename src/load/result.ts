@@ -35,9 +35,41 @@ const target = z.discriminatedUnion("kind", [
     queries: z.object({ from: z.string(), count, dim: count }),
     nodes: z.array(z.object({ id: z.string(), url: z.string() })),
   }),
+  z.object({
+    kind: z.literal("profile"),
+    profile: z.string(),
+    file: z.string(),
+    cluster: z.string().nullable(),
+    topology: z.string().nullable(),
+    nodes: z.array(z.object({ id: z.string(), url: z.string() })),
+    scenarios: z.array(z.object({ name: z.string(), does: z.string() })),
+  }),
 ]);
 
 const share = z.number().min(0);
+
+const scenario = z.object({
+  name: z.string(),
+  tags: z.record(z.string(), z.string()),
+  operation: z.string(),
+  executor: z.enum([
+    "constant-arrival-rate",
+    "ramping-arrival-rate",
+    "poisson",
+    "replay",
+    "constant-vus",
+    "ramping-vus",
+    "per-vu-iterations",
+    "shared-iterations",
+  ]),
+  startMs: z.number(),
+  durationMs: z.number(),
+  ratePerSec: z.number().optional().describe("of an open executor: its mean"),
+  vus: count
+    .optional()
+    .describe("of a closed executor: users at most; its response time is its service time, and a slow target is asked less"),
+  iterations: count.optional(),
+});
 
 /** The published result of a load run: what `--json` prints, `--out` writes and a comparison reads. */
 export const loadResultSchema = z.object({
@@ -46,8 +78,8 @@ export const loadResultSchema = z.object({
   interrupted: z.boolean(),
   target,
   spec: z.object({
-    executor: z.literal("constant-arrival-rate"),
-    ratePerSec: z.number(),
+    executor: z.string().describe("of the only scenario; several: see scenarios"),
+    ratePerSec: z.number().nullable().describe("of the open scenarios, on average; null where all are closed"),
     warmupMs: z.number(),
     durationMs: z.number(),
     timeoutMs: z.number(),
@@ -55,19 +87,20 @@ export const loadResultSchema = z.object({
     workers: count,
     seed: z.number(),
   }),
+  scenarios: z.array(scenario),
   startedAt: z.string().describe("when the measured part began, ISO 8601"),
   elapsedMs: z.number().describe("of the measured part: until the last operation had ended"),
   counts,
   errorsByCause: z.record(z.string(), count),
   droppedByCause: z.record(z.string(), count),
-  rates: z.object({ targetPerSec: z.number(), sentPerSec: z.number(), completedPerSec: z.number() }),
+  rates: z.object({ targetPerSec: z.number().nullable(), sentPerSec: z.number(), completedPerSec: z.number() }),
   responseTimeUs: latency.describe("of ok operations: end − intended start"),
   serviceTimeUs: latency.describe("of ok operations: end − actual send"),
   scheduleLagUs: latency.describe("of all that were sent: actual send − intended start"),
   thresholds: z.array(
     z.object({
       expression: z.string(),
-      source: z.enum(["flag", "objective", "default"]),
+      source: z.enum(["flag", "objective", "default", "profile"]),
       ok: z.boolean(),
       actual: z.number().nullable().describe("µs, or a fraction; null: infinitely slow"),
       actualServiceTime: z.number().nullable().optional(),
@@ -98,13 +131,27 @@ export const loadResultSchema = z.object({
         connectionsOpened: count.nullable(),
       }),
     ),
-    pacer: z.object({
-      cpu: share.nullable().describe("processor time, as a share of one core"),
-      wakes: count,
-      oversleepUs: z.number(),
-      spinUs: z.number(),
-    }),
+    pacer: z
+      .object({
+        cpu: share.nullable().describe("processor time, as a share of one core"),
+        wakes: count,
+        oversleepUs: z.number(),
+        spinUs: z.number(),
+      })
+      .nullable()
+      .describe("of all open scenarios together; null where all are closed"),
   }),
+  events: z
+    .array(
+      z.object({
+        atMs: z.number().describe("after the measured part began"),
+        kind: z.string(),
+        name: z.string(),
+        phase: z.enum(["start", "end"]),
+        detail: z.unknown().optional(),
+      }),
+    )
+    .describe("what happened meanwhile: this run's own phases, faults and migrations of the cluster, and what --events told"),
   histograms: z
     .object({ responseTime: z.string(), serviceTime: z.string() })
     .optional()
@@ -133,7 +180,8 @@ export interface LoadProgress {
   responseP50Us: number | undefined;
   responseP95Us: number | undefined;
   responseP99Us: number | undefined;
-  targetPerSec: number;
+  /** Null where all scenarios are closed. */
+  targetPerSec: number | null;
   errorsByCause: Readonly<Record<string, number>>;
   perNode: readonly { node: string; requests: number; errors: number; serviceP99Us: number | undefined }[];
 }

@@ -26,15 +26,25 @@ function paintVerdict(verdict: LoadResult["verdict"], style: Style): string {
 
 function verdictLines(result: LoadResult, style: Style): string[] {
   const { verdict, interrupted, elapsedMs, spec, rates, target, reasons } = result;
-  const what =
-    target.kind === "http"
-      ? `${target.method} ${target.url} (${formatBytes(target.bodyBytes)})`
-      : `search of ${target.collection}, k ${target.k}, on cluster ${target.cluster}`;
   return [
-    `${paintVerdict(verdict, style)}${interrupted ? style.warn(" (interrupted)") : ""} · ${formatRate(rates.sentPerSec)} sent of ${formatRate(spec.ratePerSec)} for ${formatDurationMs(interrupted ? elapsedMs : spec.durationMs)}`,
-    style.dim(what),
+    `${paintVerdict(verdict, style)}${interrupted ? style.warn(" (interrupted)") : ""} · ${formatRate(rates.sentPerSec)} sent${spec.ratePerSec === null ? "" : ` of ${formatRate(spec.ratePerSec)}`} for ${formatDurationMs(interrupted ? elapsedMs : spec.durationMs)}`,
+    style.dim(targetLine(target)),
     ...reasons.map((reason) => `  ${reason}`),
   ];
+}
+
+function targetLine(target: LoadResult["target"]): string {
+  switch (target.kind) {
+    case "http":
+      return `${target.method} ${target.url} (${formatBytes(target.bodyBytes)})`;
+    case "search":
+      return `search of ${target.collection}, k ${target.k}, on cluster ${target.cluster}`;
+    default:
+      return [
+        `profile ${target.profile}${target.cluster === null ? "" : `, on cluster ${target.cluster}`}`,
+        ...target.scenarios.map(({ name, does }) => `  ${name}: ${does}`),
+      ].join("\n");
+  }
 }
 
 function thresholdLines({ thresholds }: LoadResult, style: Style): string[] {
@@ -112,7 +122,7 @@ function nodeLines({ perNode }: LoadResult, style: Style): string[] {
 function generatorLines({ generator }: LoadResult, style: Style): string[] {
   const { colocated, workers, pacer, cores } = generator;
   const busiest = Math.max(...workers.map(({ busy }) => busy));
-  const pacerText = pacer.cpu === null ? "" : `, pacer ${formatPercent(pacer.cpu)} of a core`;
+  const pacerText = pacer === null || pacer.cpu === null ? "" : `, pacer ${formatPercent(pacer.cpu)} of a core`;
   return [
     style.dim(
       `generator: ${workers.length} worker${workers.length === 1 ? "" : "s"}, busiest ${formatPercent(busiest)} of the time${pacerText}`,

@@ -18,7 +18,7 @@ export function judgeQueries(result: LoadResult, collection: string, objectives:
     throw new RagctlError([...missed, measured].join("; "), {
       code: "smoke-objectives",
       exitCode: ExitCode.failed,
-      hint: `ragctl load --rps ${result.spec.ratePerSec} --collection ${collection} shows more`,
+      hint: `ragctl load --rps ${result.spec.ratePerSec ?? 25} --collection ${collection} shows more`,
     });
   if (verdict === "inconclusive")
     throw new RagctlError(`inconclusive: ${[...reasons, measured].join("; ")}`, {

@@ -1,5 +1,6 @@
 import type { ClusterClient } from "../cluster/contract.ts";
 import { runLoad } from "../load/index.ts";
+import { singleScenario } from "../load/scenarios.ts";
 import type { LoadResult } from "../load/result.ts";
 import { searchTarget } from "../load/targets/search.ts";
 import { defaultThresholds, objectiveThresholds } from "../load/thresholds.ts";
@@ -30,15 +31,17 @@ export async function pacedQueries(collection: string, deps: QueryDeps): Promise
   );
   const objectives = objectiveThresholds(cluster.objectives);
   return await runLoad(
-    {
-      schedule: { kind: "constant-arrival-rate", ratePerSec, warmupUs: 1_000_000, durationUs: (queries / ratePerSec) * 1e6 },
-      operation: chosen.operation,
-      workers: 1,
-      timeoutUs: timeoutMs * 1000,
-      maxInFlight: queries,
-      thresholds: objectives.length > 0 ? objectives : defaultThresholds,
-      seed: 1,
-    },
+    singleScenario(
+      {
+        executor: { kind: "constant-arrival-rate", ratePerSec, warmupUs: 1_000_000, durationUs: (queries / ratePerSec) * 1e6 },
+        operation: chosen.operation,
+        workers: 1,
+        timeoutUs: timeoutMs * 1000,
+        maxInFlight: queries,
+        seed: 1,
+      },
+      { thresholds: objectives.length > 0 ? objectives : defaultThresholds },
+    ),
     { ...deps, target: chosen.target, urls: chosen.urls },
   );
 }

@@ -26,6 +26,7 @@ function operationOf(origin: string) {
     nowUs,
     rng: seededRng(1),
     seed: 1,
+    stride: 1,
     timeoutMs: 5000,
     maxInFlight: 10,
     purpose: "test",
@@ -44,6 +45,8 @@ function runOne(operation: ReturnType<typeof operationOf>): Promise<Outcome> {
       intendedUs: 0,
       sentUs: undefined,
       canceller: undefined,
+      cache: undefined,
+      measure: () => {},
       settle: (_, cause) => resolve({ cause, sent: ticket.sentUs !== undefined }),
       drop: (cause) => resolve({ cause, sent: false }),
     };

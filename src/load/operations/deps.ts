@@ -1,4 +1,5 @@
 import type { Clock, Rng } from "../../runtime.ts";
+import type { Observe } from "../observe.ts";
 
 /** What an operation is built with, on whichever thread it runs. */
 export interface OperationDeps {
@@ -8,9 +9,13 @@ export interface OperationDeps {
   rng: Rng;
   /** Decides which query operation i asks: the same on every thread, and again with the same seed. */
   seed: number;
+  /** Workers that share the operations: this one has every stride-th. */
+  stride: number;
   timeoutMs: number;
   /** Of this worker. */
   maxInFlight: number;
   /** Who this is, for leases and logs: `load worker 1`. */
   purpose: string;
+  /** Takes what each operation asked and got; absent where nobody looks. */
+  observe?: Observe;
 }

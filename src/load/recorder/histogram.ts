@@ -1,4 +1,4 @@
-import { build, encodeIntoCompressedBase64, initWebAssembly, type Histogram } from "hdr-histogram-js";
+import { build, decodeFromCompressedBase64, encodeIntoCompressedBase64, initWebAssembly, type Histogram } from "hdr-histogram-js";
 import { isSupported, rankOf, shownQuantiles, type ShownQuantile } from "./quantiles.ts";
 
 /** One hour in µs: whatever takes longer was ended by a timeout before. */
@@ -11,6 +11,18 @@ export interface LatencySummary extends Record<ShownQuantile, number | null> {
   mean: number | null;
   max: number | null;
   unsupported: ShownQuantile[];
+}
+
+/** A histogram as files hold it: its exact extremes and sum, the percentiles of a plot, and the counts (HdrHistogram V2, compressed, base64, µs). */
+export interface EncodedLatency {
+  n: number;
+  min: number;
+  max: number;
+  sum: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  hdr: string;
 }
 
 /** Once, before the first `LatencyHistogram`. */
@@ -89,6 +101,24 @@ export class LatencyHistogram {
   /** HdrHistogram's own V2 compressed form, in base64: what other tools read, and what comparisons work on. */
   encode(): string {
     return encodeIntoCompressedBase64(this.#counts);
+  }
+
+  /** Undefined without samples. */
+  encoded(): EncodedLatency | undefined {
+    if (this.#n === 0) return undefined;
+    const [p50, p95, p99] = [0.5, 0.95, 0.99].map((q) => this.quantile(q)!) as [number, number, number];
+    return { n: this.#n, min: this.#minUs, max: this.#maxUs, sum: this.#sumUs, p50, p95, p99, hdr: this.encode() };
+  }
+
+  /** As `add`, of a histogram from a file. */
+  addEncoded({ n, min, max, sum, hdr }: EncodedLatency): void {
+    const other = decodeFromCompressedBase64(hdr, 32, true);
+    this.#counts.add(other);
+    other.destroy();
+    this.#n += n;
+    this.#sumUs += sum;
+    this.#minUs = Math.min(this.#minUs, min);
+    this.#maxUs = Math.max(this.#maxUs, max);
   }
 
   reset(): void {

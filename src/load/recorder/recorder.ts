@@ -1,30 +1,11 @@
 import type { NodeOutcome } from "../../cluster/contract.ts";
-import { dropCauses, type DropCause } from "../contract.ts";
-import type { SampleSink } from "../generator.ts";
-import { LatencyHistogram, type LatencySummary } from "./histogram.ts";
+import type { DropCause } from "../contract.ts";
+import type { LatencySummary } from "./histogram.ts";
+import type { SampleSink, SettledSample } from "./sink.ts";
+import { noCounts, noDrops, Tally, type Counts } from "./tally.ts";
+import { SplitTally } from "./window-tally.ts";
 
-/** The identities hold for every one of these: scheduled = sent + dropped, sent = completed + unfinished, completed = ok + errors. */
-export interface Counts {
-  scheduled: number;
-  sent: number;
-  completed: number;
-  ok: number;
-  errors: number;
-  dropped: number;
-  unfinished: number;
-}
-
-/** One second of the schedule: what was due in it, whenever it was answered. */
-export interface WindowSummary {
-  /** Seconds since the measurement began. */
-  second: number;
-  counts: Counts;
-  responseTimeUs: { p50: number | null; p99: number | null; max: number | null };
-  serviceTimeUs: { p50: number | null; p99: number | null; max: number | null };
-  scheduleLagUs: { p50: number | null; p99: number | null; max: number | null };
-  /** Response times of ok operations: HdrHistogram V2, compressed, base64. */
-  responseHistogram: string;
-}
+export type { Counts } from "./tally.ts";
 
 export interface NodeFigures {
   node: string;
@@ -35,109 +16,128 @@ export interface NodeFigures {
   serviceTimeUs: LatencySummary;
 }
 
-interface NodeTally {
-  requests: number;
-  ok: number;
-  errorsByCause: Record<string, number>;
-  service: LatencyHistogram;
+/** A window whose operations all have an outcome. Its tallies are used again: they are the listener's during the call alone. */
+export interface ClosedWindow {
+  index: number;
+  /** All scenarios together. */
+  all: Tally;
+  split: SplitTally;
 }
 
-class WindowTally {
-  counts = noCounts();
-  readonly response = new LatencyHistogram();
-  readonly service = new LatencyHistogram();
-  readonly lag = new LatencyHistogram();
+export interface RecorderOptions {
+  /** How many scenarios the run has; 1 unless given. */
+  scenarios?: number;
+  /** Windows are this many ticks of the workers; 10 (a second) unless given. */
+  ticksPerWindow?: number;
+  /** Operations that are due in a window; Infinity where that is not known before (closed loops). */
+  dueIn: (window: number) => number;
+  /** Called once for each window that had operations, in order of time. */
+  onWindow: (window: ClosedWindow) => void;
+}
+
+class OpenWindow {
+  outcomes = 0;
+  closed = false;
+  readonly split = new SplitTally();
 }
 
 /**
- * Counts a run: totals, and one-second windows that are closed, summarised and let go as soon as everything that was due in them has
- * an outcome, so that memory does not grow with the run.
+ * Counts a run. Samples go into the window they were due in; a window is closed, handed on, added to the totals and used again
+ * as soon as everything that was due in it has an outcome (or `closeBefore` says that nothing more comes), so that memory does not grow with the
+ * run. Counts are up to date at any time; the histograms of the totals hold the closed windows.
  */
-export class Recorder implements SampleSink {
-  readonly counts = noCounts();
+export class Recorder {
+  /** Live. */
+  readonly counts: Counts = noCounts();
   readonly errorsByCause: Record<string, number> = {};
-  readonly droppedByCause = Object.fromEntries(dropCauses.map((cause) => [cause, 0])) as Record<DropCause, number>;
-  readonly response = new LatencyHistogram();
-  readonly service = new LatencyHistogram();
-  readonly lag = new LatencyHistogram();
-  readonly #nodes = new Map<string, NodeTally>();
-  readonly #open = new Map<number, WindowTally>();
-  readonly #spare: WindowTally[] = [];
-  readonly #dueIn: (window: number) => number;
-  readonly #onWindow: (window: WindowSummary) => void;
+  readonly droppedByCause: Record<DropCause, number> = noDrops();
+  /** Of the closed windows. */
+  readonly all = new Tally();
+  readonly totals = new SplitTally();
+  readonly #merged = new Tally();
+  readonly #open = new Map<number, OpenWindow>();
+  readonly #spare: OpenWindow[] = [];
+  readonly #options: RecorderOptions;
+  readonly #ticks: number;
+  /** Windows below this are dealt with. */
+  #next = 0;
+  #seen = -1;
 
-  /** @param dueIn operations that the schedule has in a window @param onWindow called once a window, when it is complete */
-  constructor(dueIn: (window: number) => number, onWindow: (window: WindowSummary) => void) {
-    this.#dueIn = dueIn;
-    this.#onWindow = onWindow;
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#ticks = options.ticksPerWindow ?? 10;
   }
 
-  settled(sample: {
-    window: number;
-    cause: string | undefined;
-    responseUs: number;
-    serviceUs: number;
-    lagUs: number | undefined;
-  }): void {
-    const { window, cause, responseUs, serviceUs, lagUs } = sample;
+  get response() {
+    return this.all.response;
+  }
+  get service() {
+    return this.all.service;
+  }
+  get lag() {
+    return this.all.lag;
+  }
+
+  /** Where the samples of one scenario go. */
+  sink(scenario: number): SampleSink {
+    const windowOf = (tick: number) => Math.floor(tick / this.#ticks);
+    return {
+      settled: (sample) => this.#settled(windowOf(sample.window), scenario, sample),
+      dropped: (tick, cause) => this.#dropped(windowOf(tick), scenario, cause),
+      unfinished: (tick) => this.#unfinished(windowOf(tick), scenario),
+      request: (tick, request) => {
+        if (tick >= 0) this.#windowAt(windowOf(tick)).split.node(request.node).request(request);
+      },
+      measured: (tick, name, value) => {
+        if (tick >= 0) this.#windowAt(windowOf(tick)).split.scenario(scenario).measured(name, value);
+      },
+    };
+  }
+
+  #settled(window: number, scenario: number, { cause, responseUs, serviceUs, lagUs, cache }: SettledSample): void {
     if (window < 0) return;
-    const tally = this.#tally(window);
-    for (const counts of [this.counts, tally.counts]) {
-      counts.scheduled++;
-      counts.sent++;
-      counts.completed++;
-      if (cause === undefined) counts.ok++;
-      else counts.errors++;
-    }
-    if (lagUs !== undefined) {
-      this.lag.record(lagUs);
-      tally.lag.record(lagUs);
-    }
+    const open = this.#windowAt(window);
+    const tally = open.split.scenario(scenario);
+    settle(this.counts, cause === undefined);
+    settle(tally.counts, cause === undefined);
+    if (lagUs !== undefined) tally.lag.record(lagUs);
     if (cause === undefined) {
-      this.response.record(responseUs);
       tally.response.record(responseUs);
-      this.service.record(serviceUs);
       tally.service.record(serviceUs);
-    } else this.errorsByCause[cause] = (this.errorsByCause[cause] ?? 0) + 1;
-    this.#closeIfComplete(window, tally);
+      if (cache !== undefined) open.split.cache(cache).record(responseUs);
+    } else {
+      this.errorsByCause[cause] = (this.errorsByCause[cause] ?? 0) + 1;
+      tally.errorsByCause[cause] = (tally.errorsByCause[cause] ?? 0) + 1;
+    }
+    this.#outcome(window, open);
   }
 
-  dropped(window: number, cause: DropCause): void {
+  #dropped(window: number, scenario: number, cause: DropCause): void {
     if (window < 0) return;
-    const tally = this.#tally(window);
-    for (const counts of [this.counts, tally.counts]) {
+    const open = this.#windowAt(window);
+    const tally = open.split.scenario(scenario);
+    for (const { counts, droppedByCause } of [this, tally]) {
       counts.scheduled++;
       counts.dropped++;
+      droppedByCause[cause]++;
     }
-    this.droppedByCause[cause]++;
-    this.#closeIfComplete(window, tally);
+    this.#outcome(window, open);
   }
 
-  unfinished(window: number): void {
+  #unfinished(window: number, scenario: number): void {
     if (window < 0) return;
-    const tally = this.#tally(window);
-    for (const counts of [this.counts, tally.counts]) {
+    const open = this.#windowAt(window);
+    for (const counts of [this.counts, open.split.scenario(scenario).counts]) {
       counts.scheduled++;
       counts.sent++;
       counts.unfinished++;
     }
-    this.#closeIfComplete(window, tally);
-  }
-
-  request(window: number, { node, outcome, sentUs, endUs }: NodeOutcome): void {
-    if (window < 0) return;
-    let tally = this.#nodes.get(node);
-    if (!tally) this.#nodes.set(node, (tally = { requests: 0, ok: 0, errorsByCause: {}, service: new LatencyHistogram() }));
-    tally.requests++;
-    if (outcome === "ok") {
-      tally.ok++;
-      tally.service.record(endUs - sentUs);
-    } else tally.errorsByCause[outcome] = (tally.errorsByCause[outcome] ?? 0) + 1;
+    this.#outcome(window, open);
   }
 
   /** Per node, by name. */
   nodes(): NodeFigures[] {
-    return [...this.#nodes]
+    return [...this.totals.nodes]
       .map(([node, { requests, ok, errorsByCause, service }]) => ({
         node,
         requests,
@@ -149,60 +149,80 @@ export class Recorder implements SampleSink {
       .toSorted((a, b) => a.node.localeCompare(b.node));
   }
 
-  /** What a live view shows of every node, by name. */
-  nodesSoFar(): { node: string; requests: number; errors: number; serviceP99Us: number | undefined }[] {
-    return [...this.#nodes]
-      .map(([node, { requests, ok, service }]) => ({
-        node,
-        requests,
-        errors: requests - ok,
-        serviceP99Us: service.quantile(0.99),
-      }))
-      .toSorted((a, b) => a.node.localeCompare(b.node));
+  /** Nothing more can come for windows before this one: their last operation's time is up. */
+  closeBefore(window: number): void {
+    for (const [index, open] of this.#open) if (index < window) open.closed = true;
+    this.#handOn(window);
   }
 
-  /** Closes the windows of a run that was cut short. */
+  /** Closes the windows of a run that is over. */
   end(): void {
-    for (const [window, tally] of [...this.#open].toSorted(([a], [b]) => a - b)) this.#close(window, tally);
+    this.closeBefore(Number.POSITIVE_INFINITY);
   }
 
   destroy(): void {
-    for (const { response, service, lag } of [...this.#spare, ...this.#open.values(), this])
-      for (const histogram of [response, service, lag]) histogram.destroy();
-    for (const { service } of this.#nodes.values()) service.destroy();
+    this.all.destroy();
+    this.#merged.destroy();
+    for (const split of [this.totals, ...[...this.#spare, ...this.#open.values()].map(({ split }) => split)]) split.destroy();
   }
 
-  #tally(window: number): WindowTally {
-    let tally = this.#open.get(window);
-    if (!tally) this.#open.set(window, (tally = this.#spare.pop() ?? new WindowTally()));
-    return tally;
+  /** What comes after its window was closed (an operation that outlived its timeout by far) counts in the first that is open. */
+  #windowAt(window: number): OpenWindow {
+    const index = Math.max(window, this.#next);
+    let open = this.#open.get(index);
+    if (!open) this.#open.set(index, (open = this.#spare.pop() ?? new OpenWindow()));
+    if (index > this.#seen) this.#seen = index;
+    return open;
   }
 
-  #closeIfComplete(window: number, tally: WindowTally): void {
-    if (tally.counts.scheduled >= this.#dueIn(window)) this.#close(window, tally);
+  #outcome(window: number, open: OpenWindow): void {
+    // What comes too late for its window is none of those that this one waits for.
+    if (window < this.#next) return;
+    open.outcomes++;
+    if (open.outcomes < this.#options.dueIn(window)) return;
+    open.closed = true;
+    if (window === this.#next || !this.#open.has(this.#next)) this.#handOn(0);
   }
 
-  #close(window: number, tally: WindowTally): void {
-    this.#open.delete(window);
-    this.#onWindow({
-      second: window,
-      counts: tally.counts,
-      responseTimeUs: brief(tally.response),
-      serviceTimeUs: brief(tally.service),
-      scheduleLagUs: brief(tally.lag),
-      responseHistogram: tally.response.encode(),
-    });
-    tally.counts = noCounts();
-    for (const histogram of [tally.response, tally.service, tally.lag]) histogram.reset();
-    this.#spare.push(tally);
+  /** Hands on the windows that are closed, in order of time; those in which nothing was due are passed over. */
+  #handOn(before: number): void {
+    const end = Math.min(before, this.#seen + 1);
+    for (; this.#next <= this.#seen; this.#next++) {
+      const open = this.#open.get(this.#next);
+      if (!open) {
+        if (this.#next < end || this.#options.dueIn(this.#next) === 0) continue;
+        return;
+      }
+      if (!open.closed) return;
+      this.#close(this.#next, open);
+    }
+  }
+
+  #close(index: number, open: OpenWindow): void {
+    const { split } = open;
+    const present = split.scenarios.filter((tally) => tally !== undefined);
+    let all = present[0] ?? this.#merged;
+    if (present.length > 1) {
+      all = this.#merged;
+      for (const tally of present) all.add(tally);
+    }
+    this.#options.onWindow({ index, all, split });
+    this.all.add(all);
+    if ((this.#options.scenarios ?? 1) > 1) this.totals.add(split);
+    else this.totals.addNodesAndCaches(split);
+    this.#merged.reset();
+    this.#open.delete(index);
+    open.outcomes = 0;
+    open.closed = false;
+    split.reset();
+    this.#spare.push(open);
   }
 }
 
-function brief(histogram: LatencyHistogram): { p50: number | null; p99: number | null; max: number | null } {
-  const { p50, p99, max } = histogram.summary();
-  return { p50, p99, max };
-}
-
-function noCounts(): Counts {
-  return { scheduled: 0, sent: 0, completed: 0, ok: 0, errors: 0, dropped: 0, unfinished: 0 };
+function settle(counts: Counts, ok: boolean): void {
+  counts.scheduled++;
+  counts.sent++;
+  counts.completed++;
+  if (ok) counts.ok++;
+  else counts.errors++;
 }

@@ -1,6 +1,6 @@
 import type { NodeOutcome } from "../../cluster/contract.ts";
 import { dropCauses, type DropCause } from "../contract.ts";
-import type { SampleSink } from "../generator.ts";
+import { isRatio, type SampleSink, type SettledSample } from "./sink.ts";
 
 /**
  * How measurements travel from a worker to the main thread, which does all the counting: fixed records in a Uint32Array that is
@@ -12,15 +12,18 @@ import type { SampleSink } from "../generator.ts";
  * | dropped | index in dropCauses | | | |
  * | unfinished | | | | |
  * | request | cause | node | | service |
+ * | measured | name | | | value: whole µs, or billionths of a ratio; `none` for never |
  *
- * `cause` and `node` are indexes into the worker's list of names, 0 = ok. Times are whole µs.
+ * `cause`, `node`, `name` and the cache's word are indexes into the worker's list of names, 0 = ok, or nothing said. Times are whole µs.
+ * The kind stands in the lowest four bits of its word, the cache's word above it.
  */
 const recordLength = 6;
-const kinds = { settled: 0, dropped: 1, unfinished: 2, request: 3 } as const;
+const kinds = { settled: 0, dropped: 1, unfinished: 2, request: 3, measured: 4 } as const;
 const none = 0xffff_ffff;
 /** Window −1, the warm-up, as stored. */
 const warmup = none;
 const recordsPerChunk = 2048;
+const ratioScale = 1e9;
 
 export interface SampleChunk {
   records: Uint32Array<ArrayBuffer>;
@@ -41,15 +44,8 @@ export class SampleWriter implements SampleSink {
     this.#post = post;
   }
 
-  settled(sample: {
-    window: number;
-    cause: string | undefined;
-    responseUs: number;
-    serviceUs: number;
-    lagUs: number | undefined;
-  }): void {
-    const { window, cause, responseUs, serviceUs, lagUs } = sample;
-    this.#put(kinds.settled, window, this.#name(cause), responseUs, serviceUs, lagUs);
+  settled({ window, cause, responseUs, serviceUs, lagUs, cache }: SettledSample): void {
+    this.#put(kinds.settled | (this.#name(cache) << 4), window, this.#name(cause), responseUs, serviceUs, lagUs);
   }
 
   dropped(window: number, cause: DropCause): void {
@@ -61,7 +57,13 @@ export class SampleWriter implements SampleSink {
   }
 
   request(window: number, { node, outcome, sentUs, endUs }: NodeOutcome): void {
-    this.#put(kinds.request, window, this.#name(outcome === "ok" ? undefined : outcome), this.#name(node), 0, endUs - sentUs);
+    const cause = this.#name(outcome === "ok" ? undefined : outcome);
+    this.#put(kinds.request, window, cause, this.#name(node), 0, endUs - sentUs);
+  }
+
+  measured(window: number, name: string, value: number): void {
+    const scaled = isRatio(name) ? value * ratioScale : value;
+    this.#put(kinds.measured, window, this.#name(name), 0, 0, Number.isFinite(scaled) ? scaled : undefined);
   }
 
   flush(): void {
@@ -72,10 +74,10 @@ export class SampleWriter implements SampleSink {
     this.#names = [];
   }
 
-  #put(kind: number, window: number, a: number, b: number, c: number, d: number | undefined): void {
+  #put(word: number, window: number, a: number, b: number, c: number, d: number | undefined): void {
     const at = this.#count * recordLength;
     const records = this.#records;
-    records[at] = kind;
+    records[at] = word;
     records[at + 1] = window < 0 ? warmup : window;
     records[at + 2] = a;
     records[at + 3] = wholeUs(b);
@@ -112,7 +114,8 @@ export class SampleReader {
     for (let at = 0; at < count * recordLength; at += recordLength) {
       const window = records[at + 1] === warmup ? -1 : records[at + 1]!;
       const [a, b, c, d] = [records[at + 2]!, records[at + 3]!, records[at + 4]!, records[at + 5]!];
-      switch (records[at]) {
+      const word = records[at]!;
+      switch (word & 0xf) {
         case kinds.settled:
           this.#sink.settled({
             window,
@@ -120,6 +123,7 @@ export class SampleReader {
             responseUs: b,
             serviceUs: c,
             lagUs: d === none ? undefined : d,
+            cache: this.#names[word >>> 4],
           });
           break;
         case kinds.dropped:
@@ -128,6 +132,12 @@ export class SampleReader {
         case kinds.unfinished:
           this.#sink.unfinished(window);
           break;
+        case kinds.measured: {
+          const name = this.#names[a]!;
+          const value = isRatio(name) ? d / ratioScale : d;
+          this.#sink.measured(window, name, d === none ? Number.POSITIVE_INFINITY : value);
+          break;
+        }
         default: {
           const outcome = (this.#names[a] ?? "ok") as NodeOutcome["outcome"];
           this.#sink.request(window, { node: this.#names[b]!, outcome, sentUs: 0, endUs: d });

@@ -1,28 +1,40 @@
-import type { Schedule, ScheduleSpec } from "../contract.ts";
+import type { ClosedSpec, ExecutorSpec, Schedule, ScheduleSpec } from "../contract.ts";
 import { constantRate } from "./constant.ts";
+import { poissonRate } from "./poisson.ts";
+import { rampingRate } from "./ramping.ts";
+import { replayed } from "./replay.ts";
 
-const schedules = {
+export { firstDueAt, windowOf } from "./windows.ts";
+
+const schedules: { [K in ScheduleSpec["kind"]]: (spec: Extract<ScheduleSpec, { kind: K }>) => Schedule } = {
   "constant-arrival-rate": constantRate,
-} as const satisfies Record<ScheduleSpec["kind"], (spec: ScheduleSpec) => Schedule>;
+  "ramping-arrival-rate": rampingRate,
+  poisson: poissonRate,
+  replay: replayed,
+};
+
+export function isClosed(spec: ExecutorSpec): spec is ClosedSpec {
+  return !(spec.kind in schedules);
+}
 
 /** The schedule that a spec describes: the same one on every thread. */
 export function buildSchedule(spec: ScheduleSpec): Schedule {
-  return schedules[spec.kind](spec);
+  const { startUs = 0, warmupUs } = spec;
+  if (startUs === 0) return scheduleOf(spec);
+  return delayed(scheduleOf({ ...spec, warmupUs: 0 }), warmupUs, startUs);
 }
 
-/** The first index that is due at or after `offsetUs`: how many were due before it. */
-export function firstDueAt(schedule: Schedule, offsetUs: number): number {
-  let low = 0;
-  let high = schedule.total;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (schedule.intendedUs(middle) < offsetUs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function scheduleOf<S extends ScheduleSpec>(spec: S): Schedule {
+  return (schedules[spec.kind] as (spec: S) => Schedule)(spec);
 }
 
-/** The one-second window that an operation belongs to, by its intended start; −1 is warm-up. */
-export function windowOf(schedule: Schedule, offsetUs: number): number {
-  return offsetUs < schedule.warmupUs ? -1 : Math.floor((offsetUs - schedule.warmupUs) / 1e6);
+/** What starts later than the run: no warm-up of its own, and its times after the run's. */
+function delayed(inner: Schedule, warmupUs: number, startUs: number): Schedule {
+  const fromUs = warmupUs + startUs;
+  return {
+    total: inner.total,
+    warmupUs,
+    endUs: fromUs + inner.endUs,
+    intendedUs: (index) => fromUs + inner.intendedUs(index),
+  };
 }

@@ -1,9 +1,11 @@
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { entryPath } from "../../entry.ts";
 import { RagctlError } from "../../errors.ts";
-import type { LoadSpec } from "../contract.ts";
+import type { ScenarioSpec } from "../contract.ts";
+import type { ObservedOperation } from "../observe.ts";
 import type { SampleChunk } from "../recorder/samples.ts";
 import type { Command, FromPacer, FromWorker, PacerReport, PacerStart, WorkerReport, WorkerStart } from "./messages.ts";
+import { isClosed } from "../schedules/index.ts";
 import { wakeBoard, wakeBytes } from "./wake.ts";
 
 export interface Crew {
@@ -14,34 +16,43 @@ export interface Crew {
   /** What is under way is given up. */
   abandon(): void;
   /** Resolves when every thread has reported; rejects when one failed. */
-  readonly done: Promise<{ workers: WorkerReport[]; pacer: PacerReport }>;
+  readonly done: Promise<{ workers: WorkerReport[]; pacer: PacerReport | undefined }>;
   terminate(): Promise<void>;
 }
 
+export interface CrewListeners {
+  /** What worker i measured. */
+  onSamples: (worker: number, chunk: SampleChunk) => void;
+  onObserved?: (operations: ObservedOperation[]) => void;
+}
+
 /**
- * Starts the pacer and the workers of a run, each ready to go.
- * @param onSamples called with what worker i measured
+ * Starts the threads of one scenario, each ready to go: its workers and, where its executor is open, their pacer.
  * @throws RagctlError that a worker's operation met while it was set up
  */
-export async function startCrew(
-  spec: LoadSpec,
-  slowUs: number,
-  onSamples: (worker: number, chunk: SampleChunk) => void,
-): Promise<Crew> {
-  const wake = new SharedArrayBuffer(wakeBytes(spec.workers));
-  const board = wakeBoard(wake, spec.workers);
-  const channels = Array.from({ length: spec.workers }, () => new MessageChannel());
+export async function startCrew(scenario: ScenarioSpec, slowUs: number, listeners: CrewListeners): Promise<Crew> {
+  const { workers: count, executor } = scenario;
+  const wake = new SharedArrayBuffer(wakeBytes(count));
+  const board = wakeBoard(wake, count);
+  const paced = isClosed(executor)
+    ? undefined
+    : { schedule: executor, channels: Array.from({ length: count }, () => new MessageChannel()) };
 
-  const workers = channels.map(({ port1 }, worker) => {
-    const workerData: WorkerStart = { spec, worker, slowUs, wake, alarm: port1 };
-    return startThread<FromWorker, WorkerReport>("./worker.main", workerData, [port1], (message) => {
-      if (message.type === "samples") onSamples(worker, message.chunk);
+  const workers = Array.from({ length: count }, (_, worker) => {
+    const alarm = paced?.channels[worker]!.port1;
+    const workerData: WorkerStart = { scenario, worker, slowUs, wake, alarm, observe: listeners.onObserved !== undefined };
+    return startThread<FromWorker, WorkerReport>("./worker.main", workerData, alarm ? [alarm] : [], (message) => {
+      if (message.type === "samples") listeners.onSamples(worker, message.chunk);
+      else if (message.type === "observed") listeners.onObserved?.(message.operations);
     });
   });
-  const alarms = channels.map(({ port2 }) => port2);
-  const pacerData: PacerStart = { schedule: spec.schedule, workers: spec.workers, wake, alarms };
-  const pacer = startThread<FromPacer, PacerReport>("./pacer.main", pacerData, alarms, () => {});
-  const threads = [...workers, pacer];
+  const startPacer = ({ schedule, channels }: NonNullable<typeof paced>) => {
+    const alarms = channels.map(({ port2 }) => port2);
+    const pacerData: PacerStart = { schedule, workers: count, wake, alarms };
+    return startThread<FromPacer, PacerReport>("./pacer.main", pacerData, alarms, () => {});
+  };
+  const pacer = paced && startPacer(paced);
+  const threads = [...workers, ...(pacer ? [pacer] : [])];
   const terminate = async () => void (await Promise.all(threads.map(({ thread }) => thread.terminate())));
 
   try {
@@ -60,7 +71,7 @@ export async function startCrew(
   return {
     go(startUs) {
       tell({ type: "go", startUs });
-      pacer.thread.postMessage({ type: "go", startUs } satisfies Command);
+      pacer?.thread.postMessage({ type: "go", startUs } satisfies Command);
     },
     stop() {
       stopPacer();
@@ -77,12 +88,12 @@ export async function startCrew(
 
 async function finished(
   workers: ThreadHandle<WorkerReport>[],
-  pacer: ThreadHandle<PacerReport>,
+  pacer: ThreadHandle<PacerReport> | undefined,
   stopPacer: () => void,
-): Promise<{ workers: WorkerReport[]; pacer: PacerReport }> {
+): Promise<{ workers: WorkerReport[]; pacer: PacerReport | undefined }> {
   const reports = await Promise.all(workers.map(({ done }) => done));
   stopPacer();
-  return { workers: reports, pacer: await pacer.done };
+  return { workers: reports, pacer: await pacer?.done };
 }
 
 interface ThreadHandle<R> {

@@ -1,15 +1,18 @@
 import type { MessagePort } from "node:worker_threads";
 import type { RagctlErrorOptions } from "../../errors.ts";
-import type { LoadSpec, ScheduleSpec } from "../contract.ts";
+import type { ScenarioSpec, ScheduleSpec } from "../contract.ts";
+import type { ObservedOperation } from "../observe.ts";
 import type { SampleChunk } from "../recorder/samples.ts";
 
 export interface WorkerStart {
-  spec: LoadSpec;
+  scenario: ScenarioSpec;
   worker: number;
   slowUs: number;
   wake: SharedArrayBuffer;
-  /** The pacer posts here. */
-  alarm: MessagePort;
+  /** The pacer posts here; a closed loop has none. */
+  alarm: MessagePort | undefined;
+  /** Report each operation, as far as it tells. */
+  observe: boolean;
 }
 
 export interface PacerStart {
@@ -54,6 +57,7 @@ interface ThrownRagctlError {
 export type FromWorker =
   | { type: "ready" }
   | { type: "samples"; chunk: SampleChunk }
+  | { type: "observed"; operations: ObservedOperation[] }
   | { type: "done"; report: WorkerReport }
   | { type: "failed"; error: ThrownRagctlError };
 

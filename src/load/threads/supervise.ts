@@ -1,6 +1,5 @@
 import type { Clock } from "../../runtime.ts";
-import type { Crew } from "./crew.ts";
-import type { PacerReport, WorkerReport } from "./messages.ts";
+import type { ScenarioCrews, ScenarioReport } from "../scenarios.ts";
 
 const tickMs = 250;
 /** Beyond the last timeout, for sweeps and messages. */
@@ -20,8 +19,7 @@ export interface Supervision {
 }
 
 export interface Ended {
-  workers: WorkerReport[];
-  pacer: PacerReport;
+  scenarios: ScenarioReport[];
   /** Monotonic: when the first Ctrl-C came. */
   interruptedAtUs: number | undefined;
 }
@@ -31,7 +29,7 @@ export interface Ended {
  * gives up on operations that have no outcome one timeout after the last was due.
  */
 export async function supervise(
-  crew: Crew,
+  crew: ScenarioCrews,
   { clock, lastDueUs, timeoutUs, signal, hardSignal, onTick }: Supervision,
 ): Promise<Ended> {
   let deadlineUs = lastDueUs + timeoutUs + drainSlackUs;

@@ -1,11 +1,14 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { RagctlError } from "../../errors.ts";
 import { realClock, seededRng } from "../../runtime.ts";
+import { ClosedLoop } from "../closed/loop.ts";
+import { mostUsers } from "../closed/users.ts";
 import { Generator } from "../generator.ts";
+import type { ObservedOperation } from "../observe.ts";
 import { createOperation } from "../operations/index.ts";
 import { LatencyHistogram, prepareHistograms } from "../recorder/histogram.ts";
 import { SampleWriter } from "../recorder/samples.ts";
-import { buildSchedule } from "../schedules/index.ts";
+import { buildSchedule, isClosed } from "../schedules/index.ts";
 import type { Command, FromWorker, WorkerStart } from "./messages.ts";
 import { threadCpuUs } from "./thread-cpu.ts";
 import { wakeBoard } from "./wake.ts";
@@ -18,7 +21,7 @@ const flushEveryMs = 100;
 const utilisationOverMs = 200;
 
 const main = parentPort!;
-const { spec, worker, slowUs, wake, alarm } = workerData as WorkerStart;
+const { scenario, worker, slowUs, wake, alarm, observe } = workerData as WorkerStart;
 const nowUs = () => realClock.monotonicUs();
 const post = (message: FromWorker) => main.postMessage(message);
 
@@ -28,73 +31,90 @@ try {
   if (!(error instanceof RagctlError)) throw error;
   const { message, code, exitCode, hint, details } = error;
   post({ type: "failed", error: { message, options: { code, exitCode, details, ...(hint !== undefined && { hint }) } } });
-  alarm.close();
+  alarm?.close();
 }
 
 async function run(): Promise<void> {
-  const board = wakeBoard(wake, spec.workers);
-  const schedule = buildSchedule(spec.schedule);
+  const { workers, executor, timeoutUs } = scenario;
+  const board = wakeBoard(wake, workers);
   await prepareHistograms();
-  const maxInFlight = Math.max(1, Math.ceil(spec.maxInFlight / spec.workers));
+  const maxInFlight = isClosed(executor)
+    ? Math.ceil(mostUsers(executor) / workers)
+    : Math.max(1, Math.ceil(scenario.maxInFlight / workers));
   const delay = new LatencyHistogram();
-  const operation = await createOperation(spec.operation, {
+  const observed: ObservedOperation[] = [];
+  const operation = await createOperation(scenario.operation, {
     clock: realClock,
     nowUs,
-    rng: seededRng(spec.seed + worker),
-    seed: spec.seed,
-    timeoutMs: Math.ceil(spec.timeoutUs / 1000),
+    rng: seededRng(scenario.seed + worker),
+    seed: scenario.seed,
+    stride: workers,
+    timeoutMs: Math.ceil(timeoutUs / 1000),
     maxInFlight,
     purpose: `load worker ${worker + 1}`,
+    ...(observe && { observe: (each) => void observed.push({ scenario: scenario.name, ...each }) }),
   });
   const samples = new SampleWriter((chunk) =>
     main.postMessage({ type: "samples", chunk } satisfies FromWorker, [chunk.records.buffer]),
   );
   const busy = utilisation();
-  const generator = new Generator({
-    schedule,
-    first: worker,
-    stride: spec.workers,
-    operation,
-    sink: samples,
-    nowUs,
-    timeoutUs: spec.timeoutUs,
-    maxInFlight,
-    slowUs,
-    loopBusy: () => busy.recent,
-  });
+  const common = { first: worker, stride: workers, operation, sink: samples, nowUs, timeoutUs };
+  const drive = isClosed(executor)
+    ? new ClosedLoop({ ...common, spec: executor })
+    : openLoop(new Generator({ ...common, schedule: buildSchedule(executor), maxInFlight, slowUs, loopBusy: () => busy.recent }));
 
-  alarm.on("message", () => {
-    const wokenUs = nowUs();
-    Atomics.store(board.armed, worker, 1);
-    const tookUs = wokenUs - board.postedUs[worker]!;
-    board.wakeUs[worker] = tookUs;
-    delay.record(tookUs);
-    const dueUs = generator.nextDueUs;
-    if (dueUs - wokenUs < spinUs) while (nowUs() < dueUs);
-    generator.pump();
-  });
+  function openLoop(generator: Generator): Generator {
+    alarm?.on("message", () => {
+      const wokenUs = nowUs();
+      Atomics.store(board.armed, worker, 1);
+      const tookUs = wokenUs - board.postedUs[worker]!;
+      board.wakeUs[worker] = tookUs;
+      delay.record(tookUs);
+      const dueUs = generator.nextDueUs;
+      if (dueUs - wokenUs < spinUs) while (nowUs() < dueUs);
+      generator.pump();
+    });
+    return generator;
+  }
 
   let flushedUs = nowUs();
   let timer: NodeJS.Timeout | undefined;
+  const flush = () => {
+    samples.flush();
+    if (observed.length > 0) post({ type: "observed", operations: observed.splice(0) });
+    flushedUs = nowUs();
+  };
   const tick = () => {
-    generator.pump();
-    generator.sweep();
+    drive.pump();
+    drive.sweep();
     busy.look();
-    if (nowUs() - flushedUs >= flushEveryMs * 1000 || generator.finished) {
-      samples.flush();
-      flushedUs = nowUs();
-    }
-    if (generator.finished) finish();
+    if (nowUs() - flushedUs >= flushEveryMs * 1000 || drive.finished) flush();
+    if (drive.finished) finish();
   };
 
   let cpuAtStartUs: number | undefined;
   let startedUs = 0;
   let ended = false;
+  const cutOff = new AbortController();
   const finish = () => {
     if (ended) return;
     ended = true;
     clearInterval(timer);
-    samples.flush();
+    flush();
+    // What goes on behind the last answer may take one timeout more.
+    const late = setTimeout(() => cutOff.abort(), timeoutUs / 1000);
+    (operation.drain?.(cutOff.signal) ?? Promise.resolve()).then(
+      () => {
+        clearTimeout(late);
+        report();
+      },
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  };
+  const report = () => {
+    flush();
     const elapsedUs = Math.max(1, nowUs() - startedUs);
     const cpuUs = threadCpuUs(process);
     const { p50, p99, max } = delay.summary();
@@ -105,11 +125,11 @@ async function run(): Promise<void> {
         cpu: cpuUs === undefined || cpuAtStartUs === undefined ? null : (cpuUs - cpuAtStartUs) / elapsedUs,
         eventLoopDelayUs: { p50, p99, max },
         connectionsOpened: operation.connectionsOpened?.() ?? null,
-        lastSentUs: generator.lastSentUs,
-        lastEndUs: generator.lastEndUs,
+        lastSentUs: drive.lastSentUs,
+        lastEndUs: drive.lastEndUs,
       },
     });
-    alarm.close();
+    alarm?.close();
     main.close();
     void operation.close();
   };
@@ -120,17 +140,18 @@ async function run(): Promise<void> {
         startedUs = nowUs();
         cpuAtStartUs = threadCpuUs(process);
         busy.begin();
-        generator.start(command.startUs);
+        drive.start(command.startUs);
         timer = setInterval(tick, sweepEveryMs);
         Atomics.store(board.armed, worker, 1);
         break;
       case "stop":
-        generator.stop();
+        drive.stop();
         break;
       case "abandon":
-        generator.stop();
-        generator.sweep();
-        generator.abandon();
+        drive.stop();
+        drive.sweep();
+        drive.abandon();
+        cutOff.abort();
         finish();
     }
   });

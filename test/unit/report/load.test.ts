@@ -44,6 +44,9 @@ const result: LoadResult = {
     workers: 1,
     seed: 1,
   },
+  scenarios: [
+    { name: "search", tags: {}, operation: "search", executor: "constant-arrival-rate", startMs: 0, durationMs: 10_000, ratePerSec: 500 },
+  ],
   startedAt: "2026-01-01T00:00:00.000Z",
   elapsedMs: 10_020,
   counts: { scheduled: 5000, sent: 4990, completed: 4990, ok: 4890, errors: 100, dropped: 10, unfinished: 0 },
@@ -67,6 +70,7 @@ const result: LoadResult = {
     workers: [{ busy: 0.21, cpu: 0.18, eventLoopDelayUs: { p50: 15, p99: 80, max: 900 }, connectionsOpened: null }],
     pacer: { cpu: 0.04, wakes: 5000, oversleepUs: 80, spinUs: 20 },
   },
+  events: [],
   windows: [],
 };
 
