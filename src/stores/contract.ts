@@ -138,6 +138,8 @@ export interface StoreFailure {
   message: string;
   /** From Retry-After. */
   retryAfterMs?: number;
+  /** The answer says that nothing of the request was done, so that even a write may be repeated. */
+  notDone?: true;
 }
 
 export interface NodeHealth {
@@ -149,7 +151,9 @@ export interface NodeHealth {
   problem?: string;
 }
 
-/** The control face of one node: typed methods. All throw RagctlError (exit 3 where the node cannot be reached or refuses). */
+/**
+ * The control face of one node: typed methods. All throw RagctlError (exit 3 where the node cannot be reached or refuses).
+ */
 export interface StoreControl {
   /** Never throws but for the signal's reason: a node that does not answer is an answer here. Needs no api key. */
   health(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<NodeHealth>;
@@ -183,7 +187,9 @@ export interface ClusterControl {
   peer(options?: CallOptions): Promise<PeerView | undefined>;
   /** This peer's view of one collection; undefined where there is no such collection. */
   collection(name: string, options?: CallOptions): Promise<CollectionView | undefined>;
-  /** Sizes of every replica that answers, and who answers; undefined where the store has no such report (Qdrant before 1.17). */
+  /**
+   * Sizes of every replica that answers, and who answers; undefined where the store has no such report (Qdrant before 1.17).
+   */
   sizes(name: string, options?: CallOptions): Promise<ReplicaSizes | undefined>;
   /** Copies of each shard that the collection was made to have. */
   replicationFactor(name: string, options?: CallOptions): Promise<number>;

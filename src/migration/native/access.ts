@@ -9,7 +9,11 @@ import type { NativeAccess } from "./contract.ts";
  * The control faces of a native cluster's nodes, by its config.
  * @throws RagctlError exit 2 where the driver has no shards to move, or a TLS file cannot be read
  */
-export function nativeAccess(cluster: ClusterConfig, collection: string, { clock, cwd }: { clock: Clock; cwd: string }): NativeAccess {
+export function nativeAccess(
+  cluster: ClusterConfig,
+  collection: string,
+  { clock, cwd }: { clock: Clock; cwd: string },
+): NativeAccess {
   const driver = driverFor(cluster);
   return {
     cluster: cluster.name,

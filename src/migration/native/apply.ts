@@ -5,10 +5,11 @@ import type { NativeApplied, NativeLook, NativeRunDeps } from "./contract.ts";
 import { lookAround, observeNative } from "./observe.ts";
 import { runStep } from "./run-step.ts";
 
-/** Carries out a plan with `topology: "native"`, or the rest of one.
+/**
+ * Carries out a plan with `topology: "native"`, or the rest of one.
  *
- * Steps of one shard run one after the other, at most `concurrency` at once. The first error lets what is in flight come to its end, and is
- * thrown then; so does `signal`, which is no error.
+ * Steps of one shard run one after the other, at most `concurrency` at once. The first error lets what is in flight come to
+ * its end, and is thrown then; so does `signal`, which is no error.
  * @throws RagctlError exit 7 for a stale plan and what a guard forbids, exit 5 where it is left half done, exit 3 where no
  *   node answers; the reason of `hardSignal`
  */
@@ -34,7 +35,8 @@ export async function applyNativePlan(plan: Plan, deps: NativeRunDeps): Promise<
         applied.points += step.points;
         applied.bytes += step.bytes;
         // The store sets the pace of a transfer; the mean is kept by waiting before the next.
-        if (waiting.length > 0) await deps.throttle.take(step.points, step.bytes, AbortSignal.any([deps.signal, deps.hardSignal]));
+        if (waiting.length > 0)
+          await deps.throttle.take(step.points, step.bytes, AbortSignal.any([deps.signal, deps.hardSignal]));
       }
     } catch (error) {
       if (!deps.signal.aborted || error !== deps.signal.reason) failures.push(error);
@@ -44,8 +46,7 @@ export async function applyNativePlan(plan: Plan, deps: NativeRunDeps): Promise<
   };
 
   for (;;) {
-    const stop = failures.length > 0 || deps.signal.aborted;
-    while (!stop && running.size < deps.concurrency) {
+    while (failures.length === 0 && !deps.signal.aborted && running.size < deps.concurrency) {
       const next = waiting.findIndex(({ shardId }, index) => isFree(shardId, waiting.slice(0, index), running.keys()));
       if (next < 0) break;
       const [step] = waiting.splice(next, 1);
@@ -87,9 +88,10 @@ export function checkFresh(plan: Plan, observed: ObservedNative): void {
   if (now.digest !== plan.fingerprint.digest) throw stale(differences(plan, now).join("; "));
   const shards = staleShards(plan, new Map(observed.shards.map((shard) => [shard.id, holdersOf(shard, observed.transfers)])));
   if (shards.length === 0) return;
-  const shown = shards.slice(0, 5).join(", ");
   throw stale(
-    `${shards.length === 1 ? "shard" : "shards"} ${shown}${shards.length > 5 ? " and others" : ""} ${shards.length === 1 ? "is" : "are"} where neither the plan found nor would bring ${shards.length === 1 ? "it" : "them"}`,
+    shards.length === 1
+      ? `shard ${shards[0]} is where the plan neither found it nor would bring it`
+      : `shards ${shards.slice(0, 5).join(", ")}${shards.length > 5 ? " and others" : ""} are where the plan neither found nor would bring them`,
   );
 }
 
@@ -100,12 +102,15 @@ function differences(plan: Plan, now: Plan["fingerprint"]): string[] {
   if (JSON.stringify(then.members) !== JSON.stringify(now.members)) {
     const names = (of: Plan["fingerprint"]) => of.members.map(({ id }) => id).join(", ");
     different.push(
-      names(then) === names(now) ? "weights or zones have changed" : `it was made for ${names(then)}, and the cluster is ${names(now)}`,
+      names(then) === names(now)
+        ? "weights or zones have changed"
+        : `it was made for ${names(then)}, and the cluster is ${names(now)}`,
     );
   }
   const { peers } = then.partitioner;
   const others = Object.entries(now.partitioner.peers).filter(([id, peerId]) => peers[id] !== undefined && peers[id] !== peerId);
-  if (others.length > 0) different.push(`${others.map(([id]) => id).join(", ")} ${others.length === 1 ? "is" : "are"} another peer now`);
+  if (others.length > 0)
+    different.push(`${others.map(([id]) => id).join(", ")} ${others.length === 1 ? "is" : "are"} another peer now`);
   if (then.partitioner.shards.length !== now.partitioner.shards.length)
     different.push(`it was made for ${then.partitioner.shards.length} shards, and there are ${now.partitioner.shards.length}`);
   if (then.replicas !== now.replicas) different.push(`the replication factor was ${then.replicas} and is ${now.replicas}`);

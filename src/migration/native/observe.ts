@@ -13,8 +13,8 @@ export interface LookOptions {
 /**
  * One look at the cluster and its collection through every configured node.
  *
- * Views of different peers may differ for a moment. Which replicas there are is what the most advanced says; a replica is Active only where no
- * peer says otherwise; a transfer runs while any peer says so.
+ * Views of different peers may differ for a moment. Which replicas there are is what the most advanced says; a replica is
+ * Active only where no peer says otherwise; a transfer runs while any peer says so.
  * @throws RagctlError exit 3 where no node answers, exit 2 where the cluster mode is off or there is no such collection
  */
 export async function lookAround(access: NativeAccess, { signal, known }: LookOptions = {}): Promise<NativeLook> {
@@ -58,7 +58,10 @@ export async function observeNative(access: NativeAccess, options: LookOptions =
 const payloadBytes = 1024;
 
 /** Of a point: four bytes a component, and a kilobyte. */
-async function estimatedBytes({ collection, vector }: NativeAccess, control: NativeAccess["nodes"][number]["control"]): Promise<number> {
+async function estimatedBytes(
+  { collection, vector }: NativeAccess,
+  control: NativeAccess["nodes"][number]["control"],
+): Promise<number> {
   try {
     return ((await control.collectionInfo(collection, vector))?.size ?? 0) * 4 + payloadBytes;
   } catch {
@@ -71,7 +74,9 @@ async function estimatedBytes({ collection, vector }: NativeAccess, control: Nat
 function sized(shard: NativeShard, look: NativeLook, sizes: ReplicaSizes | undefined, bytesEach: number): NativeShard {
   const peers = new Map(look.nodes.map(({ id, peerId }) => [peerId, id]));
   const active = new Set(shard.replicas.filter(({ state }) => state === "Active").map(({ node }) => node));
-  const told = (sizes?.replicas ?? []).filter(({ shardId, peerId }) => shardId === shard.id && active.has(peers.get(peerId) ?? ""));
+  const told = (sizes?.replicas ?? []).filter(
+    ({ shardId, peerId }) => shardId === shard.id && active.has(peers.get(peerId) ?? ""),
+  );
   const points = Math.max(shard.points, ...told.map(({ points }) => points));
   const bytes = told.length > 0 ? Math.max(...told.map((each) => each.bytes)) : points * bytesEach;
   return { ...shard, points, bytes };

@@ -67,8 +67,8 @@ export function mapPeers(answers: readonly NodeAnswer[], view: PeerView, known: 
 }
 
 /**
- * Whether a majority of the voters answers and follows one leader. Peers that no configured node is cannot be asked, and do not count as
- * answering.
+ * Whether a majority of the voters answers and follows one leader. Peers that no configured node is cannot be asked, and do
+ * not count as answering.
  */
 export function consensusOf(answers: readonly NodeAnswer[], { nodes, nodeOf }: PeerMap, view: PeerView): NativeConsensus {
   const alive = new Set(nodes.filter((node) => node.alive).map(({ id }) => id));
@@ -76,7 +76,9 @@ export function consensusOf(answers: readonly NodeAnswer[], { nodes, nodeOf }: P
   const voters = view.peers.length - asked.filter(({ voter }) => !voter).length;
   const voting = asked.filter(({ voter }) => voter);
   const leader = view.leader;
-  const following = voting.filter((peer) => peer.working && peer.leader !== null && peer.leader === leader && peer.term === view.term);
+  const following = voting.filter(
+    (peer) => peer.working && peer.leader !== null && peer.leader === leader && peer.term === view.term,
+  );
   const majority = Math.floor(voters / 2) + 1;
   const consensus: NativeConsensus = {
     leader: leader === null ? null : (nodeOf.get(leader) ?? `peer-${leader}`),

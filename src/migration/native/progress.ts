@@ -2,9 +2,9 @@ import type { NativeTransfer } from "../../sharding/native/index.ts";
 import type { NativeLook } from "./contract.ts";
 
 /**
- * What changes while a transfer gets on: the target's state and points, the stage and the count of the sender's comment. Qdrant's comments are
- * `Transferring records (4100/10000), started 8s ago, ETA: 11.80s` or, later, `creating snapshot (8.21s) | …`: their times
- * change even where nothing moves, and are left out.
+ * What changes while a transfer gets on: the target's state and points, the stage and the count of the sender's comment.
+ * Qdrant's comments are `Transferring records (4100/10000), started 8s ago, ETA: 11.80s` or, later, `creating snapshot
+ * (8.21s) | …`: their times change even where nothing moves, and are left out.
  */
 export function progressMark(transfer: NativeTransfer, look: NativeLook): string {
   const replica = targetOf(transfer, look);

@@ -19,7 +19,11 @@ export async function retirePeer(access: NativeAccess, node: string, waitSec: nu
     });
   const through = access.nodes.find(({ id }) => id !== node && look.nodes.some((each) => each.id === id && each.alive));
   if (!through || !look.consensus.quorum)
-    throw refuse("no-quorum", `${node} cannot be taken out: ${look.consensus.problem ?? "no other node answers"}`, "Bring enough nodes back first.");
+    throw refuse(
+      "no-quorum",
+      `${node} cannot be taken out: ${look.consensus.problem ?? "no other node answers"}`,
+      "Bring enough nodes back first.",
+    );
   // Not of this collection alone: the store would refuse too, in other words.
   for (const collection of await through.control.listCollections()) {
     const view = await through.control.cluster.collection(collection);

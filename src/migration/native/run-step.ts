@@ -9,8 +9,8 @@ import { progressMark, transferProgress } from "./progress.ts";
 import { stepState, type StepAction } from "./step-state.ts";
 
 /**
- * Brings one step to its end: looks, does what is next, looks again. Everything that it knows comes from looking, so that a new process goes
- * on where another was killed.
+ * Brings one step to its end: looks, does what is next, looks again. Everything that it knows comes from looking, so that a
+ * new process goes on where another was killed.
  * @param look a fresh look at the cluster
  * @returns whether anything had to be done
  * @throws RagctlError exit 7 where a guard forbids it for longer than `patienceMs`; exit 5 where transfers fail or stall
@@ -60,7 +60,10 @@ class StepRun {
         return false;
       case "busy":
         this.#giveUpAfter(this.#deps.timing.stallMs, `busy ${progressMark(state.transfer, look)}`, () =>
-          refused("shard-busy", `shard ${state.transfer.shardId} has been in a transfer from ${state.transfer.from} to ${state.transfer.to} that does not get on`),
+          refused(
+            "shard-busy",
+            `shard ${state.transfer.shardId} has been in a transfer from ${state.transfer.from} to ${state.transfer.to} that does not get on`,
+          ),
         );
         break;
       case "blocked":
@@ -93,6 +96,8 @@ class StepRun {
     this.#aborted = undefined;
     this.acted = true;
     const method = this.#nextMethod();
+    // Without one, it is the store's default, which only a look at the transfer tells.
+    this.#method = method;
     const change = action.kind === "drop" || method === undefined ? action : { ...action, method };
     const outcome = await requestChange(this.#step.id, change, look, this.#deps, this.#asked++);
     this.#pending = { outcome, sinceMs: this.#now() };
@@ -104,8 +109,9 @@ class StepRun {
   }
 
   /**
-   * Whether the last change has had its time to show. One that was agreed on, or not answered, may appear later in the views of other peers or
-   * be agreed on after all; to ask again before that could begin a second transfer onto a replica that serves by then.
+   * Whether the last change has had its time to show. One that was agreed on, or not answered, may appear later in the views
+   * of other peers or be agreed on after all; to ask again before that could begin a second transfer onto a replica that
+   * serves by then.
    */
   #settled({ consensus }: NativeLook): boolean {
     const { outcome, sinceMs } = this.#pending!;
@@ -127,13 +133,13 @@ class StepRun {
     if (this.#stoodStill(`run ${key} ${progressMark(transfer, look)}`) >= this.#deps.timing.stallMs) {
       if (this.#aborted === key)
         throw halfDone(
-          `the transfer of shard ${transfer.shardId} from ${transfer.from} to ${transfer.to} stands still, and could not be aborted: ${this.#lastProblem ?? "the store does not say why"}`,
+          `${transferText(transfer)} stands still, and could not be aborted: ${this.#lastProblem ?? "the store does not say why"}`,
           "transfer-stuck",
         );
       this.#aborted = key;
       this.#waiting = undefined;
       this.#lastProblem = `it stood still for ${Math.round(this.#deps.timing.stallMs / 1000)} s`;
-      this.#deps.note(`shard ${transfer.shardId}: no progress from ${transfer.from} to ${transfer.to} (${transfer.method}): aborted, to be tried another way`);
+      this.#deps.note(`${transferText(transfer)} (${transfer.method}) stands still: aborted, to be tried another way`);
       const { shardId, from, to } = transfer;
       const outcome = await requestChange(this.#step.id, { kind: "abort", shardId, from, to }, look, this.#deps, this.#asked++);
       if (outcome.kind !== "agreed") this.#lastProblem = outcome.message;
@@ -177,6 +183,10 @@ class StepRun {
   #sleep(): Promise<void> {
     return this.#deps.access.clock.sleep(this.#deps.timing.pollMs, this.#deps.hardSignal);
   }
+}
+
+function transferText({ shardId, from, to }: NativeTransfer): string {
+  return `the transfer of shard ${shardId} from ${from} to ${to}`;
 }
 
 const hints: Partial<Record<string, string>> = {

@@ -20,8 +20,8 @@ export type StepState =
 /**
  * Where a step stands, from one look alone: a run that was killed needs no memory of its own. Pure.
  *
- * Two things that the store would let happen are never asked for: a transfer onto a replica that is Active (it would stop serving until it is copied again), and
- * a drop that leaves fewer serving copies than the plan said.
+ * Two things that the store would let happen are never asked for: a transfer onto a replica that is Active (it would stop
+ * serving until it is copied again), and a drop that leaves fewer serving copies than the plan said.
  */
 export function stepState(step: ShardStep, look: NativeLook): StepState {
   const shard = look.shards.find(({ id }) => id === step.shardId);
@@ -36,7 +36,9 @@ export function stepState(step: ShardStep, look: NativeLook): StepState {
     transfers: look.transfers.filter(({ shardId }) => shardId === step.shardId),
   };
   if (step.kind === "drop-replica") return dropState(at);
-  const ours = at.transfers.find(({ from, to, sync }) => to === step.to && (sync || (step.kind === "move-shard" && from === step.from)));
+  const ours = at.transfers.find(
+    ({ from, to, sync }) => to === step.to && (sync || (step.kind === "move-shard" && from === step.from)),
+  );
   if (ours) return { kind: "running", transfer: ours };
   if (at.transfers[0]) return { kind: "busy", transfer: at.transfers[0] };
   return step.kind === "replicate-shard" ? replicateState(at) : moveState(at);

@@ -12,8 +12,8 @@ export interface VerifyOptions {
 }
 
 /**
- * Whether every shard is where a plan was to bring it: each replica there, Active, and with as many points as the others; and nothing
- * left over. Counts are the store's estimates, so that a difference counts only where it is seen in every look.
+ * Whether every shard is where a plan was to bring it: each replica there, Active, and with as many points as the others; and
+ * nothing left over. Counts are the store's estimates, so that a difference counts only where it is seen in every look.
  * @throws RagctlError exit 3 where no node answers
  */
 export async function verifyNative(plan: Plan, access: NativeAccess, options: VerifyOptions = {}): Promise<NativeVerified> {
@@ -55,6 +55,7 @@ function judge(plan: Plan, look: NativeLook): NativeVerified {
     result.different += spread;
     if (spread > 0) result.problems.push(`replicas of shard ${id} hold ${counts.map(formatCount).join(" and ")} points`);
   }
-  for (const { shardId, from, to } of look.transfers) result.problems.push(`shard ${shardId} is in a transfer from ${from} to ${to}`);
+  for (const { shardId, from, to } of look.transfers)
+    result.problems.push(`shard ${shardId} is in a transfer from ${from} to ${to}`);
   return { ...result, clean: result.problems.length === 0 };
 }

@@ -64,7 +64,9 @@ function requireAnswers({ cluster, collection }: NativeAccess, answers: readonly
 
 /** The view to go by: of those that answer, the one that has seen the most of what was agreed on. */
 export function latest(answers: readonly NodeAnswer[]): Required<Pick<NodeAnswer, "peer" | "collection">> & NodeAnswer {
-  const whole = answers.filter((answer): answer is ReturnType<typeof latest> => answer.peer !== undefined && answer.collection !== undefined);
+  const whole = answers.filter(
+    (answer): answer is ReturnType<typeof latest> => answer.peer !== undefined && answer.collection !== undefined,
+  );
   return whole.reduce((best, answer) => {
     const ahead = answer.peer.term - best.peer.term || answer.peer.commit - best.peer.commit;
     return ahead > 0 || (ahead === 0 && answer.peer.leader === answer.peer.peerId) ? answer : best;

@@ -77,12 +77,7 @@ class Board {
   #moves = 0;
   #bytes = 0;
 
-  constructor(
-    pieces: readonly Piece[],
-    bins: readonly Bin[],
-    start: ReadonlyMap<number, ReadonlySet<string>>,
-    limits: Limits,
-  ) {
+  constructor(pieces: readonly Piece[], bins: readonly Bin[], start: ReadonlyMap<number, ReadonlySet<string>>, limits: Limits) {
     this.#pieces = pieces.toSorted((a, b) => a.id - b.id);
     this.#bins = new Map(bins.map((bin) => [bin.id, bin]));
     this.#order = new Map(bins.map((bin, index) => [bin.id, index]));
@@ -183,7 +178,9 @@ class Board {
   }
 
   #holders({ id }: Piece): Bin[] {
-    return [...this.on.get(id)!].map((bin) => this.#bins.get(bin)!).toSorted((a, b) => this.#order.get(a.id)! - this.#order.get(b.id)!);
+    return [...this.on.get(id)!]
+      .map((bin) => this.#bins.get(bin)!)
+      .toSorted((a, b) => this.#order.get(a.id)! - this.#order.get(b.id)!);
   }
 
   #free({ id }: Piece): Bin[] {

@@ -92,7 +92,10 @@ export interface NativeGoal {
   remove?: readonly string[];
   /** Copies of each shard; the collection's own replication factor unless given, and then no copy too many is dropped. */
   replicas?: number;
-  /** What is to be even; `bytes` unless given. `heat` and `all` need heat, which Qdrant does not tell by shard: they count as bytes. */
+  /**
+   * What is to be even; `bytes` unless given. `heat` and `all` need heat, which Qdrant does not tell by shard: they count as
+   * bytes.
+   */
   balance?: "points" | "bytes" | "heat" | "all";
   /** Copies made at most, and bytes copied. What comes first: missing copies, then emptying, zones, balance. */
   maxMoves?: number;

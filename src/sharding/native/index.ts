@@ -2,5 +2,5 @@ export type * from "./contract.ts";
 export { nativeFingerprint } from "./fingerprint.ts";
 export { planNative } from "./plan.ts";
 export { reversedNative } from "./reverse.ts";
-export { shardStepsOf, staleShards } from "./stale.ts";
+export { placesOf, shardStepsOf, staleShards } from "./stale.ts";
 export { holdersOf, servingOf } from "./steps.ts";

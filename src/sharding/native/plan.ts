@@ -43,14 +43,12 @@ export function planNative(observed: ObservedNative, goal: NativeGoal = {}): Nat
     return { id: shard.id, load: load + 1, bytes: shard.bytes, held: new Set(on), weak, copies };
   });
   const movable = pieces.filter(({ id }) => servingOf(shardById(observed, id), nodes).length > 0);
-  const bins = able.map(
-    ({ id, zone, weight }): Bin => ({
-      id,
-      ...(zone !== undefined && { zone }),
-      weight,
-      fixed: pieces.filter((piece) => !movable.includes(piece) && start.get(piece.id)!.has(id)).reduce((sum, { load }) => sum + load, 0),
-    }),
-  );
+  const bins = able.map((node): Bin => {
+    const stays = pieces.filter((piece) => !movable.includes(piece) && start.get(piece.id)!.has(node.id));
+    const bin: Bin = { id: node.id, weight: node.weight, fixed: stays.reduce((sum, { load }) => sum + load, 0) };
+    if (node.zone !== undefined) bin.zone = node.zone;
+    return bin;
+  });
   const limits = { maxMoves: goal.maxMoves ?? Infinity, maxBytes: goal.maxBytes ?? Infinity };
   const { on, short, cut } = assign(movable, bins, start, limits);
   if (short.length > 0)
@@ -85,13 +83,18 @@ export function planNative(observed: ObservedNative, goal: NativeGoal = {}): Nat
   const steps = drafts
     .toSorted((a, b) => a.rank - b.rank)
     .flatMap(({ steps }) => steps)
-    .map((step, index): ShardStep => ({ id: `s${index + 1}`, ...step }));
+    .map((step, index): ShardStep => Object.assign({ id: `s${index + 1}` }, step));
 
   const shown = observed.nodes.filter(({ id }) => ableIds.has(id) || [...now.values()].some((on) => on.includes(id)));
-  const before = nativeBalance(observed.shards, now, shown, new Set(shown.filter(({ id }) => !listeners.has(id)).map(({ id }) => id)));
+  const before = nativeBalance(
+    observed.shards,
+    now,
+    shown,
+    new Set(shown.filter(({ id }) => !listeners.has(id)).map(({ id }) => id)),
+  );
   const predicted = nativeBalance(observed.shards, after, shown, ableIds);
   return {
-    fingerprint: nativeFingerprint(observed, replicas),
+    fingerprint: nativeFingerprint(observed),
     steps,
     before,
     predicted,
@@ -126,7 +129,10 @@ function checkGoal(observed: ObservedNative, goal: NativeGoal): Set<string> {
       message: `${observed.replicationFactor} copies need as many nodes, and ${left} would be left; --replicas ${left} says that fewer copies are meant`,
     });
   if (goal.replicas !== undefined && goal.replicas > left)
-    problems.push({ path: "--replicas", message: `${goal.replicas} copies need ${goal.replicas} nodes that answer; there are ${left}` });
+    problems.push({
+      path: "--replicas",
+      message: `${goal.replicas} copies need ${goal.replicas} nodes that answer; there are ${left}`,
+    });
   if (problems.length > 0) throw usageError(problems, { code: "goal-impossible" });
   if (observed.resharding)
     throw new RagctlError(`collection "${observed.collection}" is being resharded`, {
@@ -150,17 +156,18 @@ function situation(observed: ObservedNative, goal: NativeGoal, { removed, listen
   const holding = new Set(observed.shards.flatMap((shard) => holdersOf(shard, observed.transfers)));
   for (const { id, alive } of observed.nodes)
     if (!alive && !removed.has(id) && holding.has(id))
-      notes.push(`${id} does not answer and keeps what it holds; if it is gone for good, --remove ${id} restores its copies elsewhere`);
+      notes.push(
+        `${id} does not answer and keeps what it holds; if it is gone for good, --remove ${id} restores its copies elsewhere`,
+      );
   for (const id of listeners) notes.push(`${id} only listens (its replicas take writes and answer nothing): it is given nothing`);
   if (able.length < replicas) notes.push(`${replicas} copies are wanted, and ${able.length} nodes can hold one`);
   if (goal.replicas !== undefined && goal.replicas !== observed.replicationFactor)
     notes.push(
-      `the collection's own replication factor stays ${observed.replicationFactor}: the plan makes ${goal.replicas} copies of what is there, new shard keys get ${observed.replicationFactor}`,
+      `the collection's own replication factor stays ${observed.replicationFactor}, for what is made later: this plan is of what is there`,
     );
   if (observed.sizes === "estimate")
     notes.push("bytes are estimated from points and dimension: this Qdrant has no /cluster/telemetry (1.17 and later)");
-  if (goal.balance === "heat" || goal.balance === "all")
-    notes.push("Qdrant does not tell queries by shard: balanced by bytes");
+  if (goal.balance === "heat" || goal.balance === "all") notes.push("Qdrant does not tell queries by shard: balanced by bytes");
   const partial = observed.shards.flatMap(({ id, replicas }) =>
     replicas.filter(({ state }) => state === "ManualRecovery").map(({ node }) => `${id} on ${node}`),
   );

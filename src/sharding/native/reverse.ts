@@ -8,8 +8,8 @@ import { holdersOf, shardSteps } from "./steps.ts";
 import { shardStepsOf, staleShards } from "./stale.ts";
 
 /**
- * The plan that brings every shard that a plan touched back to where it was, from wherever the plan has got to: done, half done,
- * or not begun (and then it has no steps). What a node that is gone held cannot be brought back there: that is a note.
+ * The plan that brings every shard that a plan touched back to where it was, from wherever the plan has got to: done, half
+ * done, or not begun (and then it has no steps). What a node that is gone held cannot be brought back there: that is a note.
  * @throws RagctlError exit 7, code `plan-stale`, where shards have been moved since by somebody else
  */
 export function reversedNative(plan: Plan, observed: ObservedNative): NativePlan {
@@ -47,13 +47,13 @@ export function reversedNative(plan: Plan, observed: ObservedNative): NativePlan
     if (steps.length > 0) after.set(id, target);
     drafts.push(...steps);
   }
-  const steps = drafts.map((step, index): ShardStep => ({ id: `s${index + 1}`, ...step }));
+  const steps = drafts.map((step, index): ShardStep => Object.assign({ id: `s${index + 1}` }, step));
   const shown = observed.nodes.filter(({ alive, id }) => alive || [...now.values()].some((on) => on.includes(id)));
   const among = new Set(shown.filter(({ alive }) => alive).map(({ id }) => id));
   const before = nativeBalance(observed.shards, now, shown, among);
   const predicted = nativeBalance(observed.shards, after, shown, among);
   return {
-    fingerprint: nativeFingerprint(observed, plan.fingerprint.replicas),
+    fingerprint: nativeFingerprint(observed),
     steps,
     before,
     predicted,

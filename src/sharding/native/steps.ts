@@ -30,8 +30,8 @@ type Draft = Omit<ShardStep, "id">;
 
 /**
  * The steps that bring one shard from its holders to others, so that at each moment no fewer replicas serve than before:
- * copies are made again, then added, then moved, and only then is anything dropped. An added copy takes the place of one that goes where
- * that one serves; of several, of the one in the same zone.
+ * copies are made again, then added, then moved, and only then is anything dropped. An added copy takes the place of one that
+ * goes where that one serves; of several, of the one in the same zone.
  * @returns undefined where copies are needed and no replica serves to make them from
  */
 export function shardSteps({ shard, from, to, heal }: ShardChange, nodes: ReadonlyMap<string, NativeNode>): Draft[] | undefined {

@@ -100,4 +100,3 @@ function aliasOperation(action: AliasAction): Schemas["AliasOperations"] {
     ? { create_alias: { alias_name: action.create.alias, collection_name: action.create.collection } }
     : { delete_alias: { alias_name: action.delete.alias } };
 }
-

@@ -15,7 +15,17 @@ export function qdrantFailure(status: number, body: Buffer, headers?: HttpAnswer
     status,
     message: qdrantMessage(body) ?? `HTTP ${status}`,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...((status === 429 || (status === 503 && inQdrantsShape(body))) && { notDone: true }),
   };
+}
+
+/** A 503 of Qdrant refuses before it begins; one of a proxy may stand for a connection that it lost in the middle. */
+function inQdrantsShape(body: Buffer): boolean {
+  try {
+    return errorOf(JSON.parse(body.toString())) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function qdrantMessage(body: Buffer): string | undefined {
