@@ -1,0 +1,53 @@
+import { formatDurationUs, formatPercent } from "../../units.ts";
+import type { LoadResult } from "../../load/result.ts";
+import { markup, type Markup } from "./markup.ts";
+import { htmlTable, section } from "./tables.ts";
+
+type Threshold = LoadResult["thresholds"][number];
+
+const sources: Record<string, string> = {
+  flag: "flag",
+  objective: "objective of the cluster",
+  default: "unless others are given",
+  profile: "profile",
+};
+
+/** What should hold, and what was. */
+export function thresholdsSection({ thresholds }: LoadResult): Markup | undefined {
+  if (thresholds.length === 0) return undefined;
+  const rows = thresholds.map((threshold) => [
+    threshold.ok ? markup`<span class="state good">✓ held</span>` : markup`<span class="state bad">✕ failed</span>`,
+    markup`<code>${threshold.expression}</code>`,
+    markup`<span class="${threshold.ok ? "" : "bad"}">${thresholdValue(threshold, threshold.actual)}</span>`,
+    thresholdValue(threshold, threshold.limit),
+    markup`<span class="soft">${note(threshold)}</span>`,
+  ]);
+  const failed = thresholds.filter(({ ok }) => !ok).length;
+  const lead =
+    failed === 0
+      ? `${thresholds.length === 1 ? "It" : `All ${thresholds.length}`} held.`
+      : `${failed} of ${thresholds.length} failed. Latency ranks whatever was not ok as infinitely slow.`;
+  return section("thresholds", "Thresholds", lead, htmlTable(["", "threshold", ">was", ">limit", "from"], rows));
+}
+
+function thresholdValue({ unit }: Threshold, value: number | null): string {
+  if (value === null) return "∞";
+  return unit === "us" ? formatDurationUs(value) : formatPercent(value);
+}
+
+function note(threshold: Threshold): string {
+  const { actualServiceTime, unit, source, ok } = threshold;
+  const service =
+    !ok && unit === "us" && typeof actualServiceTime === "number" ? `; service time ${formatDurationUs(actualServiceTime)}` : "";
+  return `${sources[source] ?? source}${service}`;
+}
+
+/** The limits of thresholds on whole-run latency: `p99<100ms` → 0.99. */
+export function latencyLimits({ thresholds }: LoadResult): { q: number; us: number; name: string; ok: boolean }[] {
+  return thresholds.flatMap(({ unit, expression, limit, ok }) => {
+    const match = /(?:^|\s|:)(?:p(\d+(?:\.\d+)?)|(max))\s*<=?/.exec(expression);
+    if (unit !== "us" || !match || /fresh|service|token/i.test(expression)) return [];
+    const q = match[2] === "max" ? 1 : Number(match[1]) / 100;
+    return [{ q, us: limit, name: expression, ok }];
+  });
+}
