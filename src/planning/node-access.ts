@@ -22,6 +22,18 @@ export interface Nodes {
   close(): Promise<void>;
 }
 
+const collectionMissing = "collection-missing";
+
+/** What a node holds of a collection; one that has not joined yet need not have it. */
+export async function pointsOn(node: NodeAccess, joining: boolean): Promise<number> {
+  try {
+    return await node.count();
+  } catch (error) {
+    if (joining && error instanceof RagctlError && error.code === collectionMissing) return 0;
+    throw error;
+  }
+}
+
 const defaultTimeoutMs = 5_000;
 const attempts = 2;
 
@@ -44,8 +56,12 @@ export function nodesOfTable(cluster: ClusterConfig, table: RoutingTable, cwd: s
       try {
         const answer = await poolOf(id).send(request, { timeoutMs });
         if (answer.status < 300) return parse(answer.body);
-        throw new Error(face.failure(answer.status, answer.body, answer.headers).message);
+        const { message } = face.failure(answer.status, answer.body, answer.headers);
+        if (answer.status === 404)
+          throw new RagctlError(`${id}: ${message}`, { code: collectionMissing, exitCode: ExitCode.unreachable });
+        throw new Error(message);
       } catch (error) {
+        if (error instanceof RagctlError) throw error;
         if (attempt < attempts) continue;
         throw new RagctlError(`${id}: ${(error as Error).message}`, {
           code: "node-unreachable",

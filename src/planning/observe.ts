@@ -5,7 +5,7 @@ import { loadsOf, type LoadModel } from "../sharding/plan/loads.ts";
 import { placementOf } from "../sharding/owners.ts";
 import type { Placement } from "../sharding/segments.ts";
 import type { Filter } from "../stores/contract.ts";
-import type { NodeAccess, Nodes } from "./node-access.ts";
+import { pointsOn, type NodeAccess, type Nodes } from "./node-access.ts";
 
 /** What a live routed collection was found to hold. */
 export interface Observed {
@@ -32,7 +32,7 @@ export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observ
     Object.entries(table.nodes).map(async ([id, { state }]) => {
       try {
         const node = nodes.of(id);
-        counts.set(id, await countOn(node, state === "joining"));
+        counts.set(id, await pointsOn(node, state === "joining"));
         if (state !== "joining" && counts.get(id)! > 0) payloads.push(...(await payloadBytes(node)));
       } catch (error) {
         unreachable.set(id, (error as Error).message);
@@ -57,16 +57,6 @@ export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observ
     }),
   );
   return { measured, unreachable, model, notes };
-}
-
-/** A joining node need not have the collection yet; whether it answers is what matters. */
-async function countOn(node: NodeAccess, joining: boolean): Promise<number> {
-  try {
-    return await node.count();
-  } catch (error) {
-    if (joining && /not found|doesn't exist|404/i.test((error as Error).message)) return 0;
-    throw error;
-  }
 }
 
 async function payloadBytes(node: NodeAccess): Promise<number[]> {

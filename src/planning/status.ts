@@ -5,7 +5,7 @@ import { spread } from "../sharding/plan/loads.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import type { StateStore } from "../state/contract.ts";
 import { describePartitioner } from "./describe.ts";
-import type { Nodes } from "./node-access.ts";
+import { pointsOn, type Nodes } from "./node-access.ts";
 import type { ShardStatusResult } from "./result.ts";
 
 type TableStatus = ShardStatusResult["tables"][number];

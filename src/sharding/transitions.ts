@@ -168,12 +168,22 @@ export function settle(
 
 function coveringSets(routing: Routing, move: Pick<Move, "selector">) {
   const ranges = selectorRanges(move.selector);
-  return routing.segments.filter(({ lo, hi }) => ranges.some(([from, to]) => from < hi && to > lo)).map(({ set }) => set);
+  let next = 0;
+  // Both are ascending.
+  const covering = routing.segments.filter(({ lo, hi }) => {
+    while (next < ranges.length && ranges[next]![1] <= lo) next++;
+    return next < ranges.length && ranges[next]![0] < hi;
+  });
+  return covering.map(({ set }) => set);
 }
 
 /** Whether two moves may not be in flight together. A repair and a move may: the move releases its pause and waits. */
 function overlap(a: Pick<Move, "selector" | "to" | "repair">, b: Pick<Move, "selector" | "to" | "repair">): boolean {
   if (Boolean(a.repair) !== Boolean(b.repair) || (a.repair && a.to !== b.to)) return false;
   const others = selectorRanges(b.selector);
-  return selectorRanges(a.selector).some(([lo, hi]) => others.some(([from, to]) => from < hi && to > lo));
+  let next = 0;
+  return selectorRanges(a.selector).some(([lo, hi]) => {
+    while (next < others.length && others[next]![1] <= lo) next++;
+    return next < others.length && others[next]![0] < hi;
+  });
 }

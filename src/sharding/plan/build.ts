@@ -106,7 +106,8 @@ export function buildPlan(request: PlanRequest): PlanDraft {
     before: balanceOf(found, should, model.queriesPerSec),
     predicted: balanceOf(predicted, should, model.queriesPerSec),
   };
-  const draft: PlanDraft = { plan, movement: chosen.movement, wanted, part };
+  // A part so small that no weight changed is none of the way.
+  const draft: PlanDraft = { plan, movement: chosen.movement, wanted, part: part < 1 && !changed ? 0 : part };
   if (balanced) draft.balancing = { iterations: balanced.iterations, reached: balanced.reached };
   return draft;
 }
