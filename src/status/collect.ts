@@ -10,12 +10,19 @@ import type { CacheStatus, NodeStatus, StatusResult } from "./result.ts";
 export interface StatusDeps {
   clock: Clock;
   control(node: NodeConfig): Promise<StoreControl>;
-  /** Points that this one node holds; what a native cluster says in its name is the whole collection's. */
-  pointsOn(node: NodeConfig, control: StoreControl, collection: string): Promise<number>;
+  /** Points that this one node holds. */
+  pointsOn(node: NodeConfig, control: StoreControl, collection: string): Promise<number | LocalShards>;
   /** Of a routed cluster; empty for a native one. */
   tables(): Promise<RoutingTable[]>;
   cache(): Promise<CacheStore | undefined>;
   connects(url: string, timeoutMs: number): Promise<boolean>;
+}
+
+/** What one node of a native cluster holds of a collection. */
+export interface LocalShards {
+  points: number;
+  /** Shards whose replica on this node is dead. */
+  dead: number[];
 }
 
 const askMs = 2_000;
@@ -79,20 +86,35 @@ async function askNode(node: NodeConfig, control: StoreControl, health: NodeHeal
   };
   if (!health.ok) return { ...base, points: null, collections: {} };
   try {
-    const counted = await countPoints(node, control, deps);
-    return { ...base, points: Object.values(counted).reduce((sum, { points }) => sum + (points ?? 0), 0), collections: counted };
+    const { collections, problems } = await countPoints(node, control, deps);
+    const points = Object.values(collections).reduce((sum, each) => sum + (each.points ?? 0), 0);
+    if (problems.length === 0) return { ...base, points, collections };
+    // It answers, and others answer in its place for what it has lost.
+    return { ...base, health: "degraded", problem: problems.join("; "), points, collections };
   } catch (error) {
     // It says it is well and does not answer the next question.
     return { ...base, health: "unhealthy", problem: (error as Error).message, points: null, collections: {} };
   }
 }
 
-async function countPoints(node: NodeConfig, control: StoreControl, deps: StatusDeps): Promise<NodeStatus["collections"]> {
+async function countPoints(
+  node: NodeConfig,
+  control: StoreControl,
+  deps: StatusDeps,
+): Promise<{ collections: NodeStatus["collections"]; problems: string[] }> {
   const names = await control.listCollections();
-  const rows = await Promise.all(
-    names.map(async (name) => [name, { points: await deps.pointsOn(node, control, name), state: null }] as const),
-  );
-  return Object.fromEntries(rows);
+  const found = await Promise.all(names.map(async (name) => [name, await deps.pointsOn(node, control, name)] as const));
+  const collections: NodeStatus["collections"] = {};
+  const problems: string[] = [];
+  for (const [name, held] of found) {
+    const { points, dead } = typeof held === "number" ? { points: held, dead: [] } : held;
+    collections[name] = { points, state: null };
+    if (dead.length > 0)
+      problems.push(
+        `its ${dead.length === 1 ? "replica" : "replicas"} of ${name} shard ${dead.join(", ")} ${dead.length === 1 ? "is" : "are"} dead`,
+      );
+  }
+  return { collections, problems };
 }
 
 async function askHealth(control: StoreControl): Promise<NodeHealth> {

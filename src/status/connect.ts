@@ -1,7 +1,8 @@
 import type { ClusterConfig } from "../config/schema.ts";
 import type { Runtime } from "../runtime.ts";
+import type { StoreControl } from "../stores/contract.ts";
 import { connects } from "./connects.ts";
-import type { StatusDeps } from "./collect.ts";
+import type { LocalShards, StatusDeps } from "./collect.ts";
 
 /** The real parts of a cluster for `collectStatus`. */
 export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Promise<StatusDeps> {
@@ -17,8 +18,7 @@ export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Prom
     clock: runtime.clock,
     control: async (node) => driver.control(endpointOf(cluster, node, runtime.cwd)),
     async pointsOn(node, control, collection) {
-      // A store that shards by itself counts for the whole cluster: what one node holds is for its own telemetry to say.
-      if (cluster.topology === "native") return (await control.collectionInfo(collection))?.pointsCount ?? 0;
+      if (cluster.topology === "native") return await localShards(control, collection);
       const pool = createPool({ ...poolOptionsOf(driver, endpointOf(cluster, node, runtime.cwd)), connections: 1 });
       try {
         const data = driver.data(collection);
@@ -36,5 +36,17 @@ export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Prom
       return await openCache(cluster.cache, { clock: runtime.clock });
     },
     connects,
+  };
+}
+
+/** A store that shards by itself counts for the whole cluster, but for its description of the shards. */
+async function localShards(control: StoreControl, collection: string): Promise<number | LocalShards> {
+  const view = (await control.clusterEnabled()) ? await control.cluster?.collection(collection) : undefined;
+  // One node alone: all there is.
+  if (!view) return (await control.collectionInfo(collection))?.pointsCount ?? 0;
+  const local = view.replicas.filter(({ peerId }) => peerId === view.peerId);
+  return {
+    points: local.reduce((sum, { points }) => sum + (points ?? 0), 0),
+    dead: local.filter(({ state }) => state === "Dead").map(({ shardId }) => shardId),
   };
 }
