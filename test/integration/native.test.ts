@@ -1,6 +1,16 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { applyNativePlan, observeNative, retirePeer, reverseNative, verifyNative } from "../../src/migration/native/index.ts";
+import {
+  abortNativePlan,
+  applyNativePlan,
+  checkFresh,
+  nativeGovernor,
+  observeNative,
+  retirePeer,
+  reverseNative,
+  verifyNative,
+} from "../../src/migration/native/index.ts";
 import { realClock } from "../../src/runtime.ts";
+import type { Plan } from "../../src/sharding/plan/contract.ts";
 import { QdrantStandIn, type StandInOptions } from "../helpers/qdrant-cluster.ts";
 import { accessOf, accessTo, depsOf, planFor, planOf } from "./native-set-up.ts";
 
@@ -184,6 +194,59 @@ describe("plans carried out", () => {
     const cluster = await standIn({ peers: 2, shards: [[0], [0]], points: [10, 20], telemetry: false });
     const observed = await observeNative(accessOf(cluster));
     expect(observed).toMatchObject({ sizes: "estimate", shards: [{ bytes: 10 * (16 + 1024) }, { bytes: 20 * (16 + 1024) }] });
+  });
+});
+
+describe("where a plan stands", () => {
+  it("is told from the cluster alone; abort takes back what is in flight, and what that leaves", async () => {
+    const cluster = await standIn({ peers: 3, shards: [[0], [0], [1]], pointsPerSec: 50 });
+    const access = accessOf(cluster);
+    const start = cluster.placement();
+    const plan = await planFor(access, { replicas: 2, maxMoves: 2 });
+    const standing = async () => checkFresh(plan, await observeNative(access));
+    expect(await standing()).toBe("fresh");
+    const stop = new AbortController();
+    const killed = depsOf(access, { concurrency: 2, hardSignal: stop.signal, onProgress: () => stop.abort(new Error("stop")) });
+    await expect(applyNativePlan(plan, killed)).rejects.toThrow("stop");
+    expect(await standing()).toBe("begun");
+    expect(cluster.transfers.length).toBeGreaterThan(0);
+    expect(await abortNativePlan(plan, depsOf(access))).toEqual({ done: 0 });
+    expect(cluster.placement()).toEqual(start);
+    expect(await standing()).toBe("fresh");
+    await applyNativePlan(plan, depsOf(access));
+    expect(await standing()).toBe("finished");
+    expect(await abortNativePlan(plan, depsOf(access))).toEqual({ done: 2 });
+    expect(await applyNativePlan(plan, depsOf(access))).toMatchObject({ steps: { total: 2, done: 2 }, skipped: 2, points: 0 });
+  });
+
+  it("holds back while a node is silent, and goes on when it answers; one that is emptied may be silent", async () => {
+    const cluster = await standIn({ peers: 3, shards: [[0], [0], [1]] });
+    const access = accessOf(cluster);
+    const plan = await planFor(access);
+    const notes: string[] = [];
+    const governorOf = (of: Plan, patienceMs: number) =>
+      nativeGovernor({ access, plan: of, objectiveUs: 10_000_000, patienceMs, note: (text) => notes.push(text) });
+    await governorOf(plan, 1000).calm(new AbortController().signal);
+    expect(notes).toEqual([]);
+    await cluster.kill(1, { marked: false });
+    await expect(governorOf(plan, 1000).calm(new AbortController().signal)).rejects.toMatchObject({
+      code: "cluster-degraded",
+      exitCode: 5,
+    });
+    expect(notes).toEqual(["paused: node q2 does not answer"]);
+    let probes = 0;
+    access.clock = {
+      ...access.clock,
+      sleep: async (ms, signal) => {
+        if (probes++ === 3) await cluster.revive(1);
+        await cluster.clock.sleep(ms, signal);
+      },
+    };
+    await governorOf(plan, 60_000).calm(new AbortController().signal);
+    expect(notes.at(-1)).toContain("goes on after");
+    const drain = await planFor(access, { remove: ["q2"] });
+    await cluster.kill(1, { marked: false });
+    await governorOf(drain, 1000).calm(new AbortController().signal);
   });
 });
 
@@ -419,7 +482,7 @@ describe("things that go wrong", () => {
     );
     await expect(applyNativePlan(plan, depsOf(swapped))).rejects.toMatchObject({
       code: "plan-stale",
-      message: expect.stringContaining("q1, q2 are another peer now") as string,
+      message: expect.stringContaining("q1, q2 are other peers now") as string,
     });
     cluster.begin(2, 1, 0, false);
     cluster.tick(10_000);

@@ -1,8 +1,8 @@
 import { ExitCode, RagctlError } from "../../errors.ts";
-import { holdersOf, nativeFingerprint, staleShards, type ObservedNative } from "../../sharding/native/index.ts";
 import type { Plan, ShardStep } from "../../sharding/plan/contract.ts";
 import type { NativeApplied, NativeLook, NativeRunDeps } from "./contract.ts";
 import { lookAround, observeNative } from "./observe.ts";
+import { knownPeers, checkFresh, shardStepsIn } from "./plan-state.ts";
 import { runStep } from "./run-step.ts";
 
 /**
@@ -77,60 +77,6 @@ async function patientLook({ access, timing, hardSignal }: NativeRunDeps, known:
 
 function isFree(shardId: number, earlier: readonly ShardStep[], running: Iterable<ShardStep>): boolean {
   return !earlier.some((step) => step.shardId === shardId) && ![...running].some((step) => step.shardId === shardId);
-}
-
-/**
- * Refuses a plan that was made for another cluster, or whose shards somebody else has moved since.
- * @throws RagctlError exit 7, code `plan-stale`
- */
-export function checkFresh(plan: Plan, observed: ObservedNative): void {
-  const now = nativeFingerprint(observed);
-  if (now.digest !== plan.fingerprint.digest) throw stale(differences(plan, now).join("; "));
-  const shards = staleShards(plan, new Map(observed.shards.map((shard) => [shard.id, holdersOf(shard, observed.transfers)])));
-  if (shards.length === 0) return;
-  throw stale(
-    shards.length === 1
-      ? `shard ${shards[0]} is where the plan neither found it nor would bring it`
-      : `shards ${shards.slice(0, 5).join(", ")}${shards.length > 5 ? " and others" : ""} are where the plan neither found nor would bring them`,
-  );
-}
-
-function differences(plan: Plan, now: Plan["fingerprint"]): string[] {
-  const then = plan.fingerprint;
-  const different: string[] = [];
-  if (then.partitioner.kind !== "native" || now.partitioner.kind !== "native") return ["it was made for a routed cluster"];
-  if (JSON.stringify(then.members) !== JSON.stringify(now.members)) {
-    const names = (of: Plan["fingerprint"]) => of.members.map(({ id }) => id).join(", ");
-    different.push(
-      names(then) === names(now)
-        ? "weights or zones have changed"
-        : `it was made for ${names(then)}, and the cluster is ${names(now)}`,
-    );
-  }
-  const { peers } = then.partitioner;
-  const others = Object.entries(now.partitioner.peers).filter(([id, peerId]) => peers[id] !== undefined && peers[id] !== peerId);
-  if (others.length > 0)
-    different.push(`${others.map(([id]) => id).join(", ")} ${others.length === 1 ? "is" : "are"} another peer now`);
-  if (then.partitioner.shards.length !== now.partitioner.shards.length)
-    different.push(`it was made for ${then.partitioner.shards.length} shards, and there are ${now.partitioner.shards.length}`);
-  if (then.replicas !== now.replicas) different.push(`the replication factor was ${then.replicas} and is ${now.replicas}`);
-  return different.length > 0 ? different : ["peers or shard keys have changed"];
-}
-
-function stale(why: string): RagctlError {
-  return new RagctlError(`the plan is stale: ${why}`, {
-    code: "plan-stale",
-    exitCode: ExitCode.refused,
-    hint: "Nothing was begun. Make a new one with ragctl shard plan.",
-  });
-}
-
-function knownPeers({ fingerprint: { partitioner } }: Plan): Record<string, number> {
-  return partitioner.kind === "native" ? partitioner.peers : {};
-}
-
-function shardStepsIn({ steps }: Plan): ShardStep[] {
-  return steps.filter((step): step is ShardStep => step.kind !== "copy" && step.kind !== "settle");
 }
 
 /** A look by what a plan knows of peers: nodes that do not answer are told by it. */

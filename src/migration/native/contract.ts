@@ -14,7 +14,7 @@ export interface NativeAccess {
     url: string;
     zone?: string;
     weight: number;
-    control: Pick<StoreControl, "collectionInfo" | "listCollections"> & { readonly cluster: ClusterControl };
+    control: Pick<StoreControl, "health" | "collectionInfo" | "listCollections"> & { readonly cluster: ClusterControl };
   }[];
   clock: Clock;
 }

@@ -1,14 +1,10 @@
+export { abortNativePlan } from "./abort.ts";
 export { nativeAccess } from "./access.ts";
-export { applyNativePlan, checkFresh } from "./apply.ts";
-export {
-  defaultTiming,
-  type NativeAccess,
-  type NativeApplied,
-  type NativeRunDeps,
-  type NativeTiming,
-  type NativeVerified,
-} from "./contract.ts";
+export { applyNativePlan } from "./apply.ts";
+export { defaultTiming, type NativeAccess, type NativeRunDeps, type NativeTiming, type NativeVerified } from "./contract.ts";
+export { nativeGovernor } from "./governor.ts";
 export { observeNative } from "./observe.ts";
-export { reverseNative } from "./reverse.ts";
+export { checkFresh, knownPeers, type NativePlanState } from "./plan-state.ts";
 export { retirePeer } from "./retire.ts";
+export { reverseNative } from "./reverse.ts";
 export { verifyNative } from "./verify.ts";
