@@ -1,5 +1,5 @@
 import { build, encodeIntoCompressedBase64, type Histogram } from "hdr-histogram-js";
-import type { LoadSeries, SeriesPoint } from "../../src/load/export/result.ts";
+import type { LoadSeries } from "../../src/load/export/result.ts";
 import { loadSeries } from "../../src/load/export/series.ts";
 import type { LoadResult } from "../../src/load/result.ts";
 import { seededRng } from "../../src/runtime.ts";
@@ -23,7 +23,6 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
   const none = () => ({ scheduled: 0, sent: 0, completed: 0, ok: 0, errors: 0, dropped: 0, unfinished: 0 });
   const counts = none();
   const errorsByCause: Record<string, number> = {};
-  const byWindow: Record<string, number>[] = [];
   const windows = Array.from({ length: seconds }, (_, second) => {
     const troubled = fault && second >= from && second < to;
     const own = { counts: none(), response: histogram(), service: histogram(), lag: histogram() };
@@ -52,13 +51,27 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
     for (const name of ["response", "service", "lag"] as const) whole[name].add(own[name]);
     for (const [cause, count] of Object.entries(ownCauses)) errorsByCause[cause] = (errorsByCause[cause] ?? 0) + count;
     for (const name of Object.keys(counts) as (keyof typeof counts)[]) counts[name] += own.counts[name];
-    byWindow.push(ownCauses);
     return {
       second,
+      seconds: 1,
       counts: own.counts,
+      errorsByCause: ownCauses,
+      droppedByCause: own.counts.dropped > 0 ? { "in-flight-target": own.counts.dropped } : {},
       responseTimeUs: brief(own.response),
       serviceTimeUs: brief(own.service),
       scheduleLagUs: brief(own.lag),
+      recall: { "recall@10": { n: 40, mean: troubled ? 0.91 + rng() * 0.02 : 0.985 + rng() * 0.008 } },
+      times: {
+        freshness: { n: 4, never: 0, p50: 300_000, p95: Math.round(400_000 + rng() * 200_000), p99: 700_000, max: 700_000 },
+      },
+      perNode: Object.fromEntries(
+        (troubled ? ["q1", "q3"] : ["q1", "q2", "q3"]).map((node, index) => [
+          node,
+          { requests: own.counts.sent, errors: 0, serviceTimeUs: scaled(brief(own.service), 0.6 + index * 0.2) },
+        ]),
+      ),
+      perScenario: {},
+      perCache: {},
       responseHistogram: encodeIntoCompressedBase64(own.response),
     };
   });
@@ -116,6 +129,7 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
         actualServiceTime: p99,
         unit: "us",
         limit: 10_000,
+        n: counts.scheduled,
       },
       {
         expression: "p99.9<1s",
@@ -125,6 +139,7 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
         actualServiceTime: null,
         unit: "us",
         limit: 1e6,
+        n: counts.scheduled,
       },
       {
         expression: "errors<5%",
@@ -133,8 +148,24 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
         actual: 1 - counts.ok / counts.scheduled,
         unit: "fraction",
         limit: 0.05,
+        n: counts.scheduled,
       },
     ],
+    responseIntervalsUs: { p99: { low: p99 * 0.9, high: p99 * 1.1 } },
+    perScenario: [],
+    perCache: [],
+    times: [],
+    recall: [{ k: 10, n: seconds * 40, mean: 0.97, low: 0.968, high: 0.972 }],
+    audit: [
+      {
+        check: "worker-busy",
+        value: 0.83,
+        limit: 0.8,
+        unit: "share",
+        message: "worker 2 was busy 83.0 % of the time: service times include waiting for it; try --workers",
+      },
+    ],
+    abortedBy: null,
     perNode: ["q1", "q2", "q3"].map((node, index) => ({
       node,
       requests: counts.sent,
@@ -153,6 +184,7 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
         cpu: busy - 0.04,
         eventLoopDelayUs: { p50: 15, p99: 80, max: 900 },
         connectionsOpened: 12,
+        gc: { share: 0.004, longestUs: 1800, count: 21 },
       })),
       pacer: { cpu: 0.04, wakes: 12_000, oversleepUs: 80, spinUs: 20 },
     },
@@ -171,24 +203,7 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
     },
     windows,
   };
-  const plain = loadSeries(result);
-  const points = plain.points.map((point, index): SeriesPoint => {
-    const troubled = fault && point.second >= from && point.second < to;
-    const mean = troubled ? 0.91 + rng() * 0.02 : 0.985 + rng() * 0.008;
-    const node = (factor: number): SeriesPoint["nodes"][string] => ({
-      requests: 200,
-      errors: 0,
-      p50Us: point.p50Us === null ? null : point.p50Us * 0.6 * factor,
-      p99Us: point.p99Us === null ? null : point.p99Us * 0.7 * factor,
-    });
-    return {
-      ...point,
-      errorsByCause: byWindow[index] ?? {},
-      nodes: troubled ? { q1: node(1), q3: node(1.3) } : { q1: node(1), q2: node(1.1), q3: node(1.3) },
-      ratios: { "recall@10": { mean, low: mean - 0.012, high: Math.min(1, mean + 0.012), n: 40 } },
-    };
-  });
-  return { result, series: { ...plain, points } };
+  return { result, series: loadSeries(result) };
 }
 
 function event(second: number, kind: string, name: string, phase: "start" | "end"): LoadResult["events"][number] {
@@ -203,9 +218,21 @@ function normal(rng: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
 }
 
-function brief(of: Histogram) {
-  if (of.totalCount === 0) return { p50: null, p99: null, max: null };
-  return { p50: of.getValueAtPercentile(50), p99: of.getValueAtPercentile(99), max: of.maxValue };
+type Brief = LoadResult["windows"][number]["responseTimeUs"];
+
+function brief(of: Histogram): Brief {
+  if (of.totalCount === 0) return { p50: null, p95: null, p99: null, max: null };
+  return {
+    p50: of.getValueAtPercentile(50),
+    p95: of.getValueAtPercentile(95),
+    p99: of.getValueAtPercentile(99),
+    max: of.maxValue,
+  };
+}
+
+function scaled(of: Brief, factor: number): Brief {
+  const times = (value: number | null) => (value === null ? null : value * factor);
+  return { p50: times(of.p50), p95: times(of.p95), p99: times(of.p99), max: times(of.max) };
 }
 
 function summary(of: Histogram): LoadResult["responseTimeUs"] {

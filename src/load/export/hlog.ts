@@ -10,7 +10,7 @@ export function histogramLog(result: LoadResult, version: string): string {
   const startedSec = Date.parse(result.startedAt) / 1000;
   const lines = result.windows
     .filter(({ responseHistogram }) => responseHistogram !== undefined)
-    .map((window) => intervalLine(window.second, 1, window.responseHistogram!, "response-time"));
+    .map((window) => intervalLine(window.second, window.seconds, window.responseHistogram!, "response-time"));
   return [
     `#[Logged with ragctl ${version}; values in microseconds, response times of ok operations]`,
     "#[Histogram log format version 1.3]",

@@ -5,7 +5,7 @@ export interface QuantilePoint {
   us: number;
 }
 
-/** A mean of ratios with its 95 % interval. */
+/** A mean of ratios with an interval that holds its 95 % one: as wide as it can be for values from 0 to 1 with this mean. */
 export interface RatioPoint {
   mean: number;
   low: number;
@@ -18,8 +18,7 @@ export interface SeriesPoint {
   /** From the start of the measurement. */
   second: number;
   counts: { scheduled: number; ok: number; errors: number; dropped: number; unfinished: number };
-  /** Undefined where the result does not tell causes apart by window. */
-  errorsByCause?: Record<string, number>;
+  errorsByCause: Record<string, number>;
   p50Us: number | null;
   p95Us: number | null;
   p99Us: number | null;

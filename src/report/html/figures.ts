@@ -2,6 +2,7 @@ import { formatCount, formatDurationUs } from "../../units.ts";
 
 /** A round duration for an axis: 500 µs, 2 ms, 10 s. */
 export function axisDuration(us: number): string {
+  if (us === 0) return "0";
   return formatDurationUs(us)
     .replace(/(\.\d*?)0+(?= )/, "$1")
     .replace(/\.(?= )/, "");

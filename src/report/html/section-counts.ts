@@ -82,20 +82,17 @@ function causes(byCause: Record<string, number>): string {
     .join(", ");
 }
 
-/** Causes by size; where windows do not tell causes apart, errors, drops and unfinished ones; the smallest share a colour. */
+/** Causes by size; the smallest share a colour. */
 function lossesOf(model: Model): Loss[] {
   const { errorsByCause, droppedByCause, counts } = model.result;
   const { points } = model.series;
-  const told = points.some(({ errorsByCause: own }) => own !== undefined);
   const over = (count: (point: SeriesPoint) => number) => points.map(count);
   const entries: [name: string, count: number, over: number[]][] = [
-    ...(told
-      ? Object.entries(errorsByCause).map(([cause, count]): [string, number, number[]] => [
-          cause,
-          count,
-          over((point) => point.errorsByCause?.[cause] ?? 0),
-        ])
-      : [["errors", counts.errors, over(({ counts }) => counts.errors)] as [string, number, number[]]]),
+    ...Object.entries(errorsByCause).map(([cause, count]): [string, number, number[]] => [
+      cause,
+      count,
+      over((point) => point.errorsByCause[cause] ?? 0),
+    ]),
     [
       counts.dropped > 0 && Object.values(droppedByCause).filter((count) => count > 0).length === 1
         ? `dropped (${Object.entries(droppedByCause).find(([, count]) => count > 0)![0]})`

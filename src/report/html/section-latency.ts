@@ -77,11 +77,15 @@ export function distributionSection({ result, series }: Model): Markup | undefin
     cell(service, name),
     cell(lag, name),
   ]);
+  const intervals = Object.entries(result.responseIntervalsUs).filter(([name]) => name === "p99" || name === "p999");
+  const sure = intervals.map(
+    ([name, { low, high }]) => `${name === "p999" ? "p99.9" : name}: 95 % interval ${duration(low)} – ${duration(high)}`,
+  );
   const weak = response.unsupported.length > 0;
   return section(
     "distribution",
     "Distribution",
     "Response time counts from when the operation was due, service time from when it was sent; where the curves part, operations waited to be sent. Both axes are logarithmic.",
-    markup`<div class="cols wide"><div>${chart}</div><div>${htmlTable(["", ">response", ">service", ">sent late by"], rows)}${weak && markup`<p class="faint">~ fewer than ten samples lie beyond</p>`}</div></div>`,
+    markup`<div class="cols wide"><div>${chart}</div><div>${htmlTable(["", ">response", ">service", ">sent late by"], rows)}${sure.length > 0 && markup`<p class="faint">${sure.join("; ")}</p>`}${weak && markup`<p class="faint">~ fewer than ten samples lie beyond</p>`}</div></div>`,
   );
 }

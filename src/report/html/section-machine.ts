@@ -60,17 +60,18 @@ function specValue(name: string, value: unknown): Content {
 }
 
 /** What made the load, and whether it was able to. */
-export function machineSection({ generator }: LoadResult): Markup {
+export function machineSection({ generator, audit }: LoadResult): Markup {
   const { workers, pacer, cores, node, platform, colocated } = generator;
   const share = (value: number | null) =>
     value === null ? "–" : markup`<span class="${value > nearlyFull ? "warn" : ""}">${formatPercent(value)}</span>`;
-  const rows = workers.map(({ busy, cpu, eventLoopDelayUs, connectionsOpened }, index) => [
+  const rows = workers.map(({ busy, cpu, eventLoopDelayUs, gc, connectionsOpened }, index) => [
     `worker ${index + 1}`,
     share(busy),
     share(cpu),
     duration(eventLoopDelayUs.p50),
     duration(eventLoopDelayUs.p99),
     duration(eventLoopDelayUs.max),
+    `${formatPercent(gc.share)}, longest ${duration(gc.longestUs)}`,
     connectionsOpened === null ? "–" : formatCount(connectionsOpened),
   ]);
   if (pacer) rows.push(["pacer", "–", share(pacer?.cpu ?? null), "–", "–", "–", "–"]);
@@ -82,10 +83,8 @@ export function machineSection({ generator }: LoadResult): Markup {
     colocated ? `The target shared this machine's ${cores} cores with the generator: both are slower than apart.` : "",
     `${platform}, ${cores} cores, Node ${node}.`,
   ];
-  return section(
-    "machine",
-    "Generator",
-    lead.filter(Boolean).join(" "),
-    htmlTable(["", ">busy", ">processor", ">wake p50", ">wake p99", ">wake max", ">connections"], rows),
-  );
+  return section("machine", "Generator", lead.filter(Boolean).join(" "), [
+    audit.length > 0 && markup`<ul class="audit">${audit.map(({ message }) => markup`<li class="warn">! ${message}</li>`)}</ul>`,
+    htmlTable(["", ">busy", ">processor", ">wake p50", ">wake p99", ">wake max", ">garbage collection", ">connections"], rows),
+  ]);
 }

@@ -2,6 +2,7 @@ import { formatDurationUs } from "../../units.ts";
 import { axisDuration } from "./figures.ts";
 import { markup, type Markup } from "./markup.ts";
 import type { Model } from "./model.ts";
+import { spaced } from "./section-splits.ts";
 import { section } from "./tables.ts";
 import { timeChart } from "./time-chart.ts";
 
@@ -10,7 +11,7 @@ export function qualitySection(model: Model): Markup | undefined {
   const charts = [...ratioCharts(model), ...timeCharts(model)];
   if (charts.length === 0) return undefined;
   const lead =
-    "Recall is the share of the true neighbours that answers held, with its 95 % interval; latency that holds while it falls is a failure.";
+    "Recall is the share of the true neighbours that answers held, with its 95 % interval at the widest; latency that holds while it falls is a failure.";
   const hasRecall = model.series.points.some(({ ratios }) => Object.keys(ratios).length > 0);
   return section(
     "quality",
@@ -65,9 +66,4 @@ function timeCharts({ series, axis }: Model): Markup[] {
 function width({ points }: Model["series"], same: number): number {
   const kinds = new Set(points.flatMap(({ ratios, timesP95Us }) => [...Object.keys(ratios), ...Object.keys(timesP95Us)]));
   return Math.max(kinds.size, same) > 1 ? 520 : 1072;
-}
-
-/** firstToken → first token. */
-function spaced(name: string): string {
-  return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -1,5 +1,6 @@
-import { formatDurationUs, formatPercent } from "../../units.ts";
+import { formatDurationMs, formatDurationUs, formatPercent } from "../../units.ts";
 import type { LoadResult } from "../../load/result.ts";
+import { clockTime } from "./figures.ts";
 import { markup, type Markup } from "./markup.ts";
 import { htmlTable, section } from "./tables.ts";
 
@@ -36,10 +37,16 @@ function thresholdValue({ unit }: Threshold, value: number | null): string {
 }
 
 function note(threshold: Threshold): string {
-  const { actualServiceTime, unit, source, ok } = threshold;
+  const { actualServiceTime, unit, source, ok, windows, interval } = threshold;
   const service =
     !ok && unit === "us" && typeof actualServiceTime === "number" ? `; service time ${formatDurationUs(actualServiceTime)}` : "";
-  return `${sources[source] ?? source}${service}`;
+  const each = windows
+    ? `; in each ${formatDurationMs(windows.lengthMs)}: ${windows.failed} of ${windows.count} failed, the worst at ${clockTime(windows.worstAtMs / 1000)}`
+    : "";
+  const between = interval
+    ? `; 95 % interval ${thresholdValue(threshold, interval.low)} – ${thresholdValue(threshold, interval.high)}`
+    : "";
+  return `${sources[source] ?? source}${service}${each}${between}`;
 }
 
 /** The limits of thresholds on whole-run latency: `p99<100ms` → 0.99. */

@@ -49,6 +49,10 @@ table{border-collapse:collapse;width:100%}
 th{font-weight:500;color:var(--soft);font-size:12.5px;text-align:left;border-bottom:1px solid var(--rule);padding:4px 14px 5px 0;white-space:nowrap}
 td{padding:5px 14px 5px 0;border-bottom:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}
+th:last-child,td:last-child{padding-right:0}
+svg+table,dl+table{margin-top:12px}
+.split{margin:0 0 16px}
+.audit{list-style:none;margin:0 0 12px;padding:0}.audit li{margin:2px 0;padding-left:1.4em;text-indent:-1.4em;max-width:100ch}
 th.n,td.n{text-align:right;white-space:nowrap;overflow-wrap:normal}
 td.mono,code{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}.soft{color:var(--soft)}.faint{color:var(--faint)}

@@ -14,9 +14,14 @@ ${rows.map((row) => markup`<tr>${row.map(cell)}</tr>\n`)}</tbody></table>`;
 
 /** @param lead one sentence that says what to see */
 export function section(id: string, title: string, lead: Content, body: Content): Markup {
-  return markup`<section id="${id}"><h2>${title}</h2>${lead !== undefined && lead !== "" && markup`<p class="lead">${lead}</p>`}
+  return markup`<section id="${id}"><h2>${title}</h2>${lead !== undefined && lead !== "" && markup`<p class="lead">${typeof lead === "string" ? unbroken(lead) : lead}</p>`}
 ${body}
 </section>`;
+}
+
+/** A figure and its unit stay on one line. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) (µs|ms|s|m|h|%)(?![a-z])/g, "$1\u00a0$2");
 }
 
 export function legend(entries: readonly { name: Content; tone: string }[]): Markup {
