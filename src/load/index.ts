@@ -7,16 +7,16 @@ import type { LoadSpec, ScenarioSpec } from "./contract.ts";
 import { slowUsOf } from "./drops.ts";
 import type { ObservedOperation } from "./observe.ts";
 import { preflight } from "./operations/index.ts";
-import { prepareHistograms, type LatencyHistogram } from "./recorder/histogram.ts";
-import { Recorder, type ClosedWindow } from "./recorder/recorder.ts";
+import { audit } from "./audit.ts";
+import { Measurement } from "./measurement.ts";
+import { prepareHistograms } from "./recorder/histogram.ts";
 import type { LoadProgress, LoadResult, LoadTarget } from "./result.ts";
 import { executorSummary, planOf, startScenarios, type RunPlan } from "./scenarios.ts";
-import { evaluateThreshold, parseThresholds } from "./thresholds.ts";
+import { parseThresholds, type ThresholdContext } from "./thresholds.ts";
 import type { PacerReport } from "./threads/messages.ts";
 import { supervise } from "./threads/supervise.ts";
 import { decideVerdict } from "./verdict.ts";
-
-type WindowSummary = LoadResult["windows"][number];
+import type { WindowSummary } from "./windows/summary.ts";
 
 export interface LoadDeps {
   clock: Clock;
@@ -31,7 +31,10 @@ export interface LoadDeps {
   signal?: AbortSignal;
   /** Second: report at once; what is under way is unfinished. */
   hardSignal?: AbortSignal;
-  /** Each second of the schedule, once everything due in it has an outcome. */
+  /** Where the windows are written as they close, with all their histograms; undefined: nowhere. */
+  windowsFile?: string;
+  warn?: (text: string) => void;
+  /** Each window (a second; finer in a run of less than a minute), once everything due in it has an outcome; in order of time. */
   onWindow?: (window: WindowSummary) => void;
   /** What others put on the timeline since the last call (faults, migrations, `--events`). Four times a second. */
   events?: () => RunEvent[];
@@ -52,7 +55,7 @@ const leadInUs = 50_000;
  * @throws RagctlError exit 2 with every problem of the spec; exit 3 when the target cannot be reached at the start
  */
 export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResult> {
-  const { thresholds, problems } = parseThresholds(spec.thresholds);
+  const { thresholds, problems } = parseThresholds(spec.thresholds, thresholdContext(spec));
   if (problems.length > 0) throw usageError(problems);
   const { clock } = deps;
   const { scenarios } = spec;
@@ -63,17 +66,18 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
   const [colocated] = await Promise.all([isColocated(deps.urls), prepareHistograms(), preflightAll(scenarios, deps)]);
   deps.signal?.throwIfAborted();
 
-  const windows: WindowSummary[] = [];
-  const recorder = new Recorder({
-    scenarios: scenarios.length,
-    dueIn: dueByWindow(plan),
-    onWindow: (window) => {
-      const summary = summaryOf(window);
-      windows.push(summary);
-      deps.onWindow?.(summary);
-    },
+  const measurement = new Measurement({
+    scenarios: scenarios.map(({ name, operation }) => ({ name, operation: operation.kind })),
+    durationUs,
+    timeoutUs,
+    dueBefore: plan.dueBefore,
+    thresholds,
+    windowsFile: deps.windowsFile,
+    onWindow: deps.onWindow,
   });
-  const crew = await startScenarios(spec, slowUs, (index) => recorder.sink(index), deps.onObserved);
+  const given = new AbortController();
+  let abortedBy: string | undefined;
+  const crew = await startScenarios(spec, slowUs, (index) => measurement.sink(index), deps.onObserved);
   try {
     const startUs = clock.monotonicUs() + leadInUs;
     const measureFromUs = startUs + warmupUs;
@@ -94,31 +98,25 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       clock,
       lastDueUs: endUs,
       timeoutUs,
-      signal: deps.signal,
+      signal: deps.signal ? AbortSignal.any([deps.signal, given.signal]) : given.signal,
       hardSignal: deps.hardSignal,
       onTick: () => {
         const nowUs = clock.monotonicUs();
         if (deps.events) events.push(...deps.events());
-        recorder.closeBefore(Math.floor((nowUs - measureFromUs - timeoutUs - 1e6) / 1e6));
+        const broken = measurement.tick(nowUs - measureFromUs);
+        if (broken && abortedBy === undefined) {
+          abortedBy = broken.expression;
+          given.abort();
+        }
         deps.onProgress?.({
           elapsedMs: (nowUs - measureFromUs) / 1000,
           leftMs: Math.max(0, (endUs - nowUs) / 1000),
-          counts: recorder.counts,
-          responseP50Us: recorder.response.quantile(0.5),
-          responseP95Us: recorder.response.quantile(0.95),
-          responseP99Us: recorder.response.quantile(0.99),
           targetPerSec: plan.ratePerSec,
-          errorsByCause: recorder.errorsByCause,
-          perNode: recorder.nodes().map(({ node, requests, errors, serviceTimeUs }) => ({
-            node,
-            requests,
-            errors,
-            serviceP99Us: serviceTimeUs.p99 ?? undefined,
-          })),
+          ...measurement.progress(),
         });
       },
     });
-    recorder.end();
+    const { result: measured, thresholds: evaluated } = measurement.end();
     event("measure", "end", Math.min(endUs, ended.interruptedAtUs ?? endUs));
     if (deps.events) events.push(...deps.events());
 
@@ -126,11 +124,13 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     const workers = ended.scenarios.flatMap((scenario) => scenario.workers);
     const lastSentUs = Math.max(...workers.map((worker) => worker.lastSentUs)) - measureFromUs;
     const lastEndUs = Math.max(...workers.map((worker) => worker.lastEndUs)) - measureFromUs;
-    const { counts, droppedByCause } = recorder;
-    const evaluated = thresholds.map((threshold) => ({ threshold, result: evaluateThreshold(threshold, recorder) }));
+    const { counts } = measured;
+    const { lag, droppedByCause } = measurement.recorder;
+    const scheduleLagP99Us = lag.quantile(0.99);
     return {
-      ...decideVerdict({ counts, droppedByCause, thresholds: evaluated, scheduleLagP99Us: recorder.lag.quantile(0.99) }),
-      interrupted: ended.interruptedAtUs !== undefined,
+      ...decideVerdict({ counts, droppedByCause, thresholds: evaluated, scheduleLagP99Us }),
+      interrupted: ended.interruptedAtUs !== undefined && abortedBy === undefined,
+      abortedBy: abortedBy ?? null,
       target: deps.target,
       spec: specSummary(spec, plan),
       scenarios: scenarios.map(({ name, tags, operation, executor }) => ({
@@ -141,20 +141,21 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       })),
       startedAt,
       elapsedMs: Math.round(Math.max(ranUs, lastEndUs) / 1000),
-      counts,
-      errorsByCause: recorder.errorsByCause,
-      droppedByCause,
+      ...measured,
       rates: {
         targetPerSec: plan.ratePerSec,
         // What was sent or answered after the end took longer than the duration: it must not raise the rate.
         sentPerSec: perSec(counts.sent, Math.max(ranUs, lastSentUs)),
         completedPerSec: perSec(counts.completed, Math.max(ranUs, lastEndUs)),
       },
-      responseTimeUs: recorder.response.summary(),
-      serviceTimeUs: recorder.service.summary(),
-      scheduleLagUs: recorder.lag.summary(),
       thresholds: evaluated.map(({ result }) => result),
-      perNode: recorder.nodes(),
+      audit: audit({
+        workers,
+        counts,
+        droppedForSockets: droppedByCause.sockets,
+        scheduleLagP99Us,
+        paced: plan.ratePerSec !== null,
+      }),
       events: events
         .toSorted((a, b) => a.at - b.at)
         .map(({ at, ...rest }) => ({ atMs: Math.round(at - measureFromMs), ...rest })),
@@ -163,20 +164,20 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         cores: availableParallelism(),
         node: deps.versions.node,
         platform: deps.platform,
-        workers: workers.map(({ busy, cpu, eventLoopDelayUs, connectionsOpened }) => ({
+        workers: workers.map(({ busy, cpu, eventLoopDelayUs, connectionsOpened, gc }) => ({
           busy,
           cpu,
           eventLoopDelayUs,
           connectionsOpened,
+          gc,
         })),
         pacer: pacersTogether(ended.scenarios.flatMap(({ pacer }) => pacer ?? [])),
       },
-      histograms: { responseTime: recorder.response.encode(), serviceTime: recorder.service.encode() },
-      windows: windows.toSorted((a, b) => a.second - b.second),
     };
   } finally {
     await crew.terminate();
-    recorder.destroy();
+    const unwritten = await measurement.destroy();
+    if (unwritten !== undefined) deps.warn?.(`the windows of the run could not be written: ${unwritten}`);
   }
 }
 
@@ -228,28 +229,10 @@ function perSec(count: number, us: number): number {
   return Number(((count / us) * 1e6).toFixed(3));
 }
 
-/** How many operations are due in each one-second window. */
-function dueByWindow({ dueBefore }: RunPlan): (window: number) => number {
-  const known = new Map<number, number>();
-  return (window) => {
-    if (!dueBefore) return Number.POSITIVE_INFINITY;
-    let due = known.get(window);
-    if (due === undefined) known.set(window, (due = dueBefore((window + 1) * 1e6) - dueBefore(window * 1e6)));
-    return due;
-  };
-}
-
-function summaryOf({ index, all }: ClosedWindow): WindowSummary {
-  const brief = (histogram: LatencyHistogram) => {
-    const { p50, p99, max } = histogram.summary();
-    return { p50, p99, max };
-  };
+/** What thresholds may be about. */
+function thresholdContext({ scenarios }: LoadSpec): ThresholdContext {
   return {
-    second: index,
-    counts: { ...all.counts },
-    responseTimeUs: brief(all.response),
-    serviceTimeUs: brief(all.service),
-    scheduleLagUs: brief(all.lag),
-    responseHistogram: all.response.encode(),
+    scopes: [...new Set(scenarios.flatMap(({ name, operation }) => [name, operation.kind]))],
+    recallKs: scenarios.flatMap(({ operation }) => (operation.kind === "search" ? (operation.recall?.ks ?? []) : [])),
   };
 }

@@ -21,7 +21,28 @@ const counts = z
   .object({ scheduled: count, sent: count, completed: count, ok: count, errors: count, dropped: count, unfinished: count })
   .describe("scheduled = sent + dropped, sent = completed + unfinished, completed = ok + errors; warm-up is in none of them");
 
-const brief = z.object({ p50: microseconds, p99: microseconds, max: microseconds });
+const brief = z.object({ p50: microseconds, p95: microseconds, p99: microseconds, max: microseconds });
+const delay = brief.omit({ p95: true });
+
+const byCause = z.record(z.string(), count);
+const interval = z.object({ low: z.number(), high: z.number() });
+
+const recall = z.object({
+  k: count,
+  n: count.describe("searches whose true neighbours are known"),
+  mean: z.number(),
+  low: z.number().describe("95 % interval of the mean"),
+  high: z.number(),
+});
+const time = z.object({
+  name: z.string(),
+  never: count.describe("that did not come: infinitely slow to a threshold"),
+  timeUs: latency,
+});
+const recallInWindow = z
+  .record(z.string(), z.object({ n: count, mean: z.number() }))
+  .optional()
+  .describe("by name: recall@10");
 
 const target = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("http"), url: z.string(), method: z.string(), bodyBytes: count }),
@@ -95,6 +116,9 @@ export const loadResultSchema = z.object({
   droppedByCause: z.record(z.string(), count),
   rates: z.object({ targetPerSec: z.number().nullable(), sentPerSec: z.number(), completedPerSec: z.number() }),
   responseTimeUs: latency.describe("of ok operations: end − intended start"),
+  responseIntervalsUs: z
+    .partialRecord(quantile, interval)
+    .describe("95 % intervals of the percentiles that have the samples for one, widened by how much latencies come in bursts"),
   serviceTimeUs: latency.describe("of ok operations: end − actual send"),
   scheduleLagUs: latency.describe("of all that were sent: actual send − intended start"),
   thresholds: z.array(
@@ -106,6 +130,12 @@ export const loadResultSchema = z.object({
       actualServiceTime: z.number().nullable().optional(),
       unit: z.enum(["us", "fraction"]),
       limit: z.number(),
+      n: count.describe("operations that were ranked, or figures that were averaged; a threshold on nothing fails"),
+      interval: interval.optional().describe("of a mean recall, 95 %"),
+      windows: z
+        .object({ lengthMs: z.number(), count, failed: count, worstAtMs: z.number() })
+        .optional()
+        .describe("of a threshold that must hold in each window: `actual` is the worst one's"),
     }),
   ),
   perNode: z.array(
@@ -118,6 +148,39 @@ export const loadResultSchema = z.object({
       serviceTimeUs: latency,
     }),
   ),
+  perScenario: z
+    .array(
+      z.object({
+        name: z.string(),
+        operation: z.string(),
+        counts,
+        errorsByCause: byCause,
+        droppedByCause: byCause,
+        responseTimeUs: latency,
+        serviceTimeUs: latency,
+        scheduleLagUs: latency,
+        times: z.array(time),
+        recall: z.array(recall),
+      }),
+    )
+    .describe("empty for a single scenario"),
+  perCache: z
+    .array(z.object({ outcome: z.string(), responseTimeUs: latency }))
+    .describe("ok operations by what the cache said: hit, miss"),
+  times: z.array(time).describe("what operations measured beside their response time: freshness, timeToFirstToken"),
+  recall: z.array(recall).describe("of the searches whose true neighbours are known"),
+  audit: z
+    .array(
+      z.object({
+        check: z.string(),
+        value: z.number(),
+        limit: z.number(),
+        unit: z.enum(["us", "share", "count"]),
+        message: z.string(),
+      }),
+    )
+    .describe("what may have made the generator itself part of what was measured; it does not change the verdict"),
+  abortedBy: z.string().nullable().describe("the threshold that ended the run before its time"),
   generator: z.object({
     colocated: z.boolean().describe("the target runs on this machine"),
     cores: count,
@@ -127,8 +190,9 @@ export const loadResultSchema = z.object({
       z.object({
         busy: share.describe("share of the time that its event loop was busy"),
         cpu: share.nullable().describe("processor time, as a share of one core"),
-        eventLoopDelayUs: brief.describe("from the pacer's message until the loop took it"),
+        eventLoopDelayUs: delay.describe("from the pacer's message until the loop took it"),
         connectionsOpened: count.nullable(),
+        gc: z.object({ share, longestUs: z.number(), count }).describe("garbage collection: share of the time, longest pause"),
       }),
     ),
     pacer: z
@@ -159,13 +223,40 @@ export const loadResultSchema = z.object({
   windows: z.array(
     z.object({
       second: count,
+      seconds: count.describe("its length; more than one in a run of more than half an hour"),
       counts,
+      errorsByCause: byCause,
+      droppedByCause: byCause,
       responseTimeUs: brief,
       serviceTimeUs: brief,
       scheduleLagUs: brief,
+      recall: recallInWindow,
+      times: z
+        .record(z.string(), brief.extend({ n: count, never: count }))
+        .optional()
+        .describe("by name: freshness"),
+      perNode: z.record(z.string(), z.object({ requests: count, errors: count, serviceTimeUs: brief })),
+      perScenario: z.record(z.string(), z.object({ counts, responseTimeUs: brief, recall: recallInWindow })),
+      perCache: z.record(z.string(), z.object({ n: count, responseTimeUs: brief })),
       responseHistogram: z.string().optional().describe("HdrHistogram V2 compressed, base64, µs; in files only"),
     }),
   ),
+  series: z
+    .object({
+      windowMs: z.number(),
+      windows: z.array(
+        z.object({
+          startMs: z.number(),
+          ok: count,
+          errors: count.describe("unfinished ones too"),
+          dropped: count,
+          responseHistogram: z.string().optional(),
+          recall: z.object({ n: count, sum: z.number() }).optional(),
+        }),
+      ),
+    })
+    .optional()
+    .describe("of a run of less than a minute, the windows finer than a second that a comparison needs; in files only"),
 });
 
 export type LoadResult = z.output<typeof loadResultSchema>;

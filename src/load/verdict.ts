@@ -1,6 +1,6 @@
-import { formatCount, formatDurationUs, formatPercent } from "../units.ts";
+import { formatCount, formatDurationMs, formatDurationUs, formatPercent } from "../units.ts";
 import type { DropCause } from "./contract.ts";
-import type { Counts } from "./recorder/recorder.ts";
+import type { Counts } from "./recorder/tally.ts";
 import { holdsOnServiceTime, type Threshold, type ThresholdResult } from "./thresholds.ts";
 
 export type Verdict = "pass" | "fail" | "inconclusive";
@@ -36,7 +36,11 @@ export function decideVerdict(input: VerdictInput): { verdict: Verdict; reasons:
   if (failed.length === 0) return { verdict: "pass", reasons: notes };
   const lagging = failed.filter((entry) => lagExplains(entry, input.scheduleLagP99Us));
   const certain = failed.filter((entry) => !lagging.includes(entry));
-  if (certain.length > 0) return { verdict: "fail", reasons: [...certain.map(({ result }) => failure(result)), ...notes] };
+  if (certain.length > 0)
+    return {
+      verdict: "fail",
+      reasons: [...certain.map(({ result }) => failure(result)), ...fastButWrong(thresholds), ...notes],
+    };
   return {
     verdict: "inconclusive",
     reasons: [
@@ -60,8 +64,21 @@ function lagExplains(
   );
 }
 
-function failure({ expression, actual, unit }: ThresholdResult): string {
-  return `${expression} failed: it was ${unit === "us" ? latency(actual) : formatPercent(actual ?? 0)}`;
+function failure({ expression, actual, unit, n, windows, interval }: ThresholdResult): string {
+  if (n === 0) return `${expression} failed: nothing of the kind was measured`;
+  const was = unit === "us" ? latency(actual) : formatPercent(actual ?? 0);
+  if (windows)
+    return `${expression} failed in ${windows.failed} of ${windows.count} windows: the worst, ${formatDurationMs(windows.worstAtMs)} into the run, had ${was}`;
+  const between = interval ? ` (95 % interval ${formatPercent(interval.low)} to ${formatPercent(interval.high)})` : "";
+  return `${expression} failed: it was ${was}${between}`;
+}
+
+/** Latency that holds while recall falls is no good latency: said where a reader of percentiles alone would be content. */
+function fastButWrong(thresholds: VerdictInput["thresholds"]): string[] {
+  const latencies = thresholds.filter(({ threshold }) => threshold.metric === "latency");
+  const recallFell = thresholds.some(({ threshold, result }) => threshold.metric === "recall" && !result.ok && result.n > 0);
+  const held = latencies.length > 0 && latencies.every(({ result }) => result.ok);
+  return recallFell && held ? ["latency held while recall fell: the answers came in time, and were the wrong ones"] : [];
 }
 
 function latency(us: number | null | undefined): string {

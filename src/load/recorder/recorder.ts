@@ -29,6 +29,8 @@ export interface RecorderOptions {
   scenarios?: number;
   /** Windows are this many ticks of the workers; 10 (a second) unless given. */
   ticksPerWindow?: number;
+  /** How many windows there are, where that is known: what is measured after the last one closed counts in the totals alone. */
+  windows?: number;
   /** Operations that are due in a window; Infinity where that is not known before (closed loops). */
   dueIn: (window: number) => number;
   /** Called once for each window that had operations, in order of time. */
@@ -89,7 +91,7 @@ export class Recorder {
         if (tick >= 0) this.#windowAt(windowOf(tick)).split.node(request.node).request(request);
       },
       measured: (tick, name, value) => {
-        if (tick >= 0) this.#windowAt(windowOf(tick)).split.scenario(scenario).measured(name, value);
+        if (tick >= 0) this.#measured(windowOf(tick), scenario, name, value);
       },
     };
   }
@@ -133,6 +135,14 @@ export class Recorder {
       counts.unfinished++;
     }
     this.#outcome(window, open);
+  }
+
+  /** May come long after its operation was settled. */
+  #measured(window: number, scenario: number, name: string, value: number): void {
+    const { windows = Number.POSITIVE_INFINITY, scenarios = 1 } = this.#options;
+    if (this.#next < windows) return this.#windowAt(window).split.scenario(scenario).measured(name, value);
+    this.all.measured(name, value);
+    if (scenarios > 1) this.totals.scenario(scenario).measured(name, value);
   }
 
   /** Per node, by name. */

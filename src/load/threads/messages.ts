@@ -32,6 +32,8 @@ export interface WorkerReport {
   /** From the pacer's message until the loop took it: what a request waits for the loop. */
   eventLoopDelayUs: { p50: number | null; p99: number | null; max: number | null };
   connectionsOpened: number | null;
+  /** Pauses for collecting garbage. */
+  gc: { share: number; longestUs: number; count: number };
   /** Monotonic, of operations that count; 0 when there were none. */
   lastSentUs: number;
   lastEndUs: number;

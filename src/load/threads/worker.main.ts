@@ -10,6 +10,7 @@ import { LatencyHistogram, prepareHistograms } from "../recorder/histogram.ts";
 import { SampleWriter } from "../recorder/samples.ts";
 import { buildSchedule, isClosed } from "../schedules/index.ts";
 import type { Command, FromWorker, WorkerStart } from "./messages.ts";
+import { watchGc } from "./gc.ts";
 import { threadCpuUs } from "./thread-cpu.ts";
 import { wakeBoard } from "./wake.ts";
 
@@ -94,6 +95,7 @@ async function run(): Promise<void> {
 
   let cpuAtStartUs: number | undefined;
   let startedUs = 0;
+  let gc: ReturnType<typeof watchGc> | undefined;
   let ended = false;
   const cutOff = new AbortController();
   const finish = () => {
@@ -125,6 +127,7 @@ async function run(): Promise<void> {
         cpu: cpuUs === undefined || cpuAtStartUs === undefined ? null : (cpuUs - cpuAtStartUs) / elapsedUs,
         eventLoopDelayUs: { p50, p99, max },
         connectionsOpened: operation.connectionsOpened?.() ?? null,
+        gc: gc?.report(elapsedUs) ?? { share: 0, longestUs: 0, count: 0 },
         lastSentUs: drive.lastSentUs,
         lastEndUs: drive.lastEndUs,
       },
@@ -140,6 +143,7 @@ async function run(): Promise<void> {
         startedUs = nowUs();
         cpuAtStartUs = threadCpuUs(process);
         busy.begin();
+        gc = watchGc();
         drive.start(command.startUs);
         timer = setInterval(tick, sweepEveryMs);
         Atomics.store(board.armed, worker, 1);

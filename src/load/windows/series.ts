@@ -60,7 +60,11 @@ export class WindowSeries {
     let end = this.#merged + 1;
     while (end < this.#records.length && this.#slot(this.#records[end]!) === this.#slot(record)) end++;
     const merged = mergeRecords(this.#records.slice(this.#merged, end));
-    this.#records.splice(this.#merged, end - this.#merged, { ...merged, startMs: this.#slot(record) * this.#spanMs, lengthMs: this.#spanMs });
+    this.#records.splice(this.#merged, end - this.#merged, {
+      ...merged,
+      startMs: this.#slot(record) * this.#spanMs,
+      lengthMs: this.#spanMs,
+    });
     this.#merged++;
   }
 }

@@ -98,38 +98,49 @@ test("samples survive the way from a worker to the main thread, chunk by chunk",
   const rng = seededRng(seed);
   const chunks: SampleChunk[] = [];
   const writer = new SampleWriter((chunk) => chunks.push(structuredClone(chunk)));
-  const direct = new Recorder(
-    () => Infinity,
-    () => {},
-  );
-  const carried = new Recorder(
-    () => Infinity,
-    () => {},
-  );
+  const recorderOf = () => new Recorder({ dueIn: () => Infinity, onWindow: () => {} });
+  const [direct, carried] = [recorderOf(), recorderOf()];
   const causes = [undefined, undefined, undefined, "timeout", "reset", "status-503"];
   for (let i = 0; i < 10_000; i++) {
     const window = Math.floor(rng() * 4) - 1;
     const responseUs = latencyUs(rng);
-    const sample = { window, cause: causes[Math.floor(rng() * causes.length)], responseUs, serviceUs: responseUs - 1 };
+    const sample = {
+      window,
+      cause: causes[Math.floor(rng() * causes.length)],
+      responseUs,
+      serviceUs: responseUs - 1,
+      cache: i % 2 ? "hit" : undefined,
+    };
     const request = {
       node: `n${i % 3}`,
       sentUs: 1e9,
       endUs: 1e9 + responseUs,
       outcome: i % 7 === 0 ? ("timeout" as const) : ("ok" as const),
     };
-    for (const sink of [writer, direct]) {
+    for (const sink of [writer, direct.sink(0)]) {
       sink.settled({ ...sample, lagUs: i % 5 === 0 ? undefined : 3 });
       sink.request(window, request);
       if (i % 11 === 0) sink.dropped(window, "sockets");
       if (i % 13 === 0) sink.unfinished(window);
+      if (i % 17 === 0) sink.measured(window, "recall@10", (i % 11) / 10);
+      if (i % 19 === 0) sink.measured(window, "freshness", i % 5 === 0 ? Number.POSITIVE_INFINITY : responseUs);
     }
   }
   writer.flush();
   expect(chunks.length).toBeGreaterThan(5);
-  const reader = new SampleReader(carried);
+  const reader = new SampleReader(carried.sink(0));
   for (const chunk of chunks) reader.read(chunk);
+  for (const recorder of [direct, carried]) recorder.end();
   for (const what of ["counts", "errorsByCause", "droppedByCause"] as const) expect(carried[what]).toEqual(direct[what]);
   for (const what of ["response", "service", "lag"] as const) expect(carried[what].summary()).toEqual(direct[what].summary());
   expect(carried.nodes()).toEqual(direct.nodes());
+  expect(carried.totals.caches.get("hit")!.summary()).toEqual(direct.totals.caches.get("hit")!.summary());
+  expect(direct.totals.caches.get("hit")!.n).toBeGreaterThan(1000);
+  const [time, other] = [carried, direct].map(({ all }) => all.times.get("freshness")!);
+  expect(time!.times.summary()).toEqual(other!.times.summary());
+  expect([time!.never, other!.never > 10]).toEqual([other!.never, true]);
+  const [recall, expected] = [carried, direct].map(({ all }) => all.ratios.get("recall@10")!);
+  expect(recall!.n).toBe(expected!.n);
+  expect(recall!.sum).toBeCloseTo(expected!.sum, 6);
   expect(direct.nodes().map(({ node }) => node)).toEqual(["n0", "n1", "n2"]);
 });

@@ -1,7 +1,9 @@
 import { Generator, type GeneratorOptions } from "../../../src/load/generator.ts";
 import type { Operation, Ticket } from "../../../src/load/contract.ts";
 import { prepareHistograms } from "../../../src/load/recorder/histogram.ts";
-import { Recorder, type WindowSummary } from "../../../src/load/recorder/recorder.ts";
+import { Recorder } from "../../../src/load/recorder/recorder.ts";
+import { recordOf } from "../../../src/load/windows/record.ts";
+import { windowSummary, type WindowSummary } from "../../../src/load/windows/summary.ts";
 import { constantRate } from "../../../src/load/schedules/constant.ts";
 import { firstDueAt } from "../../../src/load/schedules/index.ts";
 
@@ -80,7 +82,11 @@ export async function simulate(
   const windows: WindowSummary[] = [];
   const due = (window: number) =>
     firstDueAt(schedule, Math.min(schedule.endUs, warmupUs + (window + 1) * 1e6)) - firstDueAt(schedule, warmupUs + window * 1e6);
-  const recorder = new Recorder(due, (window) => windows.push(window));
+  const recorder = new Recorder({
+    dueIn: due,
+    onWindow: (window) => windows.push(windowSummary(recordOf(window, 1000, ["search"]))),
+  });
+  const sink = recorder.sink(0);
   const operation: Operation = { start: (ticket) => behaviour(ticket, simulation), close: async () => {} };
   const generators = Array.from({ length: workers }, (_, first) => {
     const { timeoutUs = 5e6, maxInFlight = 1e6, slowUs = 1e6, loopBusy = () => 0 } = options;
@@ -90,7 +96,7 @@ export async function simulate(
       first,
       stride,
       operation,
-      sink: recorder,
+      sink,
       nowUs: () => simulation.nowUs,
       timeoutUs,
       maxInFlight,

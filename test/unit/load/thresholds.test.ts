@@ -60,6 +60,8 @@ function measured(ok: number, others: { errors?: number; dropped?: number; unfin
     counts: { scheduled: sent + dropped, sent, completed, ok, errors, dropped, unfinished },
     response: histogram,
     service: histogram,
+    times: new Map(),
+    ratios: new Map(),
   };
 }
 

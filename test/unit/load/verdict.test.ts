@@ -26,6 +26,7 @@ function latency(limitMs: number, actualMs: number | null, serviceMs: number | n
     actualServiceTime: us(serviceMs),
     unit: "us",
     limit: limitMs * 1000,
+    n: 1000,
   };
   return { threshold, result };
 }
@@ -39,6 +40,7 @@ function errors(actual: number) {
     actual,
     unit: "fraction",
     limit: 0.01,
+    n: 1000,
   };
   return { threshold, result };
 }
