@@ -56,7 +56,7 @@ export function sampleRun({ seconds = 60, ratePerSec = 200, seed = 7, fault = tr
       seconds: 1,
       counts: own.counts,
       errorsByCause: ownCauses,
-      droppedByCause: own.counts.dropped > 0 ? { "in-flight-target": own.counts.dropped } : {},
+      droppedByCause: { "in-flight-target": own.counts.dropped },
       responseTimeUs: brief(own.response),
       serviceTimeUs: brief(own.service),
       scheduleLagUs: brief(own.lag),

@@ -77,9 +77,11 @@ export function machineSection({ generator, audit }: LoadResult): Markup {
   if (pacer) rows.push(["pacer", "–", share(pacer?.cpu ?? null), "–", "–", "–", "–"]);
   const full = workers.filter(({ busy }) => busy > nearlyFull).length;
   const lead = [
-    full > 0
-      ? `${full} of ${workers.length} workers were busy for more than ${formatPercent(nearlyFull)} of the time: service times include waiting for them. Give more --workers, or a lower rate.`
-      : "No worker was near its limit.",
+    audit.length > 0
+      ? ""
+      : full > 0
+        ? `${full} of ${workers.length} workers were busy for more than ${formatPercent(nearlyFull)} of the time: service times include waiting for them. Give more --workers, or a lower rate.`
+        : "No worker was near its limit.",
     colocated ? `The target shared this machine's ${cores} cores with the generator: both are slower than apart.` : "",
     `${platform}, ${cores} cores, Node ${node}.`,
   ];

@@ -54,7 +54,7 @@ function timeCharts({ series, axis }: Model): Markup[] {
       width: width(series, names.length),
       height: 180,
       time: axis,
-      lines: [{ name: "p95", tone: "other", values: series.points.map(({ timesP95Us }) => timesP95Us[name] ?? null) }],
+      lines: [{ name: "p95", tone: "t2", values: series.points.map(({ timesP95Us }) => timesP95Us[name] ?? null) }],
       axis: axisDuration,
       exact: formatDurationUs,
     });

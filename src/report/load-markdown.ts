@@ -1,0 +1,52 @@
+import type { LoadResult } from "../load/result.ts";
+import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate } from "../units.ts";
+
+const marks = { pass: "✅ pass", fail: "❌ fail", inconclusive: "⚠️ inconclusive" } as const;
+
+/** A load run for a pull request or a job summary: GitHub's Markdown. */
+export function loadMarkdown(result: LoadResult): string {
+  const { verdict, reasons, counts, rates, responseTimeUs, serviceTimeUs, thresholds, elapsedMs, recall } = result;
+  const wanted = rates.targetPerSec === null ? "" : ` of ${formatRate(rates.targetPerSec)}`;
+  const us = (value: number | null) => (value === null ? "–" : formatDurationUs(value));
+  const latency = (name: string, of: LoadResult["responseTimeUs"]) =>
+    row([name, us(of.p50), us(of.p95), us(of.p99), us(of.p999), us(of.max)]);
+  return [
+    `### ${marks[verdict]} · ${formatRate(rates.sentPerSec)} sent${wanted} for ${formatDurationMs(elapsedMs)}`,
+    "",
+    ...reasons.map((reason) => `- ${escapeMarkdown(reason)}`),
+    ...(reasons.length > 0 ? [""] : []),
+    ...(thresholds.length > 0
+      ? [
+          "| | threshold | was |",
+          "| --- | --- | ---: |",
+          ...thresholds.map(({ ok, expression, actual, unit }) =>
+            row([
+              ok ? "✅" : "❌",
+              expression,
+              actual === null ? "∞" : unit === "us" ? formatDurationUs(actual) : formatPercent(actual),
+            ]),
+          ),
+          "",
+        ]
+      : []),
+    "| | p50 | p95 | p99 | p99.9 | max |",
+    "| --- | ---: | ---: | ---: | ---: | ---: |",
+    latency("response time", responseTimeUs),
+    latency("service time", serviceTimeUs),
+    "",
+    ...recall.map(
+      ({ k, mean, low, high, n }) =>
+        `recall@${k} ${mean.toFixed(4)} (${low.toFixed(4)} – ${high.toFixed(4)}, ${formatCount(n)} searches)  `,
+    ),
+    `${formatCount(counts.scheduled)} scheduled = ${formatCount(counts.ok)} ok + ${formatCount(counts.errors)} errors + ${formatCount(counts.dropped)} dropped + ${formatCount(counts.unfinished)} unfinished`,
+    "",
+  ].join("\n");
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map(escapeMarkdown).join(" | ")} |`;
+}
+
+function escapeMarkdown(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("|", "\\|");
+}
