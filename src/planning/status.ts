@@ -57,12 +57,7 @@ async function tableStatus(table: RoutingTable, nodes: Nodes): Promise<TableStat
   const ids = Object.keys(table.nodes);
   try {
     const points = await Promise.all(
-      ids.map((id) =>
-        nodes
-          .of(id)
-          .count()
-          .catch(() => null),
-      ),
+      ids.map((id) => pointsOn(nodes.of(id), table.nodes[id]!.state === "joining").catch(() => null)),
     );
     const owned = ownedShares(routing);
     const copies = owned.reduce((sum, share) => sum + share, 0) || 1;

@@ -20,7 +20,7 @@ function goal(options: Partial<BalanceGoal> = {}): BalanceGoal {
   return { by: "points", limit: 1.25, intended: () => 1, capacities: new Map(), ...options };
 }
 
-function worst(layout: Layout, of: LoadModel = model, weights = (_: string) => 1): number {
+function worst(layout: Layout, of: LoadModel = model, weights: (id: string) => number = () => 1): number {
   const loads = loadsOf(placementOfLayout(layout), of);
   return spread([...loads].map(([id, { points }]) => ({ load: points, intended: weights(id) }))).maxOverMean;
 }
