@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { configJsonSchema, knownKeys } from "./json-schema.ts";
+import { configJsonSchema, knownKeys, type JsonSchema } from "./json-schema.ts";
 import { isSecretPath, redactUrl } from "./redact.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -12,13 +12,14 @@ export interface Finding {
  * zod's issues as sentences: what was expected, and what stands there instead.
  * @param data what was validated
  * @param mayQuote false for values that must not be repeated in a message
+ * @param schema what the data should be, for suggesting keys; the config's unless given
  */
 export function describeIssues(
   issues: readonly z.core.$ZodIssue[],
   data: unknown,
   mayQuote: (path: readonly PropertyKey[]) => boolean,
+  schema: JsonSchema = configJsonSchema(),
 ): Finding[] {
-  const schema = configJsonSchema();
   const got = (path: readonly PropertyKey[]) => {
     const value = valueAt(data, path);
     return describeValue(value, mayQuote(path) && !isSecretPath(path));

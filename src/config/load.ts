@@ -53,7 +53,8 @@ export function shownPath(cwd: string, file: string): string {
   return path === "" || path.startsWith("..") || isAbsolute(path) ? file : path;
 }
 
-async function readSource(file: string): Promise<SourceText> {
+/** A YAML, JSON or module file as a value that knows its lines; what is wrong with the file itself stands in `problems`. */
+export async function readSource(file: string): Promise<SourceText> {
   const failed = (...problems: Omit<Problem, "file">[]): SourceText => ({ value: undefined, problems, lineOf: () => undefined });
   const stat = statSync(file, { throwIfNoEntry: false });
   if (!stat) return failed({ message: "there is no such file" });

@@ -28,10 +28,10 @@ function unit<I extends typeof text | typeof textOrNumber>(
     .describe(`for example ${examples}`);
 }
 
-const durationMs = unit(text, parseDurationMs, durationInput, "100ms or 10s");
-const fraction = unit(textOrNumber, parsePart, (value) => value, "0.1% or 0.001");
-const sizeBytes = unit(textOrNumber, parseSizeBytes, sizeInput, "64MiB");
-const ratePerSec = unit(textOrNumber, parseRatePerSec, (value) => `${value}/s`, "500/s");
+export const durationMs = unit(text, parseDurationMs, durationInput, "100ms or 10s");
+export const fraction = unit(textOrNumber, parsePart, (value) => value, "0.1% or 0.001");
+export const sizeBytes = unit(textOrNumber, parseSizeBytes, sizeInput, "64MiB");
+export const ratePerSec = unit(textOrNumber, parseRatePerSec, (value) => `${value}/s`, "500/s");
 
 function parsePart(text: string): number {
   const value = parseFraction(text);
@@ -132,6 +132,18 @@ const routing = z.strictObject({
   virtualNodes: z.number().int().min(1).max(10_000).default(150),
   hash: z.enum(["xxh32", "md5-32", "md5-128"]).default("xxh32"),
   breaker: z.enum(["rolling", "fixed", "off"]).default("rolling"),
+  hedge: z
+    .enum(["off", "p95"])
+    .default("off")
+    .describe("p95: a read that takes longer than its node's p95 asks another owner too, for one request in ten at most"),
+  maxInFlightPerNode: z
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(128)
+    .describe("requests of one client to one node; four times as many wait, and more are refused as overload"),
+  maxRate: ratePerSec.optional().describe("operations of one client; beyond it, and a second's worth saved up, they are refused as overload"),
 });
 
 export const clusterSchema = z.strictObject({

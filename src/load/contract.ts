@@ -1,6 +1,10 @@
-import type { ClusterConfig } from "../config/schema.ts";
+import type { CacheConfig, ClusterConfig, EmbedderConfig } from "../config/schema.ts";
 import type { PreparedRequest } from "../http/contract.ts";
+import type { ChoiceSpec } from "../datasets/choice.ts";
+import type { Filter } from "../stores/contract.ts";
 import type { NodeOutcome } from "../cluster/contract.ts";
+import type { Distance } from "../stores/contract.ts";
+import type { ExactTruth } from "./recall/exact.ts";
 
 /**
  * When each operation is due: a closed formula of its index, never of what happened before. Times are µs after the
@@ -93,22 +97,112 @@ export interface HttpOperationSpec {
   request: Omit<PreparedRequest, "kind" | "body"> & { body?: Uint8Array };
 }
 
-/** One search of a cluster: the bytes are prepared before the clock starts. */
-export interface SearchOperationSpec {
-  kind: "search";
+/** How answers are judged while the load runs. */
+export interface RecallSpec {
+  /** Recall is judged at each of these; none above the k of the searches. */
+  ks: readonly number[];
+  distance: Distance;
+  /** By query: its true neighbours, best first; null: this query is not judged. */
+  truths: readonly (ExactTruth | null)[];
+  /** What the ids of points begin with that the run itself writes: they are left out. */
+  ownPrefix?: string;
+}
+
+interface OnCluster {
   cluster: ClusterConfig;
   collection: string;
-  k: number;
-  ef?: number;
-  /** `count` query vectors of `dim` floats, one after the other, shared by all workers. */
-  queries: { vectors: SharedArrayBuffer; dim: number; count: number };
-  choice: "uniform" | "sequential";
-  /** Whether an answer that misses part of the hash space counts as ok. */
-  partialIsOk: boolean;
   /** For the client's relative paths (state file). */
   cwd: string;
 }
-export type OperationSpec = HttpOperationSpec | SearchOperationSpec;
+
+/** `count` vectors of `dim` floats, one after the other, shared by all workers. */
+export interface SharedVectors {
+  vectors: SharedArrayBuffer;
+  dim: number;
+  count: number;
+}
+
+/** One search of a cluster: the bytes are prepared before the clock starts. */
+export interface SearchOperationSpec extends OnCluster {
+  kind: "search";
+  k: number;
+  ef?: number;
+  queries: SharedVectors;
+  choice: ChoiceSpec;
+  filter?: Filter;
+  exact?: boolean;
+  /** Whether an answer that misses part of the hash space counts as ok. */
+  partialIsOk: boolean;
+  recall?: RecallSpec;
+  /** For the client's relative paths (state file). */
+  cwd: string;
+}
+/** Writes points of the run's own, which it deletes afterwards. */
+export interface UpsertOperationSpec extends OnCluster {
+  kind: "upsert";
+  /** Vectors to write. */
+  vectors: SharedVectors;
+  choice: ChoiceSpec;
+  /** Points an operation. */
+  batch: number;
+  /** Marks the points: see `runKey`. */
+  tag: string;
+  /** Look for what was acknowledged until a search finds it. */
+  freshness?: { everyUs: number; giveUpUs: number; atOnce: number };
+}
+
+/** Reads points by key. */
+export interface FetchOperationSpec extends OnCluster {
+  kind: "fetch";
+  keys: string[];
+  choice: ChoiceSpec;
+  batch: number;
+}
+
+/** A question to a RAG endpoint; its answer may be streamed, and may tell of its stages. */
+export interface RagOperationSpec {
+  kind: "rag";
+  url: string;
+  method: "GET" | "POST";
+  headers: Record<string, string>;
+  /** The field of the JSON body (POST) or the parameter (GET) that holds the question. */
+  field: string;
+  texts: string[];
+  choice: ChoiceSpec;
+}
+
+/** Gets from the cluster's cache, and sets what was not there (cache-aside), or a share of plain sets. */
+export interface CacheOperationSpec {
+  kind: "cache";
+  cache: CacheConfig;
+  /** Distinct keys, chosen by `choice`. */
+  keys: number;
+  choice: ChoiceSpec;
+  valueBytes: number;
+  ttlMs: number;
+  /** Share of the operations that are sets, 0 to 1. */
+  writes: number;
+  fill: boolean;
+  tag: string;
+}
+
+export interface EmbedOperationSpec {
+  kind: "embed";
+  /** Undefined: feature hashing. */
+  embedder: EmbedderConfig | undefined;
+  texts: string[];
+  choice: ChoiceSpec;
+  batch: number;
+}
+
+export type OperationSpec =
+  | HttpOperationSpec
+  | SearchOperationSpec
+  | UpsertOperationSpec
+  | FetchOperationSpec
+  | RagOperationSpec
+  | CacheOperationSpec
+  | EmbedOperationSpec;
 
 /** One stream of operations, with threads of its own. */
 export interface ScenarioSpec {

@@ -19,6 +19,26 @@ const operations: { [K in OperationSpec["kind"]]: OperationEntry<OfKind<K>> } = 
     create: async (spec, deps) => (await import("./search.ts")).searchOperation(spec, deps),
     preflight: async (spec, deps) => (await import("./search-preflight.ts")).searchPreflight(spec, deps),
   },
+  upsert: {
+    create: async (spec, deps) => (await import("./upsert.ts")).upsertOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./cluster-preflight.ts")).upsertPreflight(spec, deps),
+  },
+  fetch: {
+    create: async (spec, deps) => (await import("./fetch.ts")).fetchOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./cluster-preflight.ts")).fetchPreflight(spec, deps),
+  },
+  rag: {
+    create: async (spec, deps) => (await import("./rag.ts")).ragOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./rag-preflight.ts")).ragPreflight(spec, deps),
+  },
+  cache: {
+    create: async (spec, deps) => (await import("./cache.ts")).cacheOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./service-preflight.ts")).cachePreflight(spec, deps),
+  },
+  embed: {
+    create: async (spec, deps) => (await import("./embed.ts")).embedOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./service-preflight.ts")).embedPreflight(spec, deps),
+  },
 };
 
 function entryOf(spec: OperationSpec): OperationEntry<OperationSpec> {

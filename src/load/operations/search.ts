@@ -1,10 +1,16 @@
 import { connectCluster } from "../../cluster/index.ts";
-import type { NodeOutcome, PreparedSearch } from "../../cluster/contract.ts";
-import { RagctlError } from "../../errors.ts";
-import { TransportError } from "../../http/contract.ts";
+import type { NodeOutcome } from "../../cluster/contract.ts";
 import type { Operation, SearchOperationSpec, Ticket } from "../contract.ts";
-import { chooseItem } from "../feeds/choice.ts";
+import { chooser } from "../feeds/choice.ts";
+import { recallAtK } from "../recall/recall.ts";
+import type { Hit } from "../../stores/contract.ts";
+import { prepareAhead } from "./ahead.ts";
 import type { OperationDeps } from "./deps.ts";
+import { causeOf, requestsOf } from "./failure.ts";
+
+/** A number in JSON, about, and what a prepared search costs beside its vector. */
+const bytesPerNumber = 14;
+const bytesBeside = 1024;
 
 /**
  * One search of a cluster through the client that every command uses: a scatter over nodes, a merge, retries and hedges included,
@@ -12,54 +18,66 @@ import type { OperationDeps } from "./deps.ts";
  * @throws RagctlError exit 3 where the cluster cannot be reached
  */
 export async function searchOperation(spec: SearchOperationSpec, deps: OperationDeps): Promise<Operation> {
-  const { clock, rng, nowUs, seed, timeoutMs, purpose } = deps;
+  const { clock, rng, nowUs, seed, stride, timeoutMs, purpose, observe } = deps;
+  const { collection, k, ef, filter, exact, queries } = spec;
   const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
-  const prepared = prepareAll(spec, (vector) =>
-    client.prepareSearch(spec.collection, vector, { k: spec.k, ...(spec.ef !== undefined && { ef: spec.ef }) }),
-  );
+  const options = { k, ...(ef !== undefined && { ef }), ...(filter && { filter }), ...(exact && { exact }) };
+  const all = new Float32Array(queries.vectors);
+  const choose = chooser(spec.choice, queries.count, seed);
+  const searchOf = prepareAhead({
+    count: queries.count,
+    itemBytes: queries.dim * (bytesPerNumber + 4) + bytesBeside,
+    prepare: (query) =>
+      client.prepareSearch(collection, all.slice(query * queries.dim, (query + 1) * queries.dim), options),
+    choose,
+    stride,
+  });
   // The lease, the table and a connection to each node, before the clock starts; what fails here is measured there.
-  await client.search(prepared[0]!, { timeoutMs }).catch(() => {});
-  const settle = (ticket: Ticket, cause: string | undefined, requests: readonly NodeOutcome[]): void => {
+  await client.search(searchOf(0), { timeoutMs }).catch(() => {});
+  const settle = (ticket: Ticket, cause: string | undefined, requests: readonly NodeOutcome[]): number => {
     const endUs = nowUs();
     ticket.sentUs = firstSent(requests);
     ticket.settle(endUs, cause, requests);
+    return endUs;
+  };
+  const judge = (ticket: Ticket, hits: readonly Hit[]): void => {
+    if (!spec.recall) return;
+    const { ks, distance, truths, ownPrefix } = spec.recall;
+    const truth = truths[choose(ticket.index)];
+    if (!truth) return;
+    // What the run itself writes is in nobody's ground truth.
+    const judged = ownPrefix === undefined ? hits : hits.filter(({ id }) => !String(id).startsWith(ownPrefix));
+    for (const each of ks) ticket.measure(`recall@${each}`, recallAtK(judged, truth, each, distance));
   };
   return {
     start(ticket) {
-      const search = prepared[chooseItem(spec.choice, ticket.index, prepared.length, seed)]!;
-      client.search(search, { timeoutMs }).then(
-        ({ partial, requests }) => settle(ticket, partial && !spec.partialIsOk ? "partial" : undefined, requests),
-        (error: unknown) => settle(ticket, searchFailure(error), requestsOf(error)),
+      const startUs = observe ? nowUs() : 0;
+      client.search(searchOf(ticket.index), { timeoutMs }).then(
+        ({ hits, partial, requests }) => {
+          const cause = partial && !spec.partialIsOk ? "partial" : undefined;
+          judge(ticket, hits);
+          const endUs = settle(ticket, cause, requests);
+          observe?.({
+            op: "search",
+            keys: [],
+            startUs,
+            endUs,
+            outcome: cause ?? "ok",
+            hits: hits.map(({ id, score }) => ({ key: String(id), score })),
+          });
+        },
+        (error: unknown) => {
+          const endUs = settle(ticket, causeOf(error), requestsOf(error));
+          observe?.({ op: "search", keys: [], startUs, endUs, outcome: causeOf(error) });
+        },
       );
     },
     close: () => client.close(),
   };
 }
 
-function prepareAll({ queries }: SearchOperationSpec, prepare: (vector: Float32Array) => PreparedSearch): PreparedSearch[] {
-  const all = new Float32Array(queries.vectors);
-  return Array.from({ length: queries.count }, (_, query) => prepare(all.slice(query * queries.dim, (query + 1) * queries.dim)));
-}
-
 function firstSent(requests: readonly NodeOutcome[]): number | undefined {
   let first: number | undefined;
   for (const { sentUs } of requests) if (sentUs > 0 && (first === undefined || sentUs < first)) first = sentUs;
   return first;
-}
-
-/** The cause that a failed search is counted under. */
-function searchFailure(error: unknown): string {
-  if (requestsOf(error).at(-1)?.outcome === "timeout") return "timeout";
-  if (error instanceof TransportError) return error.failure;
-  if (error instanceof RagctlError) return error.code;
-  return "bug";
-}
-
-/** What was asked of the nodes before a search failed, where the error tells. */
-function requestsOf(error: unknown): readonly NodeOutcome[] {
-  if (!(error instanceof RagctlError)) return [];
-  const { details } = error;
-  return typeof details === "object" && details !== null && "requests" in details && Array.isArray(details.requests)
-    ? (details.requests as NodeOutcome[])
-    : [];
 }

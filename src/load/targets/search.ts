@@ -55,7 +55,7 @@ export async function searchTarget(input: SearchTargetInput, deps: Deps): Promis
         k,
         ...(ef !== undefined && { ef }),
         queries,
-        choice: "uniform",
+        choice: { kind: "uniform" },
         partialIsOk,
         cwd: deps.cwd,
       },

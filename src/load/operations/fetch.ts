@@ -1,0 +1,45 @@
+import { connectCluster } from "../../cluster/index.ts";
+import type { FetchOperationSpec, Operation } from "../contract.ts";
+import { chooser } from "../feeds/choice.ts";
+import type { OperationDeps } from "./deps.ts";
+import { causeOf } from "./failure.ts";
+
+/** Reads points by key; a key that is not there makes the operation an error (`missing`): the keys are known to exist. */
+export async function fetchOperation(spec: FetchOperationSpec, deps: OperationDeps): Promise<Operation> {
+  const { clock, rng, nowUs, seed, timeoutMs, purpose, observe } = deps;
+  const { collection, batch } = spec;
+  const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
+  const choose = chooser(spec.choice, spec.keys.length, seed);
+  const keysOf = (index: number) => [
+    ...new Set(Array.from({ length: batch }, (_, at) => spec.keys[choose(index * batch + at)]!)),
+  ];
+  await client.fetch(collection, keysOf(0), { timeoutMs }).catch(() => {});
+  return {
+    start(ticket) {
+      const keys = keysOf(ticket.index);
+      const startUs = nowUs();
+      ticket.sentUs = startUs;
+      client.fetch(collection, keys, { timeoutMs }).then(
+        (records) => {
+          const endUs = nowUs();
+          const cause = records.length < keys.length ? "missing" : undefined;
+          ticket.settle(endUs, cause);
+          observe?.({
+            op: "fetch",
+            keys,
+            startUs,
+            endUs,
+            outcome: cause ?? "ok",
+            hits: records.map(({ key, version }) => ({ key, ...(version !== undefined && { version }) })),
+          });
+        },
+        (error: unknown) => {
+          const endUs = nowUs();
+          ticket.settle(endUs, causeOf(error));
+          observe?.({ op: "fetch", keys, startUs, endUs, outcome: causeOf(error) });
+        },
+      );
+    },
+    close: () => client.close(),
+  };
+}

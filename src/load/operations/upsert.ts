@@ -1,0 +1,53 @@
+import { connectCluster } from "../../cluster/index.ts";
+import type { Operation, UpsertOperationSpec } from "../contract.ts";
+import { chooser } from "../feeds/choice.ts";
+import { FreshnessProber } from "../mixed/freshness.ts";
+import { runField, runKey } from "../mixed/run-key.ts";
+import type { OperationDeps } from "./deps.ts";
+import { causeOf } from "./failure.ts";
+
+/**
+ * Writes points of the run's own, tagged in their payload, each once. What is acknowledged is looked for until a search finds it. Between
+ * the start and the send lies the client's own work (placing, stamping, serialising), which counts as service.
+ */
+export async function upsertOperation(spec: UpsertOperationSpec, deps: OperationDeps): Promise<Operation> {
+  const { clock, rng, nowUs, seed, timeoutMs, purpose, observe } = deps;
+  const { collection, vectors, batch, tag, freshness } = spec;
+  const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
+  const all = new Float32Array(vectors.vectors);
+  const choose = chooser(spec.choice, vectors.count, seed);
+  const prober = freshness && new FreshnessProber({ client, collection, clock, nowUs, timeoutMs, ...freshness });
+  // The lease, the table and connections, before the clock starts.
+  await client.fetch(collection, [runKey(tag, 0)], { timeoutMs }).catch(() => {});
+  return {
+    start(ticket) {
+      const records = Array.from({ length: batch }, (_, at) => {
+        const n = ticket.index * batch + at;
+        const item = choose(n) * vectors.dim;
+        return { key: runKey(tag, n), vector: all.slice(item, item + vectors.dim), payload: { [runField]: tag } };
+      });
+      const startUs = nowUs();
+      ticket.sentUs = startUs;
+      const keys = records.map(({ key }) => key);
+      client.upsert(collection, records, { timeoutMs }).then(
+        ({ failed, version }) => {
+          const endUs = nowUs();
+          const cause = failed.length > 0 ? "write-failed" : undefined;
+          ticket.settle(endUs, cause);
+          observe?.({ op: "upsert", keys, version, startUs, endUs, outcome: cause ?? "ok" });
+          if (cause === undefined && prober) {
+            const { key, vector } = records[0]!;
+            prober.look(key, vector, endUs, (us) => ticket.measure("freshness", us));
+          }
+        },
+        (error: unknown) => {
+          const endUs = nowUs();
+          ticket.settle(endUs, causeOf(error));
+          observe?.({ op: "upsert", keys, startUs, endUs, outcome: causeOf(error) });
+        },
+      );
+    },
+    drain: async (signal) => await prober?.drain(signal),
+    close: () => client.close(),
+  };
+}

@@ -1,0 +1,184 @@
+import type { ClusterClient } from "../../cluster/contract.ts";
+import type { ClusterConfig } from "../../config/schema.ts";
+import { usageError } from "../../errors.ts";
+import { seededRng, type Clock } from "../../runtime.ts";
+import type { CollectionInfo, Filter } from "../../stores/contract.ts";
+import type { OperationSpec, SharedVectors } from "../contract.ts";
+import { choiceOf, textsOf, vectorsOf, type FeedDeps } from "../feeds/source.ts";
+import { httpTarget } from "../targets/http.ts";
+import type { OperationProfile, ScenarioProfile } from "./schema.ts";
+
+export interface OperationContext extends FeedDeps {
+  cluster: ClusterConfig | undefined;
+  client: ClusterClient | undefined;
+  cwd: string;
+  tag: string;
+  clock: Clock;
+  /** The collection where an operation names none. */
+  collection: () => Promise<string>;
+}
+
+export interface NamedOperation {
+  operation: OperationSpec;
+  /** For the report: `search of docs, k 10, queries from …`. */
+  does: string;
+}
+
+type Builder<K extends OperationProfile["kind"]> = (
+  operation: Extract<OperationProfile, { kind: K }>,
+  scenario: ScenarioProfile,
+  context: OperationContext,
+) => Promise<NamedOperation>;
+
+/** How long freshness is looked for, µs. */
+const giveUpUs = 10_000_000;
+const fetchKeys = 5000;
+
+const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
+  async search({ k, ef, exact, filter, allowPartial, collection: named }, scenario, context) {
+    const { cluster, collection, own } = await onCollection(named, context);
+    const { items: queries, from } = await vectorsOf(logFeed(scenario), context, own);
+    return {
+      operation: {
+        kind: "search",
+        cluster,
+        collection,
+        cwd: context.cwd,
+        k,
+        ...(ef !== undefined && { ef }),
+        ...(exact && { exact }),
+        ...(filter && { filter: filter as Filter }),
+        queries,
+        choice: choiceOf(logFeed(scenario)),
+        partialIsOk: allowPartial,
+      },
+      does: `search of ${collection}, k ${k}, queries from ${from}`,
+    };
+  },
+
+  async upsert({ collection: named, batch, freshness, probeEvery, probes }, { feed }, context) {
+    const { cluster, collection, own } = await onCollection(named, context);
+    const { items, from } = await vectorsOf(feed, context, own);
+    return {
+      operation: {
+        kind: "upsert",
+        cluster,
+        collection,
+        cwd: context.cwd,
+        // Copies of what is there would crowd the true neighbours out of every answer.
+        vectors: feed.from === "points" ? shuffledComponents(items, context.seed) : items,
+        choice: choiceOf(feed),
+        batch,
+        tag: context.tag,
+        ...(freshness && { freshness: { everyUs: probeEvery * 1000, giveUpUs, atOnce: probes } }),
+      },
+      does: `upsert of ${batch} into ${collection}, vectors from ${from}, marked ${context.tag}`,
+    };
+  },
+
+  async fetch({ collection: named, batch }, { feed }, context) {
+    const { cluster, collection, client } = await onCollection(named, context);
+    const keys: string[] = [];
+    for await (const page of client.scroll(collection, { pageSize: 1000, withPayload: false })) {
+      keys.push(...page.map(({ key }) => key));
+      if (keys.length >= (feed.limit ?? fetchKeys)) break;
+    }
+    if (keys.length === 0) throw usageError([{ path: "operation", message: `collection "${collection}" has no points to fetch` }]);
+    return {
+      operation: { kind: "fetch", cluster, collection, cwd: context.cwd, keys, choice: choiceOf(feed), batch },
+      does: `fetch of ${batch} from ${collection}, ${keys.length} keys`,
+    };
+  },
+
+  async rag({ endpoint, field }, { feed }, context) {
+    const endpoints = clusterOf(context).endpoints ?? {};
+    const names = Object.keys(endpoints);
+    const chosen = endpoint ?? (names.length === 1 ? names[0]! : undefined);
+    const found = chosen === undefined ? undefined : endpoints[chosen];
+    if (!found)
+      throw usageError([
+        {
+          path: "operation.endpoint",
+          message: names.length === 0 ? "the cluster's config has no endpoints" : `expected one of ${names.join(", ")}, got ${chosen ?? "none"}`,
+        },
+      ]);
+    const { items: texts, from } = await textsOf(feed, context);
+    const { url, method, headers } = found;
+    return {
+      operation: { kind: "rag", url, method, headers, field, texts, choice: choiceOf(feed) },
+      does: `questions to ${chosen} (${new URL(url).origin}), texts from ${from}`,
+    };
+  },
+
+  async cache({ keys, valueBytes, ttl, writes, fill }, { feed }, context) {
+    const { cache, name } = clusterOf(context);
+    if (!cache) throw usageError([{ path: "operation", message: `cluster ${name} has no cache in its config` }]);
+    return {
+      operation: { kind: "cache", cache, keys, choice: choiceOf(feed), valueBytes, ttlMs: ttl, writes, fill, tag: context.tag },
+      does: `${cache.driver} cache, ${keys} keys by ${feed.choice}${cache.driver === "memory" ? " (of each worker its own)" : ""}`,
+    };
+  },
+
+  async embed({ batch }, { feed }, context) {
+    const { embedder } = clusterOf(context);
+    const { items: texts, from } = await textsOf(feed, context);
+    return {
+      operation: { kind: "embed", embedder, texts, choice: choiceOf(feed), batch },
+      does: `${embedder?.driver ?? "hashing"} embedding of ${batch}, texts from ${from}`,
+    };
+  },
+
+  async http({ url, method, headers, body }) {
+    const { operation, target } = httpTarget({
+      url,
+      method,
+      headers: Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+      body: body === undefined ? undefined : { bytes: Buffer.from(body), file: "body" },
+    });
+    return { operation, does: target.kind === "http" ? `${target.method} ${target.url}` : url };
+  },
+};
+
+/** What a scenario does, its feed read. @throws RagctlError exit 2 and 3 */
+export function operationOf(scenario: ScenarioProfile, context: OperationContext): Promise<NamedOperation> {
+  const { operation } = scenario;
+  return (builders[operation.kind] as Builder<OperationProfile["kind"]>)(operation, scenario, context);
+}
+
+/** The queries of a replay are those of its log, in its order, unless the feed names a file. */
+function logFeed(scenario: ScenarioProfile): ScenarioProfile["feed"] {
+  const { feed } = scenario;
+  return scenario.executor === "replay" && feed.from === "points" ? { ...feed, from: scenario.log, format: "jsonl", choice: "sequential" } : feed;
+}
+
+function clusterOf({ cluster }: OperationContext): ClusterConfig {
+  if (!cluster) throw new Error("a profile with operations on a cluster was compiled without one");
+  return cluster;
+}
+
+async function onCollection(named: string | undefined, context: OperationContext) {
+  const cluster = clusterOf(context);
+  const client = context.client!;
+  const collection = named ?? (await context.collection());
+  const info: CollectionInfo | undefined = await client.collectionInfo(collection);
+  if (!info)
+    throw usageError([{ path: "operation.collection", message: `cluster ${cluster.name} has no collection "${collection}"` }], {
+      code: "no-collection",
+    });
+  return { cluster, client, collection, own: { client, collection, dim: info.size } };
+}
+
+/** The same numbers in another order, one for all: lengths and distances among them stay, and they are near nothing that is stored. */
+function shuffledComponents({ vectors, dim, count }: SharedVectors, seed: number): SharedVectors {
+  const rng = seededRng(seed);
+  const order = Array.from({ length: dim }, (_, at) => at);
+  for (let at = dim - 1; at > 0; at--) {
+    const other = Math.floor(rng() * (at + 1));
+    [order[at], order[other]] = [order[other]!, order[at]!];
+  }
+  const from = new Float32Array(vectors);
+  const shared = new SharedArrayBuffer(from.byteLength);
+  const to = new Float32Array(shared);
+  for (let row = 0; row < count; row++) for (let at = 0; at < dim; at++) to[row * dim + at] = from[row * dim + order[at]!]!;
+  return { vectors: shared, dim, count };
+}
