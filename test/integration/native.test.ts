@@ -57,7 +57,7 @@ describe("plans carried out", () => {
         .filter((on) => on === "3"),
     ).toHaveLength(3);
     expect(Math.min(...cluster.fewestServing.values())).toBe(2);
-    expect(seen).toContain("s1 500/1000");
+    expect(seen).toContain("s1 150/1000");
     expect(await verifyNative(plan, access)).toEqual({
       clean: true,
       checked: 6000,
@@ -188,6 +188,30 @@ describe("plans carried out", () => {
     await applyNativePlan(plan, deps);
     expect(most).toBe(3);
     expect(await verifyNative(plan, access)).toMatchObject({ clean: true });
+  });
+
+  it("is verified without a plan too: copies that are missing, dead, unlike or on their way", async () => {
+    const cluster = await standIn({ peers: 3, shards: [[0, 1], [1, 2], [0]], replicationFactor: 2 });
+    const access = accessOf(cluster);
+    const problems = async () => (await verifyNative(undefined, access)).problems;
+    expect(await verifyNative(undefined, access)).toMatchObject({
+      clean: false,
+      missing: 1000,
+      problems: ["shard 2 has 1 copy, and 2 are wanted"],
+    });
+    await applyNativePlan(await planFor(access), depsOf(access));
+    expect(await verifyNative(undefined, access)).toMatchObject({ clean: true, checked: 3000 });
+    cluster.setState(0, 1, "Dead");
+    expect(await problems()).toEqual(["shard 0 is Dead on q2"]);
+    cluster.setState(0, 1, "Active");
+    cluster.shards.get(1)!.replicas.get(cluster.peers[2]!.id)!.points = 990;
+    expect(await verifyNative(undefined, access)).toMatchObject({
+      different: 10,
+      problems: ["replicas of shard 1 hold 1,000 and 990 points"],
+    });
+    cluster.shards.get(1)!.replicas.get(cluster.peers[2]!.id)!.points = 1000;
+    cluster.begin(0, 0, 2, true);
+    expect(await problems()).toEqual(["shard 0 is Recovery on q3", "shard 0 is in a transfer from q1 to q3"]);
   });
 
   it("before 1.17, sizes are estimated, and said to be", async () => {

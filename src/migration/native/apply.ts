@@ -78,8 +78,3 @@ async function patientLook({ access, timing, hardSignal }: NativeRunDeps, known:
 function isFree(shardId: number, earlier: readonly ShardStep[], running: Iterable<ShardStep>): boolean {
   return !earlier.some((step) => step.shardId === shardId) && ![...running].some((step) => step.shardId === shardId);
 }
-
-/** A look by what a plan knows of peers: nodes that do not answer are told by it. */
-export function lookFor(plan: Plan, deps: Pick<NativeRunDeps, "access">, signal?: AbortSignal): Promise<NativeLook> {
-  return lookAround(deps.access, { known: knownPeers(plan), ...(signal && { signal }) });
-}

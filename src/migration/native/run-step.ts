@@ -24,6 +24,8 @@ export async function runStep(step: ShardStep, look: () => Promise<NativeLook>, 
   }
 }
 
+const firstPollMs = 100;
+
 class StepRun {
   acted = false;
   readonly #step: ShardStep;
@@ -33,6 +35,7 @@ class StepRun {
   /** Changes asked for, of whatever outcome: each goes through another node. */
   #asked = 0;
   #drops = 0;
+  #polls = 0;
   #method: string | undefined;
   #following = false;
   #lastProblem: string | undefined;
@@ -180,8 +183,10 @@ class StepRun {
     return this.#deps.access.clock.monotonicUs() / 1000;
   }
 
+  /** Small shards take no second: the first looks follow each other closely. */
   #sleep(): Promise<void> {
-    return this.#deps.access.clock.sleep(this.#deps.timing.pollMs, this.#deps.hardSignal);
+    const ms = Math.min(this.#deps.timing.pollMs, firstPollMs * 2 ** this.#polls++);
+    return this.#deps.access.clock.sleep(ms, this.#deps.hardSignal);
   }
 }
 
