@@ -10,6 +10,8 @@ export interface Clock {
   monotonicUs(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts. `ref: false`: does not keep the process alive. */
   sleep(ms: number, signal?: AbortSignal, options?: { ref?: boolean }): Promise<void>;
+  /** Runs `run` after `ms`; the result cancels it. Where a clock has none, `sleep` does, at a higher price. */
+  after?(ms: number, run: () => void): () => void;
 }
 
 /** A text sink: stdout, stderr, or a buffer in a test. */
@@ -71,7 +73,19 @@ export const realClock: Clock = {
       throw signal?.aborted ? signal.reason : error;
     }
   },
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
 };
+
+/** `clock.after`, whatever the clock has. */
+export function runAfter(clock: Clock, ms: number, run: () => void): () => void {
+  if (clock.after) return clock.after(ms, run);
+  const cancelled = new AbortController();
+  clock.sleep(ms, cancelled.signal).then(run, () => undefined);
+  return () => cancelled.abort();
+}
 
 /**
  * Mulberry32: 32 bits of state, enough for choices and jitter, and the same on every platform.

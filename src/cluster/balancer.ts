@@ -8,11 +8,12 @@ export interface NodeStats {
   measuredAtUs: number;
   /** Failures since the last answer. */
   failures: number;
+  /** Requests under way, those that wait for their turn included. */
   inFlight: number;
 }
 
 export function newStats(): NodeStats {
-  return { latencyUs: Number.NaN, tailUs: 0, measuredAtUs: 0, failures: 0, inFlight: 0 };
+  return { latencyUs: Number.NaN, tailUs: 0, measuredAtUs: -Infinity, failures: 0, inFlight: 0 };
 }
 
 const latencyFadesUs = 1e6;
@@ -29,6 +30,12 @@ export function observeAnswer(stats: NodeStats, latencyUs: number, nowUs: number
   stats.tailUs = Math.max(latencyUs, stats.tailUs * Math.exp(-elapsedUs / tailFadesUs));
   stats.measuredAtUs = nowUs;
   stats.failures = 0;
+}
+
+/** No answer after so long: the mean must not look better than that for want of an end to measure. */
+export function observeSlow(stats: NodeStats, elapsedUs: number): void {
+  stats.latencyUs = Number.isNaN(stats.latencyUs) ? elapsedUs : Math.max(stats.latencyUs, (stats.latencyUs + elapsedUs) / 2);
+  stats.tailUs = Math.max(stats.tailUs, elapsedUs);
 }
 
 /** What a score is made of. */

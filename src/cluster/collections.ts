@@ -94,7 +94,12 @@ function checkRouting({ name, routing, nodes, source }: ClusterConfig): void {
   if (problems.length > 0) throw usageError(problems, { code: "routing-invalid" });
 }
 
-async function createOn(node: ClusterNode, name: string, spec: CollectionSpec): Promise<{ existed: boolean; points: number }> {
+/** The collection with its payload indexes on one node, made where it is missing. @throws RagctlError exit 2 where what is there does not fit, 3 where the node cannot be reached */
+export async function createOn(
+  node: ClusterNode,
+  name: string,
+  spec: CollectionSpec,
+): Promise<{ existed: boolean; points: number }> {
   const there = await node.control.collectionInfo(name, spec.vector);
   if (there) requireFit(name, `on node ${node.id}`, there, spec);
   else

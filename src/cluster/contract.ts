@@ -41,7 +41,9 @@ export interface SearchResult {
   hits: Hit[];
   /** Present when some hash had no serving owner that answered: the share of the hash space that is missing, (0, 1]. */
   partial?: { missingShare: number };
-  /** Every request that this one operation made, failed ones included. */
+  /** Present when fewer owners answered for some hashes than the consistency level asks for, but some did: their share, (0, 1]. */
+  belowConsistency?: { share: number };
+  /** Every request that this one operation made, failed and hedged ones included; what others were faster than is `cancelled`. */
   requests: NodeOutcome[];
 }
 
@@ -54,6 +56,12 @@ export interface PreparedSearch {
 export interface CallOptions {
   timeoutMs?: number;
   signal?: AbortSignal;
+}
+
+export interface FetchOptions extends CallOptions {
+  withVector?: boolean;
+  /** Told the keys of which fewer owners answered than the consistency level asks for, but some did. */
+  onBelowConsistency?: (keys: string[]) => void;
 }
 
 /** One cluster, whatever its topology. Errors are RagctlError; exit 3 where nothing that is needed could be reached. */
@@ -69,7 +77,7 @@ export interface ClusterClient {
 
   prepareSearch(collection: string, vector: Vector, options: SearchOptions): PreparedSearch;
   search(search: PreparedSearch, options?: CallOptions): Promise<SearchResult>;
-  fetch(collection: string, keys: readonly string[], options?: CallOptions & { withVector?: boolean }): Promise<StoredRecord[]>;
+  fetch(collection: string, keys: readonly string[], options?: FetchOptions): Promise<StoredRecord[]>;
   /** Points, each once. */
   count(collection: string, filter?: Filter, options?: CallOptions): Promise<number>;
   /** Every point once, in no particular order, page by page. */

@@ -4,6 +4,7 @@ import type { ReadLevel } from "../sharding/cover.ts";
 import type { DataFace, StoreCapabilities } from "../stores/contract.ts";
 import type { StateStore } from "../state/contract.ts";
 import type { ClusterNodes } from "./nodes.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 import type { VersionClock } from "./version.ts";
 import type { TableWatch } from "./watch.ts";
 
@@ -19,6 +20,8 @@ export interface ClusterDeps {
   readonly minAcks: number;
   /** "One request timeout" of ROUTING.md: no request of ours waits longer. */
   readonly requestTimeoutMs: number;
+  /** Hedged reads, and what is left of their budget. */
+  readonly hedge: { readonly mode: "off" | "p95"; readonly budget: TokenBucket };
   readonly face: (collection: string) => DataFace;
 }
 

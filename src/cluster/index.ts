@@ -8,15 +8,16 @@ import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
 import type { ClientOptions, ClusterClient } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
+import { hedgeBurst } from "./hedge.ts";
 import { nativeClient } from "./native.ts";
-import { ClusterNodes, thisHost, type NodesDeps } from "./nodes.ts";
+import { ClusterNodes, defaultRequestTimeoutMs, thisHost, type NodesDeps } from "./nodes.ts";
+import { withRate } from "./rate.ts";
 import { routedClient } from "./routed.ts";
+import { newBucket } from "./token-bucket.ts";
 import { VersionClock } from "./version.ts";
 import { TableWatch } from "./watch.ts";
 
 export type * from "./contract.ts";
-
-const defaultRequestTimeoutMs = 5_000;
 
 /** What a simulation puts in place of the network, the state store and chance. */
 export interface ClientInternals {
@@ -54,18 +55,21 @@ export async function connectCluster(
     level: cluster.routing.consistency,
     minAcks: cluster.routing.minAcks,
     requestTimeoutMs: cluster.store.timeout ?? defaultRequestTimeoutMs,
+    hedge: { mode: cluster.routing.hedge, budget: newBucket(0, hedgeBurst, 0) },
     face(collection) {
       let data = faces.get(collection);
       if (!data) faces.set(collection, (data = driver.data(collection, cluster.store.vector)));
       return data;
     },
   };
-  if (cluster.topology === "native") return nativeClient(deps);
+  const { maxRate } = cluster.routing;
+  const limited = (client: ClusterClient) => (maxRate === undefined ? client : withRate(client, maxRate, options.clock));
+  if (cluster.topology === "native") return limited(nativeClient(deps));
   const state = internals.state ?? (await openClusterState(cluster, options));
   // Not from the seeded rng: two processes with one seed must not be one client.
   const clientId = internals.clientId ?? randomUUID();
   const watch = new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost });
-  return routedClient({ ...deps, watch, state, clientId });
+  return limited(routedClient({ ...deps, watch, state, clientId }));
 }
 
 /** The state store of a routed cluster, where its config says. */

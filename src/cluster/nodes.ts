@@ -2,11 +2,14 @@ import { hostname } from "node:os";
 import { TransportError, type NodePool, type PoolOptions, type PreparedRequest } from "../http/contract.ts";
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
-import type { Clock } from "../runtime.ts";
+import { runAfter, type Clock } from "../runtime.ts";
 import type { DataFace, NodeEndpoint, StoreControl, VectorStoreDriver } from "../stores/contract.ts";
 import { admittedShare, breakerPolicies, errorRate, newBreaker, probeSucceeded, recordOutcome, type Breaker } from "./breaker.ts";
-import { newStats, observeAnswer, score, type NodeStats } from "./balancer.ts";
+import { judgeSilence } from "./attempt.ts";
+import { newStats, observeAnswer, observeSlow, score, type NodeStats } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
+import { Gate } from "./gate.ts";
+import { LatencyWindow } from "./latency-window.ts";
 
 /** One node as the client uses it. */
 export interface ClusterNode {
@@ -16,6 +19,12 @@ export interface ClusterNode {
   readonly control: StoreControl;
   readonly stats: NodeStats;
   readonly breaker: Breaker;
+  readonly gate: Gate;
+  /** The narrow one beside it, for reads while the breaker is open. */
+  readonly panicGate: Gate;
+  readonly latencies: LatencyWindow;
+  /** Requests that are silent for long, while its health is asked. */
+  readonly suspicions: Attempt[];
 }
 
 /** A request that did not succeed, and what may be concluded from it. */
@@ -26,9 +35,22 @@ export interface NodeFailure {
   /** There was no answer, and the request may still land. */
   mayLand: boolean;
   timeout: boolean;
+  /** It was not sent: too much is under way at the node already. */
+  overload: boolean;
+  /** Certainly nothing of it was done (it never left, or the answer says so), and a little later it may be: even a write may be repeated. */
+  notDone: boolean;
+  /** How long the node asks to be left alone. */
+  retryAfterMs?: number;
   message: string;
 }
 export type NodeAnswer = { body: Buffer; failure?: undefined } | { failure: NodeFailure };
+
+/** One request as whoever waits for it sees it: when it began, and whether its silence has been held against the node already. */
+export interface Attempt {
+  readonly beganUs: number;
+  readonly beganMs: number;
+  blamed: boolean;
+}
 
 export interface NodesDeps {
   driver: VectorStoreDriver;
@@ -40,6 +62,12 @@ export interface NodesDeps {
 
 /** What a node or a proxy in front of it says when it gave up waiting: the work may still be done. */
 const unfinishedStatus = new Set([408, 502, 504]);
+/** Where the config says none: "one request timeout" of ROUTING.md. */
+export const defaultRequestTimeoutMs = 5_000;
+/** As few as a node that is coming back can bear, and enough to show that it answers. */
+const panicMaxInFlight = 8;
+/** Waiting requests of one node, for each that may be under way. */
+const waitingPerTurn = 4;
 const probeEveryMs = 500;
 const probeTimeoutMs = 1_000;
 
@@ -49,11 +77,13 @@ export class ClusterNodes {
   readonly #deps: NodesDeps;
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #closing = new AbortController();
+  readonly #fullTimeoutMs: number;
   #probing = false;
 
   constructor(cluster: ClusterConfig, deps: NodesDeps) {
     this.#cluster = cluster;
     this.#deps = deps;
+    this.#fullTimeoutMs = cluster.store.timeout ?? defaultRequestTimeoutMs;
     for (const node of cluster.nodes) this.#add(node);
   }
 
@@ -80,6 +110,7 @@ export class ClusterNodes {
   #add(config: NodeConfig): ClusterNode {
     const { driver, createPool, endpointOf, poolOptionsOf, clock } = this.#deps;
     const endpoint = endpointOf(this.#cluster, config);
+    const { maxInFlightPerNode: maxInFlight } = this.#cluster.routing;
     const node: ClusterNode = {
       id: config.id,
       url: config.url,
@@ -87,63 +118,119 @@ export class ClusterNodes {
       control: driver.control(endpoint),
       stats: newStats(),
       breaker: newBreaker(breakerPolicies[this.#cluster.routing.breaker]),
+      gate: gateOf(maxInFlight, clock),
+      panicGate: gateOf(Math.min(panicMaxInFlight, maxInFlight), clock),
+      latencies: new LatencyWindow(),
+      suspicions: [],
     };
     this.#nodes.set(config.id, node);
     return node;
   }
 
+  /** For `send` and `slow` of the same request. */
+  newAttempt(): Attempt {
+    const { clock } = this.#deps;
+    return { beganUs: clock.monotonicUs(), beganMs: clock.nowMs(), blamed: false };
+  }
+
   /**
-   * Sends one request to one node, measuring it. Never rejects: a failure is an answer here; an abort by `signal` too.
+   * Sends one request to one node, measuring it. Never rejects: a failure is an answer here; an abort by `signal` too. Waits for its turn
+   * where much is under way at the node already; of reads of a node whose breaker is open, only a few are sent at a time.
    * @param outcomes gets one entry more
    */
   async send(
     node: ClusterNode,
     face: DataFace,
     request: PreparedRequest,
-    options: { timeoutMs: number; signal?: AbortSignal | undefined },
+    options: { timeoutMs: number; signal?: AbortSignal | undefined; attempt?: Attempt },
     outcomes: NodeOutcome[],
   ): Promise<NodeAnswer> {
     const { clock } = this.#deps;
     const { stats, breaker } = node;
-    const startUs = clock.monotonicUs();
-    const beganMs = clock.nowMs();
+    const { signal, attempt = this.newAttempt() } = options;
+    const { beganUs, beganMs } = attempt;
+    const write = request.kind === "write";
+    const gate = !write && admittedShare(breaker, beganMs) === 0 ? node.panicGate : node.gate;
+    let { timeoutMs } = options;
     stats.inFlight++;
+    const turn = gate.enter(timeoutMs, write);
+    if (turn !== true) {
+      if (turn === false || !(await turn)) {
+        stats.inFlight--;
+        return turnedAway(node, gate, { node: node.id, sentUs: beganUs, endUs: clock.monotonicUs() }, outcomes);
+      }
+      timeoutMs = Math.max(1, timeoutMs - (clock.monotonicUs() - beganUs) / 1000);
+    }
     try {
-      const answer = await node.pool.send(
-        request,
-        options.signal ? { timeoutMs: options.timeoutMs, signal: options.signal } : { timeoutMs: options.timeoutMs },
-      );
+      const answer = await node.pool.send(request, signal ? { timeoutMs, signal } : { timeoutMs });
       const entry: NodeOutcome = { node: node.id, sentUs: answer.sentUs, endUs: answer.endUs, outcome: "ok" };
       outcomes.push(entry);
       if (answer.status < 300) {
-        observeAnswer(stats, answer.endUs - startUs, answer.endUs);
-        recordOutcome(breaker, beganMs + (answer.endUs - startUs) / 1000, false, beganMs);
+        const latencyUs = answer.endUs - beganUs;
+        observeAnswer(stats, latencyUs, answer.endUs);
+        node.latencies.record(latencyUs);
+        recordOutcome(breaker, beganMs + latencyUs / 1000, false, beganMs);
         return { body: answer.body };
       }
-      const { kind, message } = face.failure(answer.status, answer.body, answer.headers);
+      const { kind, message, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
       entry.outcome = "error";
       entry.detail = message;
       const fatal = kind === "fatal";
-      this.#failed(node, !fatal, beganMs);
-      const mayLand = unfinishedStatus.has(answer.status);
-      return { failure: { node: node.id, fatal, mayLand, timeout: false, message: `${node.id}: ${message}` } };
+      this.#failed(node, !fatal, attempt);
+      return {
+        failure: {
+          node: node.id,
+          fatal,
+          mayLand: unfinishedStatus.has(answer.status),
+          timeout: false,
+          overload: false,
+          notDone: notDone === true,
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          message: `${node.id}: ${message}`,
+        },
+      };
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
-      const aborted = options.signal?.aborted === true;
+      const aborted = signal?.aborted === true;
       const timeout = error.failure === "timeout";
       const outcome = aborted ? "cancelled" : timeout ? "timeout" : "error";
-      outcomes.push({ node: node.id, sentUs: startUs, endUs: clock.monotonicUs(), outcome, detail: error.message });
-      if (!aborted) this.#failed(node, true, beganMs);
-      return {
-        failure: { node: node.id, fatal: false, mayLand: error.maybeDelivered, timeout, message: `${node.id}: ${error.message}` },
-      };
+      outcomes.push({ node: node.id, sentUs: beganUs, endUs: clock.monotonicUs(), outcome, detail: error.message });
+      // A limit of our own that is shorter than the node's says little of a node that answers others.
+      if (timeout && timeoutMs < this.#fullTimeoutMs) this.slow(node, attempt);
+      else if (!aborted) this.#failed(node, true, attempt);
+      const mayLand = error.maybeDelivered;
+      const notDone = !mayLand && error.failure === "connect";
+      const message = `${node.id}: ${error.message}`;
+      return { failure: { node: node.id, fatal: false, mayLand, timeout, overload: false, notDone, message } };
     } finally {
       stats.inFlight--;
+      gate.leave();
     }
   }
 
-  #failed(node: ClusterNode, counts: boolean, beganMs: number): void {
-    recordOutcome(node.breaker, this.#deps.clock.nowMs(), counts, beganMs);
+  /**
+   * A request has taken long, and may go on. Where the node has not answered anything else in the meantime, its health decides
+   * whether it counts as failing.
+   */
+  slow(node: ClusterNode, attempt: Attempt): void {
+    const nowUs = this.#deps.clock.monotonicUs();
+    observeSlow(node.stats, nowUs - attempt.beganUs);
+    if (judgeSilence(attempt.beganUs, node.stats.measuredAtUs) === "slow") return;
+    node.suspicions.push(attempt);
+    if (node.suspicions.length === 1) void this.#examine(node);
+  }
+
+  async #examine(node: ClusterNode): Promise<void> {
+    const { signal } = this.#closing;
+    const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }));
+    const suspicions = node.suspicions.splice(0);
+    if (!ok) for (const attempt of suspicions) this.#failed(node, true, attempt);
+  }
+
+  #failed(node: ClusterNode, counts: boolean, attempt: Attempt): void {
+    if (attempt.blamed) return;
+    attempt.blamed = counts;
+    recordOutcome(node.breaker, this.#deps.clock.nowMs(), counts, attempt.beganMs);
     if (!counts) return;
     node.stats.failures++;
     void this.#probeUntilWell();
@@ -206,6 +293,22 @@ export class ClusterNodes {
     this.#closing.abort(new Error("the client is closed"));
     await Promise.all(this.all.map(({ pool }) => pool.close()));
   }
+}
+
+function gateOf(maxInFlight: number, clock: Clock): Gate {
+  return new Gate({ maxInFlight, maxWaiting: waitingPerTurn * maxInFlight }, (ms, run) => runAfter(clock, ms, run));
+}
+
+function turnedAway(
+  node: ClusterNode,
+  { inside, waiting }: Gate,
+  entry: Omit<NodeOutcome, "outcome">,
+  outcomes: NodeOutcome[],
+): NodeAnswer {
+  const detail = `overload: ${inside} requests are under way and ${waiting} wait for their turn`;
+  outcomes.push({ ...entry, outcome: "error", detail });
+  const message = `${node.id}: ${detail}`;
+  return { failure: { node: node.id, fatal: false, mayLand: false, timeout: false, overload: true, notDone: true, message } };
 }
 
 /** For leases and locks: which machine this is. */

@@ -4,7 +4,7 @@ import { ownersToAsk } from "../sharding/cover.ts";
 import { pointIdOf } from "../sharding/point-id.ts";
 import { field } from "../sharding/table.ts";
 import type { Condition, Filter, PointId } from "../stores/contract.ts";
-import type { CallOptions, NodeOutcome, StoredRecord } from "./contract.ts";
+import type { CallOptions, FetchOptions, NodeOutcome, StoredRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import type { ClusterNode, NodeAnswer } from "./nodes.ts";
 import { recordOf, withStampFields } from "./records.ts";
@@ -26,7 +26,7 @@ export interface Scans {
     collection: string,
     options: CallOptions & { filter?: Filter; pageSize?: number; withVector?: boolean; withPayload?: boolean | string[] },
   ): AsyncIterable<StoredRecord[]>;
-  fetch(view: View, keys: readonly string[], options: CallOptions & { withVector?: boolean }): Promise<StoredRecord[]>;
+  fetch(view: View, keys: readonly string[], options: FetchOptions): Promise<StoredRecord[]>;
 }
 
 export interface ScanDeps extends RoutedDeps {
@@ -52,8 +52,13 @@ export function createScans(deps: ScanDeps): Scans {
     const unavailable: number[] = [];
     const order = rank(deps, nodes, unavailable);
     const preference = new Map(order.map((node, index) => [node, -index]));
-    const usable = (node: number) => !failed.has(nodes[node]!.id) && !unavailable.includes(node);
-    const { ranges, missingShare } = assignRanges(view.routing.segments, usable, (node) => preference.get(node)!, within);
+    const usable = (node: number) => !failed.has(nodes[node]!.id);
+    const closed = (node: number) => usable(node) && !unavailable.includes(node);
+    const give = (to: (node: number) => boolean) =>
+      assignRanges(view.routing.segments, to, (node) => preference.get(node)!, within);
+    let { ranges, missingShare } = give(closed);
+    // An open breaker prefers others; where there are none it is overruled.
+    if (missingShare > 0 && unavailable.length > 0) ({ ranges, missingShare } = give(usable));
     if (missingShare > 0 && !reachable) throw unreachable(view.collection, missingShare, why);
     return [...ranges].map(([node, list]) => ({ node: nodes[node]!, ranges: list }));
   }
@@ -146,11 +151,12 @@ export function createScans(deps: ScanDeps): Scans {
       const { routing } = view;
       const { nodes } = deps.readerOf(view);
       const unavailable: number[] = [];
-      const bestFirst = rank(deps, nodes, unavailable).reverse();
+      const ranked = rank(deps, nodes, unavailable).reverse();
+      const bestFirst = [...ranked.filter((node) => !unavailable.includes(node)), ...unavailable];
       const q = ownersToAsk(deps.level, routing.table.replicas);
       const found = new Map<PointId, StoredRecord>();
       const answered = new Map<string, number>();
-      const failed = new Set(unavailable);
+      const failed = new Set<number>();
       let why: string | undefined;
       const unique = [...new Set(keys)];
       // Where a key alone does not say who owns it, everybody who serves is asked.
@@ -201,6 +207,8 @@ export function createScans(deps: ScanDeps): Scans {
         return routing.elsewhere ? !found.has(pointIdOf(key)) && answers < owners(key).length : answers === 0;
       });
       if (lost.length > 0) throw unreachable(view.collection, lost.length / unique.length, why);
+      const below = unique.filter((key) => !routing.elsewhere && answered.get(key)! < q);
+      if (below.length > 0) options.onBelowConsistency?.(below);
       return unique.map((key) => found.get(pointIdOf(key))).filter((record) => record !== undefined);
     },
   };

@@ -1,16 +1,19 @@
-import type { Rng } from "../runtime.ts";
+import { runAfter, type Rng } from "../runtime.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
-import { chooseCover, missingShare, ownersToAsk, substitutes, type Cover } from "../sharding/cover.ts";
+import { belowShare, chooseCover, fillUp, missingShare, ownersToAsk, substitutes } from "../sharding/cover.ts";
 import type { CoverSet, Routing } from "../sharding/owners.ts";
 import { field } from "../sharding/table.ts";
 import type { DataFace, Hit, SearchOptions, Vector } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
+import { slowPart } from "./attempt.ts";
 import { admittedShare } from "./breaker.ts";
 import { worstFirst } from "./balancer.ts";
 import type { ClusterDeps } from "./deps.ts";
 import type { CallOptions, NodeOutcome, PreparedSearch, SearchResult } from "./contract.ts";
+import { hedgeAfterUs, hedgeEarns } from "./hedge.ts";
 import { mergeHits, type NodeHits } from "./merge.ts";
-import type { ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import type { Attempt, ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import { addTokens, takeTokens } from "./token-bucket.ts";
 import type { View } from "./watch.ts";
 
 /** What `prepareSearch` makes: the bytes that go to every node, and what is needed to make them again with a larger k. */
@@ -21,8 +24,8 @@ export interface RoutedSearch extends PreparedSearch {
 }
 
 const stamped = [field.key, field.hash, field.version, field.cell];
-/** A first attempt gets this part of the time, where there is somebody else to ask afterwards. */
-const firstAttempt = 0.4;
+/** However long a node asks to be left alone. */
+const longestWaitMs = 1_000;
 const deepestFactor = 64;
 
 /** @param options as the caller gave them; the fields that merging needs are asked for besides */
@@ -39,11 +42,12 @@ function withStamps(options: SearchOptions): SearchOptions {
 /** What the choice of a cover looks at, by index into the routing's nodes. Made once a view. */
 export interface Reader {
   readonly nodes: readonly ClusterNode[];
-  readonly covers: Map<string, Cover>;
+  /** Nodes to ask, by what is known of the nodes. */
+  readonly covers: Map<string, readonly number[]>;
 }
 
 /**
- * One search of a routed collection: asks a cover of the serving owners, asks others for what fails, and merges.
+ * One search of a routed collection: asks a cover of the serving owners, asks others for what fails or takes long, and merges.
  * @throws RagctlError exit 3 where nothing answered, or every node refused the request
  */
 export async function searchRouted(
@@ -57,6 +61,14 @@ export async function searchRouted(
   return await scatter.run();
 }
 
+/** What has become of a node within one search. */
+const untouched = 0;
+const asked = 1;
+/** Asked, and others were asked in its place since. It may still answer first. */
+const slow = 2;
+const answered = 3;
+const failed = 4;
+
 class Scatter {
   readonly #deps: ClusterDeps;
   readonly #routing: Routing;
@@ -66,13 +78,20 @@ class Scatter {
   readonly #covers: readonly CoverSet[];
   readonly #outcomes: NodeOutcome[] = [];
   readonly #answers: NodeHits[] = [];
-  readonly #asked = new Set<number>();
-  readonly #failed = new Map<number, NodeFailure>();
-  readonly #unavailable: number[] = [];
+  readonly #state: Uint8Array;
+  readonly #attempts: (Attempt | undefined)[] = [];
+  readonly #failures: NodeFailure[] = [];
+  /** Nodes whose breaker is open: asked only where nobody else can answer. */
+  readonly #open: number[] = [];
   readonly #worstFirst: number[];
   readonly #q: number;
   readonly #deadlineUs: number;
   readonly #timeoutMs: number;
+  readonly #ended = Promise.withResolvers<void>();
+  #pending = 0;
+  /** Somebody was asked in place of a slow node: the last answer may not be needed. */
+  #doubled = false;
+  #over = false;
 
   constructor(deps: ClusterDeps, view: View, reader: Reader, search: RoutedSearch, options: CallOptions) {
     this.#deps = deps;
@@ -85,38 +104,34 @@ class Scatter {
     this.#timeoutMs = options.timeoutMs ?? deps.requestTimeoutMs;
     this.#deadlineUs = deps.clock.monotonicUs() + this.#timeoutMs * 1000;
     this.#covers = coversOf(view.routing, search.vector);
-    this.#worstFirst = rank(deps, reader.nodes, this.#unavailable);
+    this.#worstFirst = rank(deps, reader.nodes, this.#open);
+    this.#state = new Uint8Array(reader.nodes.length);
   }
 
   async run(): Promise<SearchResult> {
-    const { table } = this.#routing;
-    const { ask } = this.#cover();
-    // Where nobody else could be asked after it, an attempt may take all the time there is.
-    const attemptMs = this.#q < table.replicas ? this.#timeoutMs * firstAttempt : this.#timeoutMs;
-    await Promise.all(ask.map((node) => this.#ask(node, attemptMs)));
+    for (const node of this.#cover()) this.#start(node);
+    if (this.#pending > 0) await this.#ended.promise;
     this.#options.signal?.throwIfAborted();
     if (this.#answers.length === 0 && this.#covers.length > 0) throw this.#nothingAnswered();
     const hits = await this.#merge();
-    const answered = new Set(this.#answers.map(({ node }) => node));
-    const missing = this.#covers === this.#routing.covers ? this.#routing.unservedShare : this.#unservedOfProbed();
-    const missed =
-      missing + (this.#failed.size + this.#unavailable.length > 0 ? missingShare(this.#covers, (node) => answered.has(node)) : 0);
-    return missed > 0
-      ? { hits, partial: { missingShare: Math.min(1, missed) }, requests: this.#outcomes }
-      : { hits, requests: this.#outcomes };
+    return { hits, ...this.#shortcomings(), requests: this.#outcomes };
   }
 
-  /** The cover for the present order of the nodes; those of whole collections are remembered. */
-  #cover(): Cover {
+  /** The nodes to ask first, for the present order of the nodes; those of whole collections are remembered. */
+  #cover(): readonly number[] {
     const { table } = this.#routing;
     const onRing = table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous";
     const maxLeftOut = onRing ? table.replicas - this.#q : this.#reader.nodes.length;
     // Few of the worst decide which are left out; the order of the others hardly matters, and would fill the memory.
     const order = this.#worstFirst.slice(0, onRing ? 2 * maxLeftOut + 2 : undefined);
-    const choose = () =>
-      chooseCover({ covers: this.#covers, q: this.#q, unavailable: this.#unavailable, worstFirst: order, maxLeftOut });
+    const choose = () => {
+      const covers = this.#covers;
+      const { ask } = chooseCover({ covers, q: this.#q, unavailable: this.#open, worstFirst: order, maxLeftOut });
+      // An open breaker prefers others. Where there are none it is overruled, for as few requests as `send` lets through.
+      return this.#open.length === 0 ? ask : [...ask, ...fillUp(covers, this.#q, (node) => ask.includes(node), this.#open)];
+    };
     if (this.#covers !== this.#routing.covers) return choose();
-    const key = `${order.join(",")}|${this.#unavailable.join(",")}`;
+    const key = `${order.join(",")}|${this.#open.join(",")}`;
     let cover = this.#reader.covers.get(key);
     if (!cover) {
       if (this.#reader.covers.size >= 1000) this.#reader.covers.clear();
@@ -125,37 +140,158 @@ class Scatter {
     return cover;
   }
 
-  /** Asks one node; when it fails, whoever is needed in its place, at once. */
-  async #ask(node: number, timeoutMs: number): Promise<void> {
-    this.#asked.add(node);
-    const { face, request, options } = this.#search;
-    const answer = await this.#send(node, request, timeoutMs);
-    if (!answer.failure) {
-      this.#answers.push({ node, hits: face.parseSearch(answer.body), k: options.k });
-      return;
-    }
-    this.#failed.set(node, answer.failure);
-    if (this.#options.signal?.aborted) return;
-    const candidates = this.#worstFirst
-      .filter((other) => !this.#asked.has(other) && !this.#unavailable.includes(other))
-      .reverse();
-    const hopeful = (other: number) => this.#asked.has(other) && !this.#failed.has(other);
-    const others = substitutes(this.#covers, node, this.#q, hopeful, candidates);
-    const leftMs = (this.#deadlineUs - this.#deps.clock.monotonicUs()) / 1000;
-    if (leftMs <= 0) return;
-    if (others.length > 0) await Promise.all(others.map((other) => this.#ask(other, leftMs)));
-    // Nobody else has some of it: the same node once more, unless it hangs (a kept-alive connection may just have been closed).
-    const alone = this.#covers.some(({ read }) => read.includes(node) && !read.some(hopeful));
-    if (!alone || answer.failure.timeout || answer.failure.fatal) return;
-    const again = await this.#send(node, request, leftMs);
-    if (again.failure) return;
-    this.#failed.delete(node);
-    this.#answers.push({ node, hits: face.parseSearch(again.body), k: options.k });
+  #start(node: number): void {
+    this.#pending++;
+    this.#ask(node).then(
+      () => {
+        this.#pending--;
+        if (this.#pending === 0 || (this.#doubled && this.#satisfied())) this.#end();
+      },
+      (error: unknown) => this.#ended.reject(error),
+    );
   }
 
-  #send(node: number, request: PreparedRequest, timeoutMs: number): Promise<NodeAnswer> {
-    const options = { timeoutMs: Math.max(1, timeoutMs), signal: this.#options.signal };
-    return this.#deps.nodes.send(this.#reader.nodes[node]!, this.#search.face, request, options, this.#outcomes);
+  /** What has not answered by now is not waited for. It goes on by itself: to cut it off would cost its connection, and teach nothing about the node. */
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    const endUs = this.#deps.clock.monotonicUs();
+    for (const [node, state] of this.#state.entries())
+      if (state === asked || state === slow)
+        this.#outcomes.push({
+          node: this.#reader.nodes[node]!.id,
+          sentUs: this.#attempts[node]!.beganUs,
+          endUs,
+          outcome: "cancelled",
+          detail: "others answered first",
+        });
+    this.#ended.resolve();
+  }
+
+  /** Every position has its answers, as far as its owners can give any. */
+  #satisfied(): boolean {
+    return this.#covers.every(({ read }) => {
+      let have = 0;
+      let possible = 0;
+      for (const node of read) {
+        if (this.#state[node] === answered) have++;
+        if (this.#state[node] !== failed) possible++;
+      }
+      return have >= Math.min(this.#q, possible);
+    });
+  }
+
+  /** Asks one node; when it fails, whoever is needed in its place, at once. */
+  async #ask(node: number): Promise<void> {
+    const { nodes, clock } = this.#deps;
+    this.#state[node] = asked;
+    const attempt = nodes.newAttempt();
+    this.#attempts[node] = attempt;
+    const watch = this.#watch(node, attempt);
+    let answer = await this.#send(node, this.#search.request, attempt);
+    watch.cancel();
+    if (this.#over) return;
+    if (answer.failure && !this.#options.signal?.aborted) {
+      this.#state[node] = failed;
+      this.#failures.push(answer.failure);
+      for (const other of this.#others(node, this.#candidates())) this.#start(other);
+      const { timeout, fatal, overload, retryAfterMs, notDone } = answer.failure;
+      // Nobody else has some of it: the same node once more, unless it hangs (a kept-alive connection may just have been closed).
+      const alone = this.#covers.some(({ read }) => read.includes(node) && !read.some((other) => this.#hopeful(other)));
+      if (!alone || timeout || fatal || overload || this.#leftMs() <= 0) return;
+      if (retryAfterMs !== undefined || notDone)
+        await clock.sleep(Math.min(retryAfterMs ?? 0, longestWaitMs, this.#leftMs() / 2));
+      if (this.#over) return;
+      answer = await this.#send(node, this.#search.request, nodes.newAttempt());
+    }
+    if (this.#over) return;
+    if (answer.failure) {
+      this.#state[node] = failed;
+      return;
+    }
+    const { face, options } = this.#search;
+    this.#answers.push({ node, hits: face.parseSearch(answer.body), k: options.k });
+    this.#state[node] = answered;
+  }
+
+  /** While a node is silent: after its p95 others are asked too, as far as the budget goes; once it is slow, whatever the budget. */
+  #watch(node: number, attempt: Attempt): { cancel(): void } {
+    const { clock, nodes, hedge } = this.#deps;
+    const slowAfterUs = this.#timeoutMs * 1000 * slowPart;
+    const state = { cancel: () => {} };
+    const onSlow = () => {
+      nodes.slow(this.#reader.nodes[node]!, attempt);
+      if (!this.#over) this.#double(node, this.#others(node, this.#candidates()));
+    };
+    addTokens(hedge.budget, hedgeEarns);
+    const { p95Us } = this.#reader.nodes[node]!.latencies;
+    const hedgeUs = this.#doubled
+      ? undefined
+      : hedgeAfterUs({ mode: hedge.mode, p95Us, slowAfterUs, tokens: hedge.budget.tokens });
+    if (hedgeUs === undefined) state.cancel = runAfter(clock, slowAfterUs / 1000, onSlow);
+    else
+      state.cancel = runAfter(clock, hedgeUs / 1000, () => {
+        state.cancel = runAfter(clock, (slowAfterUs - hedgeUs) / 1000, onSlow);
+        if (this.#over) return;
+        const others = this.#others(node, this.#candidates(true));
+        if (others.length > 0 && takeTokens(hedge.budget, clock.monotonicUs(), others.length)) this.#double(node, others);
+      });
+    return { cancel: () => state.cancel() };
+  }
+
+  #double(node: number, others: readonly number[]): void {
+    if (others.length === 0) return;
+    this.#doubled = true;
+    this.#state[node] = slow;
+    for (const other of others) this.#start(other);
+  }
+
+  #hopeful(node: number): boolean {
+    return this.#state[node] === asked || this.#state[node] === answered;
+  }
+
+  /** Who could answer for what that node does not, besides those who were asked already. */
+  #others(node: number, candidates: readonly number[]): readonly number[] {
+    if (this.#leftMs() <= 0) return [];
+    return substitutes(this.#covers, node, this.#q, (other) => other !== node && this.#hopeful(other), candidates);
+  }
+
+  /** Nodes that were not asked yet, the best first; those with an open breaker last, and not among those that are `well`. */
+  #candidates(well = false): number[] {
+    const free = this.#worstFirst.filter((node) => this.#state[node] === untouched).reverse();
+    const closed = free.filter((node) => !this.#open.includes(node));
+    if (!well) return [...closed, ...free.filter((node) => this.#open.includes(node))];
+    return closed.filter((node) => {
+      const { stats, gate } = this.#reader.nodes[node]!;
+      return stats.failures === 0 && gate.free;
+    });
+  }
+
+  #leftMs(): number {
+    return (this.#deadlineUs - this.#deps.clock.monotonicUs()) / 1000;
+  }
+
+  async #send(node: number, request: PreparedRequest, attempt: Attempt, told = false): Promise<NodeAnswer> {
+    const options = { timeoutMs: Math.max(1, this.#leftMs()), signal: this.#options.signal, attempt };
+    const outcomes: NodeOutcome[] = [];
+    const answer = await this.#deps.nodes.send(this.#reader.nodes[node]!, this.#search.face, request, options, outcomes);
+    if (told || !this.#over) this.#outcomes.push(...outcomes);
+    return answer;
+  }
+
+  /** What the answer is short of: positions of which nobody answered, and those of which fewer owners did than the level asks for. */
+  #shortcomings(): Pick<SearchResult, "partial" | "belowConsistency"> {
+    const whole = this.#covers === this.#routing.covers;
+    const unserved = whole ? this.#routing.unservedShare : this.#unservedOfProbed();
+    const troubled = this.#doubled || this.#failures.length + this.#open.length > 0;
+    const didAnswer = (node: number) => this.#state[node] === answered;
+    const missing = unserved + (troubled ? missingShare(this.#covers, didAnswer) : 0);
+    // Without trouble all were asked that serve: only too few that serve can be the reason, which the level one never minds.
+    const below = this.#q === 1 ? 0 : belowShare(this.#covers, this.#q, troubled ? didAnswer : () => true);
+    return {
+      ...(missing > 0 ? { partial: { missingShare: Math.min(1, missing) } } : {}),
+      ...(below > 0 ? { belowConsistency: { share: below } } : {}),
+    };
   }
 
   /** Merges; where hits that were dropped left a node's answer too short to be sure, asks it again, deeper. */
@@ -167,12 +303,12 @@ class Scatter {
       const merged = mergeHits(this.#answers, options.k, table.vector.distance, positionField, this.#routing.serves);
       this.#deps.versions.saw(merged.highestVersion);
       const deeper = this.#answers.filter(({ node, k }) => merged.askDeeper.includes(node) && k < options.k * deepestFactor);
-      const leftMs = (this.#deadlineUs - this.#deps.clock.monotonicUs()) / 1000;
-      if (deeper.length === 0 || leftMs <= 0) return merged.hits;
+      if (deeper.length === 0 || this.#leftMs() <= 0) return merged.hits;
       await Promise.all(
         deeper.map(async (answer) => {
           const k = answer.k * 4;
-          const again = await this.#send(answer.node, face.prepareSearch(vector, withStamps({ ...options, k })), leftMs);
+          const request = face.prepareSearch(vector, withStamps({ ...options, k }));
+          const again = await this.#send(answer.node, request, this.#deps.nodes.newAttempt(), true);
           const at = this.#answers.indexOf(answer);
           // A failure here leaves what is known, and does not ask again.
           this.#answers[at] = again.failure
@@ -189,15 +325,23 @@ class Scatter {
   }
 
   #nothingAnswered(): RagctlError {
-    const failures = [...this.#failed.values()];
+    const failures = this.#failures;
     const refused = failures.find(({ fatal }) => fatal);
     const { collection } = this.#search;
-    const why = (refused ?? failures[0])?.message ?? "every node that could is held back by its circuit breaker";
+    const details = { requests: this.#outcomes };
+    if (failures.length > 0 && failures.every(({ overload }) => overload))
+      return new RagctlError(`Too much is under way for a search of ${collection}: ${failures[0]!.message}`, {
+        code: "overload",
+        exitCode: ExitCode.unreachable,
+        hint: "Send less at once, or raise routing.maxInFlightPerNode.",
+        details,
+      });
+    const why = (refused ?? failures[0])?.message ?? "no time was left";
     return new RagctlError(refused ? `The search was refused: ${why}` : `No node answered the search of ${collection}: ${why}`, {
       code: refused ? "search-refused" : "cluster-unreachable",
       exitCode: ExitCode.unreachable,
       hint: refused ? "Check the vector's size and the filter." : "ragctl status shows every node.",
-      details: { requests: this.#outcomes },
+      details,
     });
   }
 }

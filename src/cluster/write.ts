@@ -21,6 +21,11 @@ import {
 } from "./write-plan.ts";
 
 const endPauseAfterMs = 2_000;
+/** Sends of one write to one node, where the node says that it has done nothing of those before. */
+const maxSends = 3;
+const repeatAfterMs = 50;
+/** However long a node asks to be left alone: others wait for this write. */
+const longestWaitMs = 1_000;
 const lookAgainMs = 25;
 
 /** One request of a batch to one node, and what became of it. */
@@ -149,6 +154,12 @@ export class Writer {
       await watch.refresh();
       if (watch.peek(collection) !== view) return failAll("the routing table changed before it was sent");
     }
+    // With nothing awaited between here and the sending: once it has begun, a node that is only busy would lose its place.
+    const full = requests.map(({ node }) => this.#nodeOf(view, node)).find(({ gate }) => !gate.open);
+    if (full) {
+      await this.#log(collection, plan.keys, "after", op);
+      return failAll(`overload: too much is under way at ${full.id}`);
+    }
     const outcomes: NodeOutcome[] = [];
     const sent = await Promise.all(
       requests.map(async ({ node, keys, request }): Promise<Sent> => {
@@ -199,13 +210,26 @@ export class Writer {
     return this.#deps.nodes.ofTable(id, routing.table.nodes[id]!.url);
   }
 
+  /**
+   * To one node, and again only where it certainly did nothing (it was not reached, or says that it refused): what was not answered
+   * is never repeated. All of it within one request timeout of the first send, since a lease is worth no more after its end.
+   */
   async #send(node: ClusterNode, data: DataFace, request: PreparedRequest, options: CallOptions, outcomes: NodeOutcome[]) {
-    const { nodes, requestTimeoutMs } = this.#deps;
+    const { nodes, requestTimeoutMs, clock, rng, watch } = this.#deps;
     const timeoutMs = Math.min(options.timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
-    // Not cut short by the caller's signal: a write without an answer would cost the node its place among those that serve.
-    const answer = await nodes.send(node, data, request, { timeoutMs }, outcomes);
-    if (!answer.failure) return undefined;
-    return { message: answer.failure.message, mayLand: answer.failure.mayLand };
+    const deadlineUs = clock.monotonicUs() + timeoutMs * 1000;
+    for (let sends = 1; ; sends++) {
+      const leftMs = Math.max(1, (deadlineUs - clock.monotonicUs()) / 1000);
+      // Not cut short by the caller's signal: a write without an answer would cost the node its place among those that serve.
+      const { failure } = await nodes.send(node, data, request, { timeoutMs: leftMs }, outcomes);
+      if (!failure) return undefined;
+      const { message, mayLand } = failure;
+      if (!failure.notDone || failure.overload || sends === maxSends) return { message, mayLand };
+      const waitMs = Math.min(longestWaitMs, failure.retryAfterMs ?? repeatAfterMs * sends * (0.5 + rng()));
+      if (clock.monotonicUs() + waitMs * 1000 >= deadlineUs) return { message, mayLand };
+      await clock.sleep(waitMs);
+      if (!watch.leaseHolds) return { message, mayLand };
+    }
   }
 }
 

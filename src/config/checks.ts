@@ -59,7 +59,7 @@ function nodeProblems(cluster: Fields, at: At): Finding[] {
 function routingProblems(cluster: Fields, at: At): Finding[] {
   const routing = record(cluster["routing"]);
   if (cluster["topology"] === "native")
-    return ["replicas", "minAcks", "virtualNodes", "hash"]
+    return ["replicas", "minAcks", "virtualNodes", "hash", "hedge"]
       .filter((key) => routing[key] !== undefined)
       .map((key) => ({
         path: at("routing", key),
@@ -75,6 +75,13 @@ function routingProblems(cluster: Fields, at: At): Finding[] {
     found.push({
       path: at("routing", "minAcks"),
       message: `expected at most replicas, ${replicas}, got ${minAcks}: no write could be acknowledged`,
+    });
+  if (routing["hedge"] === "p95" && replicas === 1)
+    found.push({ path: at("routing", "hedge"), message: "p95 asks another owner: expected replicas of at least 2, got 1" });
+  if (routing["hedge"] === "p95" && routing["consistency"] === "all")
+    found.push({
+      path: at("routing", "hedge"),
+      message: "p95 asks another owner: with consistency: all every owner is asked already",
     });
   return found;
 }

@@ -17,12 +17,13 @@ export function consistencyOf(routing: ClusterConfig["routing"]): Consistency {
   const r = readOwners(routing.consistency, n);
   const overlaps = r + w > n;
   const numbers = `N=${n}, W=${w}, R=${r}`;
+  const short = r > 1 ? `; an answer for which fewer than ${r} owners of some points could be asked says so` : "";
   const sentence =
     n === 1
       ? `${numbers}: one copy, so a read sees every acknowledged write while its node is up, and nothing of it while the node is down`
       : overlaps
-        ? `${numbers}: R + W > N, so a read asks at least one live replica that acknowledged the last write`
-        : `${numbers}: R + W = ${r + w} is not above N, so reads are eventual: a replica that missed an acknowledged write is marked stale before the acknowledgement, and a client hears of that within its lease (1 s, at most 5 s)`;
+        ? `${numbers}: R + W > N, so a read asks at least one live replica that acknowledged the last write${short}`
+        : `${numbers}: R + W = ${r + w} is not above N, so reads are eventual: a replica that missed an acknowledged write is marked stale before the acknowledgement, and a client hears of that within its lease (1 s, at most 5 s)${short}`;
   return { n, w, r, overlaps, sentence };
 }
 

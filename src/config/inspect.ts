@@ -39,8 +39,10 @@ export async function showConfig(runtime: Runtime, choice: ClusterChoice): Promi
   const config = z.encode(configSchema, { ...rest, clusters, ...kept });
   // The defaults of what only a routed cluster has would not be accepted back.
   for (const cluster of Object.values(config.clusters))
-    if (cluster.topology === "native" && cluster.routing)
-      cluster.routing = { consistency: cluster.routing.consistency, breaker: cluster.routing.breaker };
+    if (cluster.topology === "native" && cluster.routing) {
+      const { consistency, breaker, maxInFlightPerNode, maxRate } = cluster.routing;
+      cluster.routing = { consistency, breaker, maxInFlightPerNode, ...(maxRate === undefined ? {} : { maxRate }) };
+    }
   return { file: loaded.shownFile, source, config: redact(config) as ConfigShowResult["config"] };
 }
 

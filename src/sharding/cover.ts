@@ -69,10 +69,30 @@ export function substitutes(
   hopeful: (node: number) => boolean,
   candidates: readonly number[],
 ): number[] {
+  return fillUp(
+    covers.filter(({ read }) => read.includes(failed)),
+    q,
+    hopeful,
+    candidates,
+  );
+}
+
+/**
+ * Who else to ask so that each position has `q` owners asked, as far as the candidates reach.
+ * @param has asked already, with hope
+ * @param candidates nodes that were not asked yet and may be, best first
+ */
+export function fillUp(
+  covers: readonly CoverSet[],
+  q: number,
+  has: (node: number) => boolean,
+  candidates: readonly number[],
+): number[] {
   const chosen: number[] = [];
+  if (candidates.length === 0) return chosen;
   for (const { read } of covers) {
-    if (!read.includes(failed)) continue;
-    let have = read.filter((node) => hopeful(node) || chosen.includes(node)).length;
+    let have = 0;
+    for (const node of read) if (has(node) || chosen.includes(node)) have++;
     for (const node of candidates) {
       if (have >= q) break;
       if (!read.includes(node) || chosen.includes(node)) continue;
@@ -81,4 +101,15 @@ export function substitutes(
     }
   }
   return chosen;
+}
+
+/** The share of positions of whose serving owners some, but fewer than `q`, satisfy `answered`; exact, from the arcs. */
+export function belowShare(covers: readonly CoverSet[], q: number, answered: (node: number) => boolean): number {
+  let below = 0;
+  for (const { read, share } of covers) {
+    let have = 0;
+    for (const node of read) if (answered(node)) have++;
+    if (have > 0 && have < q) below += share;
+  }
+  return Math.min(1, below);
 }

@@ -1,5 +1,5 @@
 export { assignRanges, type Assignment } from "./assign.ts";
-export { chooseCover, missingShare, ownersToAsk, substitutes, type Cover, type ReadLevel } from "./cover.ts";
+export { belowShare, chooseCover, fillUp, missingShare, ownersToAsk, substitutes, type Cover, type ReadLevel } from "./cover.ts";
 export { hash32, loadHashes, md5Whole, type Hash32 } from "./hash.ts";
 export { createStamper, stampPayload, type Stamp, type Stamper } from "./keys.ts";
 export { movement, type Movement } from "./movement.ts";

@@ -30,6 +30,12 @@ const calm: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, 
 export class SimNode {
   readonly id: string;
   state: "up" | "down" | "frozen" = "up";
+  /** So many requests more it refuses with this status, having done nothing. */
+  refusals = { count: 0, status: 429 };
+  /** Answers come so much later. */
+  delayMs = 0;
+  /** Requests that have reached it. */
+  arrived = 0;
   readonly collections = new Map<string, Map<PointId, Point>>();
   /** Messages that wait for a frozen node to thaw. */
   held: (() => void)[] = [];
@@ -118,9 +124,17 @@ export class SimNetwork {
       const arrive = () => {
         if (node.state === "down") return;
         if (node.state === "frozen") return void node.held.push(arrive);
+        node.arrived++;
+        const { refusals } = node;
+        if (refusals.count > 0) {
+          refusals.count--;
+          const refusal = { status: refusals.status, headers: { "retry-after": "0.2" }, body: Buffer.alloc(0), sentUs };
+          clock.after(this.#delay(), () => settle(() => resolve({ ...refusal, endUs: clock.monotonicUs() })));
+          return;
+        }
         const body = Buffer.from(JSON.stringify(apply(node, JSON.parse(request.body!.toString()) as Message)));
         if (this.#rng() < this.weather.lostAnswerShare) return;
-        clock.after(this.#delay(), () =>
+        clock.after(node.delayMs + this.#delay(), () =>
           settle(() => resolve({ status: 200, headers: {}, body, sentUs, endUs: clock.monotonicUs() })),
         );
       };
@@ -252,6 +266,12 @@ function simFace(collection: string): DataFace {
     prepareSetPayload() {
       throw new Error("not simulated");
     },
-    failure: (status) => ({ kind: "retryable", status, message: `HTTP ${status}` }),
+    failure: (status, _body, headers) => ({
+      kind: "retryable",
+      status,
+      message: `HTTP ${status}`,
+      retryAfterMs: Number(headers?.["retry-after"]) * 1000,
+      ...(status === 429 ? { notDone: true } : {}),
+    }),
   };
 }

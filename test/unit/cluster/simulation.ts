@@ -243,6 +243,8 @@ function configOf(ids: readonly string[], replicas: number, rng: Rng): ClusterCo
       virtualNodes: 3,
       hash: "xxh32",
       breaker: rng() < 0.5 ? "rolling" : "off",
+      hedge: rng() < 0.5 ? "p95" : "off",
+      maxInFlightPerNode: rng() < 0.3 ? 2 : 128,
     },
     objectives: {},
     state: { driver: "sqlite" },

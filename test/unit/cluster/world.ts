@@ -52,6 +52,8 @@ export async function world(
       virtualNodes: 20,
       hash: "xxh32",
       breaker: "rolling",
+      hedge: "off",
+      maxInFlightPerNode: 128,
       ...options.routing,
     },
     objectives: {},

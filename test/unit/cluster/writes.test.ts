@@ -41,6 +41,41 @@ describe("writes", () => {
     expect(sim.table().epoch).toBe(2);
   });
 
+  test.each([
+    ["429 twice", { count: 2, status: 429 }, "serving", 2],
+    ["429 without end", { count: 1000, status: 429 }, "stale", 3],
+    ["500, which may have been done in part", { count: 1, status: 500 }, "stale", 1],
+  ] as const)(
+    "%s: a refusal that did nothing is repeated at the same node, before it is marked",
+    async (_, refusals, state, sends) => {
+      const sim = await world(three);
+      const client = await sim.connect();
+      const b = sim.network.nodes.get("b")!;
+      const key = records(20).find((record) => ownersOf(sim, record.key).includes("b"))!;
+      b.refusals = { ...refusals };
+      const beganMs = sim.clock.nowMs();
+      const result = await sim.until(client.upsert("docs", [key]));
+      expect(result.acknowledged).toEqual([key.key]);
+      expect(sim.table().nodes["b"]!.state).toBe(state);
+      expect(refusals.count - b.refusals.count).toBe(state === "serving" ? refusals.count : sends);
+      // It waited as long as it was asked to.
+      expect(sim.clock.nowMs() - beganMs).toBeGreaterThanOrEqual(sends === 1 ? 0 : 400);
+      if (state === "serving") expect(holders(sim, key.key)).toContain("b");
+    },
+  );
+
+  test("a node that is being started, and refuses connections for a moment, is not marked", async () => {
+    const sim = await world(three);
+    const client = await sim.connect();
+    const b = sim.network.nodes.get("b")!;
+    b.crash();
+    const writing = client.upsert("docs", records(20));
+    await sim.clock.run(20);
+    b.recover();
+    const { acknowledged, markedStale } = await sim.until(writing);
+    expect([acknowledged.length, markedStale]).toEqual([20, []]);
+  });
+
   test("a partial failure says which keys failed; the last serving owner is never marked", async () => {
     const sim = await world(three, { table: { replicas: 1 } });
     const client = await sim.connect();

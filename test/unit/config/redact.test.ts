@@ -114,5 +114,7 @@ test.each([
     { n: 3, w: 1, r: 3, overlaps: true },
   ],
 ] as const)("R + W > N: %j", (routing, expected) => {
-  expect(consistencyOf({ virtualNodes: 150, hash: "xxh32", breaker: "off", ...routing })).toMatchObject(expected);
+  expect(
+    consistencyOf({ virtualNodes: 150, hash: "xxh32", breaker: "off", hedge: "off", maxInFlightPerNode: 128, ...routing }),
+  ).toMatchObject(expected);
 });

@@ -52,6 +52,8 @@ export class SimCluster {
         virtualNodes: 3,
         hash: "xxh32",
         breaker: "rolling",
+        hedge: "off",
+        maxInFlightPerNode: 128,
         ...config,
       },
       objectives: {},

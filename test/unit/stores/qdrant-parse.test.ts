@@ -94,7 +94,7 @@ describe("failures", () => {
     [501, "fatal"],
     [507, "fatal"],
   ])("%i is %s", (status, kind) => {
-    expect(data.failure(status, Buffer.alloc(0))).toEqual({ kind, status, message: `HTTP ${status}` });
+    expect(data.failure(status, Buffer.alloc(0))).toMatchObject({ kind, status, message: `HTTP ${status}` });
   });
 
   it.each([
@@ -105,6 +105,17 @@ describe("failures", () => {
     ["null", "HTTP 400"],
   ])("%s says: %s", (text, message) => {
     expect(data.failure(400, Buffer.from(text)).message).toBe(message);
+  });
+
+  it.each([
+    [429, "", true],
+    [503, JSON.stringify({ status: { error: "shard unavailable" } }), true],
+    [503, "<html>no upstream</html>", false],
+    [503, "", false],
+    [500, JSON.stringify({ status: { error: "oops" } }), false],
+    [504, "", false],
+  ])("%d %s: says that nothing was done: %s", (status, body, notDone) => {
+    expect(data.failure(status, Buffer.from(body)).notDone).toBe(notDone || undefined);
   });
 
   it("carry Retry-After, in ms", () => {

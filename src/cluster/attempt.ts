@@ -1,0 +1,15 @@
+/**
+ * A request to a node that has taken this part of the whole operation's time is slow: others are asked in its place. It is not given
+ * up: it may still be the first to answer.
+ */
+export const slowPart = 0.4;
+
+export type Silence = "slow" | "silent";
+
+/**
+ * What a node's slowness says of the node. One that has answered anything since the request was sent is slow, which the balancer
+ * knows already; one that has not is silent, and may hang: its health says which.
+ */
+export function judgeSilence(sentUs: number, lastAnswerUs: number): Silence {
+  return lastAnswerUs > sentUs ? "slow" : "silent";
+}
