@@ -15,7 +15,8 @@ export async function confirmProtected(
   what: string,
   given: string | undefined,
 ): Promise<void> {
-  const answer = given ?? (globals.input ? await ask() : undefined);
+  const question = `${style.warn("protected:")} ${what} on cluster ${style.bold(cluster.name)}. Type its name to go on: `;
+  const answer = given ?? (globals.input ? await askLine(runtime, question) : undefined);
   if (answer === cluster.name) return;
   throw new RagctlError(
     answer === undefined
@@ -23,14 +24,40 @@ export async function confirmProtected(
       : `cluster ${cluster.name} is protected, and "${answer}" is not its name: nothing was done`,
     { code: "protected-cluster", exitCode: ExitCode.refused, hint: `--confirm ${cluster.name} says that you mean it` },
   );
+}
 
-  async function ask(): Promise<string> {
-    runtime.stderr.write(`${style.warn("protected:")} ${what} on cluster ${style.bold(cluster.name)}. Type its name to go on: `);
-    const lines = createInterface({ input: runtime.stdin.stream });
-    try {
-      return (await lines.question("", { signal: runtime.signal })).trim();
-    } finally {
-      lines.close();
-    }
+/**
+ * Asks before something severe: by its name on a protected cluster, else by yes or no, which `--yes` answers beforehand.
+ * @param what what would happen, as the question begins: `moving 20,000 points`
+ * @param given the cluster's name, where `--confirm` gave it
+ * @throws RagctlError exit 7 when it cannot ask, or the answer is no
+ */
+export async function confirmSevere(
+  context: CommandContext,
+  cluster: Pick<ClusterConfig, "name" | "protected">,
+  what: string,
+  given: string | undefined,
+): Promise<void> {
+  const { runtime, globals, style } = context;
+  if (cluster.protected) return await confirmProtected(context, cluster, what, given);
+  if (globals.yes || given === cluster.name) return;
+  if (!globals.input)
+    throw new RagctlError(`${what} on cluster ${cluster.name} wants a yes, and there is nobody to ask`, {
+      code: "confirmation-missing",
+      exitCode: ExitCode.refused,
+      hint: "--yes says that you mean it",
+    });
+  const answer = await askLine(runtime, `${what} on cluster ${style.bold(cluster.name)}. Go on? [y/N] `);
+  if (/^y(es)?$/i.test(answer)) return;
+  throw new RagctlError("not confirmed: nothing was done", { code: "not-confirmed", exitCode: ExitCode.refused });
+}
+
+async function askLine(runtime: CommandContext["runtime"], question: string): Promise<string> {
+  runtime.stderr.write(question);
+  const lines = createInterface({ input: runtime.stdin.stream });
+  try {
+    return (await lines.question("", { signal: runtime.signal })).trim();
+  } finally {
+    lines.close();
   }
 }

@@ -20,6 +20,10 @@ export const commands = {
   },
   ingest: { summary: "documents → chunks → vectors → the cluster", load: async () => (await import("./ingest.ts")).default },
   load: { summary: "open-loop load, with a verdict", load: async () => (await import("./load.ts")).default },
+  "load compare": {
+    summary: "is run B worse than run A? for people and for CI",
+    load: async () => (await import("./load/compare.ts")).default,
+  },
   smoke: { summary: "does this cluster work? under 10 s, for CI", load: async () => (await import("./smoke.ts")).default },
   "chaos kill-node": {
     summary: "SIGKILL a node, and bring it back",
@@ -35,10 +39,28 @@ export const commands = {
     summary: "which nodes own these ids",
     load: async () => (await import("./shard/route.ts")).default,
   },
+  "shard apply": {
+    summary: "carry out a plan; --resume goes on after a crash",
+    load: async () => (await import("./shard/apply.ts")).default,
+  },
+  "shard verify": {
+    summary: "compare every replica; find gaps, orphans, differences",
+    load: async () => (await import("./shard/verify.ts")).default,
+  },
+  "shard reverse": {
+    summary: "the plan that undoes a plan",
+    load: async () => (await import("./shard/reverse.ts")).default,
+  },
+  "shard repair": {
+    summary: "bring stale nodes back into service",
+    load: async () => (await import("./shard/repair.ts")).default,
+  },
   "shard status": {
     summary: "routing tables, node states, moves in flight, locks",
     load: async () => (await import("./shard/status.ts")).default,
   },
+  "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
+  "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },
   init: {
     summary: "write a commented config after looking at what answers here",
     load: async () => (await import("./init.ts")).default,
@@ -63,5 +85,6 @@ export const commands = {
 export const groups: Record<string, string> = {
   chaos: "inject faults, and heal them for certain",
   config: "check, show and describe the config",
+  lock: "who moves what, and since when",
   shard: "plan, apply, verify and undo how points lie on nodes",
 };

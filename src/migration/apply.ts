@@ -10,6 +10,7 @@ import { beginPlan, cancelLeaving, leavingOf, settlePlan } from "./layout.ts";
 import { isOfPlan, isOfStep, moveIdOf, settleOf } from "./plan-state.ts";
 import { selectorsShare } from "./positions.ts";
 import { TableAccess, together } from "./table.ts";
+import { dropHolds } from "./verify-repair.ts";
 import { TrackedCopy, type CopyJob } from "./tracked-copy.ts";
 import { halfDone } from "./trouble.ts";
 
@@ -40,9 +41,10 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
   const table = new TableAccess(deps.state, deps.collection);
   const layout = layoutOf(plan);
   if (!layout) return { stepsDone: 0, epoch: (await table.read()).table.epoch, finished: true };
-  if (plan.reverses !== undefined) await abortPlan(plan.reverses, deps);
+  const begun = (await table.read()).table.moves.some((move) => isOfPlan(move, plan.planId));
+  if (plan.reverses !== undefined && !begun) await abortPlan(plan.reverses, deps);
   journal.record("begin", "start");
-  await table.change((now) => beginPlan(now, layout));
+  await table.change((now, routing) => together(now, routing, [dropHolds, (each) => beginPlan(each, layout)]));
   const copies = plan.steps.filter((step): step is CopyStep => step.kind === "copy");
   const { nodes } = (await table.read()).table;
   for (const to of new Set(copies.map((step) => step.to))) await deps.prepareNode(to, nodes[to]!.url);
@@ -149,8 +151,16 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
   deps.journal.record("abort", "start", { moves: open.map(({ id }) => id) });
   const { outcome, routing } = await table.change((now, compiled) =>
     together(now, compiled, [
-      ...open.map(({ id, pause }) => (each: typeof now) => endPause(each, id, pause)),
-      ...open.map(({ id }) => (each: typeof now) => dropMove(each, id)),
+      ...open.map(
+        ({ id, pause }) =>
+          (each: typeof now) =>
+            endPause(each, id, pause),
+      ),
+      ...open.map(
+        ({ id }) =>
+          (each: typeof now) =>
+            dropMove(each, id),
+      ),
       (each) => (open.length === mine.length ? cancelLeaving(each) : "unchanged"),
     ]),
   );
@@ -165,7 +175,8 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
   // A mover that died between cut-over and cleaning left the source as it was.
   for (const move of mine.filter(({ phase }) => phase === "cutover")) {
     const gone = replacedBy(move);
-    if (gone !== undefined) await cleanLeftovers(io, table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
+    if (gone !== undefined)
+      await cleanLeftovers(io, table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
   }
   deps.journal.record("abort", "end");
   return { aborted: open.length, cutOver: mine.length - open.length, epoch: routing.table.epoch };

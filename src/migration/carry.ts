@@ -103,7 +103,9 @@ export class Carrier {
     const what = { withVector: false, withPayload: [field.version, field.hash, field.cell] };
     const held = async (node: string) => {
       const points = await this.#io.fetch(node, ids, what, manner);
-      return new Map(points.filter((point) => isIn(haul, coordinate, point)).map(({ id, payload }) => [idKey(id), versionIn(payload)]));
+      return new Map(
+        points.filter((point) => isIn(haul, coordinate, point)).map(({ id, payload }) => [idKey(id), versionIn(payload)]),
+      );
     };
     const [left, right] = [await held(haul.from), await held(haul.to)];
     return ids.filter((id) => left.has(idKey(id)) !== right.has(idKey(id)) || left.get(idKey(id)) !== right.get(idKey(id)));

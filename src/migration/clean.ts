@@ -39,7 +39,10 @@ export async function cleanLeftovers(io: NodeIo, table: TableAccess, deps: Mover
       if (index === undefined) return deleted;
       const ids = page.flatMap(({ id, payload }): PointId[] => {
         const position = positionIn(payload, routing.placement.coordinate);
-        return position === undefined || routing.setAt(position).owners.includes(index) ? [] : [id];
+        if (position === undefined) return [];
+        const { owners, moves } = routing.setAt(position);
+        // What is on its way there, or owned there, stays.
+        return owners.includes(index) || moves.some((move) => move.to === node) ? [] : [id];
       });
       await deps.governor.calm(deps.signal);
       await io.remove(node, ids);
@@ -68,7 +71,8 @@ async function fitToClean(io: NodeIo, table: TableAccess, deps: MoverDeps, { nod
         note(`${name}: ${node} leaves the cluster and does not answer; what it holds is left there`);
         return false;
       }
-      if (clock.nowMs() >= untilMs) throw halfDone(`${name}: node ${node} does not answer, and still holds what it does not own.`, "node-unreachable");
+      if (clock.nowMs() >= untilMs)
+        throw halfDone(`${name}: node ${node} does not answer, and still holds what it does not own.`, "node-unreachable");
     }
     await clock.sleep(lookEveryMs, signal);
   }

@@ -20,8 +20,7 @@ export function unconfirmed(leases: readonly Lease[], collection: string, epoch:
 /** Clients whose lease has ended and that may still have a request on the way: no pause could be confirmed while there are any. */
 export function undecided(leases: readonly Lease[], collection: string, requestTimeoutMs: number): Lease[] {
   return leases.filter(
-    ({ remainingMs, confirmed }) =>
-      confirmed[collection] !== undefined && remainingMs <= 0 && remainingMs > -requestTimeoutMs,
+    ({ remainingMs, confirmed }) => confirmed[collection] !== undefined && remainingMs <= 0 && remainingMs > -requestTimeoutMs,
   );
 }
 
@@ -57,7 +56,8 @@ export async function noneUndecided(deps: Deps & Pick<MoverDeps, "patienceMs">):
   for (;;) {
     const [first] = undecided(await state.leases(), collection, requestTimeoutMs);
     if (!first) return;
-    if (clock.nowMs() > untilMs) throw halfDone(`A client (${first.purpose} on ${first.host}) keeps losing its lease.`, "client-lags");
+    if (clock.nowMs() > untilMs)
+      throw halfDone(`A client (${first.purpose} on ${first.host}) keeps losing its lease.`, "client-lags");
     await clock.sleep(100, signal);
   }
 }

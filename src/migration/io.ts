@@ -86,8 +86,7 @@ export class NodeIo {
   async count(id: string, filters: readonly Filter[]): Promise<number> {
     const { face } = this.#deps;
     let total = 0;
-    for (const filter of filters)
-      total += await this.read(id, face.prepareCount(filter), (body) => face.parseCount(body));
+    for (const filter of filters) total += await this.read(id, face.prepareCount(filter), (body) => face.parseCount(body));
     return total;
   }
 

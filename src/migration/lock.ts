@@ -74,7 +74,10 @@ export async function holdLock(state: StateStore, options: LockOptions): Promise
     fence: {
       ensure() {
         if (!lost && clock.monotonicUs() + requestTimeoutMs * 1_000 < validUntilUs) return;
-        throw halfDone(`The lock "${name}" ${lost ? "was taken over by another process" : "could not be kept: the state store does not answer"}.`, "lock-lost");
+        throw halfDone(
+          `The lock "${name}" ${lost ? "was taken over by another process" : "could not be kept: the state store does not answer"}.`,
+          "lock-lost",
+        );
       },
       leaveUnclean: () => (keep = true),
     },

@@ -16,6 +16,11 @@ export function planOfMove({ id }: Pick<Move, "id">): string {
   return id.slice(0, id.indexOf("/"));
 }
 
+/** Moves that a verification uses to hold writes to a few points; nobody's plan. */
+export function isHold(move: Pick<Move, "id">): boolean {
+  return move.id.startsWith("verify/");
+}
+
 /** `id~epoch.n`: several where there is more than one source, another epoch where they had to be chosen again. */
 export function isOfStep(move: Pick<Move, "id">, planId: string, stepId: string): boolean {
   return move.id.startsWith(`${moveIdOf(planId, stepId)}~`);
@@ -36,14 +41,18 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
   const refuse = (message: string, code: string, hint: string) =>
     new RagctlError(message, { code, exitCode: ExitCode.refused, hint, details: { planId: plan.planId } });
   if (plan.offline)
-    throw refuse(`Plan ${plan.planId} was made from flags alone.`, "plan-offline", "ragctl shard plan without --nodes makes one for the live cluster.");
+    throw refuse(
+      `Plan ${plan.planId} was made from flags alone.`,
+      "plan-offline",
+      "ragctl shard plan without --nodes makes one for the live cluster.",
+    );
   if (plan.cluster !== clusterName || plan.collection !== table.collection)
     throw refuse(
       `Plan ${plan.planId} is for collection ${plan.collection} of cluster ${plan.cluster}; this is ${table.collection} of ${clusterName}.`,
       "plan-other-cluster",
       `--cluster ${plan.cluster} chooses the other one.`,
     );
-  const moves = table.moves.filter((move) => !move.repair);
+  const moves = table.moves.filter((move) => !move.repair && !isHold(move));
   const foreign = moves.find((move) => !isOfPlan(move, plan.planId) && planOfMove(move) !== plan.reverses);
   if (foreign)
     throw refuse(

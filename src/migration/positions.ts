@@ -89,7 +89,9 @@ export class SetChecksum {
   count = 0;
 
   add(id: PointId, version: number | undefined): void {
-    const digest = createHash("md5").update(`${idKey(id)} ${version ?? "-"}`).digest();
+    const digest = createHash("md5")
+      .update(`${idKey(id)} ${version ?? "-"}`)
+      .digest();
     this.#sum = (this.#sum + digest.readUIntBE(0, 6)) % 2 ** 48;
     this.count++;
   }

@@ -81,7 +81,15 @@ export async function repairNode(node: string, deps: RepairDeps): Promise<boolea
     await deps.prepareNode(node, entry.url);
     // What a dead repairer left says nothing that holds.
     await table.change((each, routing) =>
-      together(each, routing, each.moves.filter(isRepairOf(node)).map(({ id }) => (one: RoutingTable) => dropMove(one, id))),
+      together(
+        each,
+        routing,
+        each.moves.filter(isRepairOf(node)).map(
+          ({ id }) =>
+            (one: RoutingTable) =>
+              dropMove(one, id),
+        ),
+      ),
     );
     if ((await table.change((each, routing) => reviveIdle(each, node, routing))).outcome === "changed") return true;
     try {

@@ -61,7 +61,10 @@ export class Settling {
       const entry = (await this.#table.read()).table.nodes[this.#node];
       if (!entry || (entry.state !== "stale" && entry.quiet === undefined)) return;
       if (!said) {
-        const why = entry.state === "stale" ? "is stale: it waits for its repair" : "did not answer a write: it waits until that is settled";
+        const why =
+          entry.state === "stale"
+            ? "is stale: it waits for its repair"
+            : "did not answer a write: it waits until that is settled";
         note(`${name}: ${this.#node} ${why}`);
       }
       said = true;

@@ -1,11 +1,7 @@
 import type { Clock } from "../runtime.ts";
+import type { MaxRate } from "../sharding/plan/price.ts";
 import { formatBytes, formatRate, parseRatePerSec, parseSizeBytes } from "../units.ts";
 import { unlimited, type Throttle } from "./contract.ts";
-
-export interface MaxRate {
-  per: "points" | "bytes";
-  perSec: number;
-}
 
 /** `500`, `500/s`, `30000/m`: points; `10MiB/s`, `64MB`: bytes, per second. @throws Error with a sentence */
 export function parseMaxRate(text: string): MaxRate {

@@ -131,7 +131,8 @@ export class TrackedCopy {
     if (this.#pauses.size > 0) await this.#endPauses();
     if (error instanceof PauseLost) {
       note(`${this.#job.name}: ${error.message}; writers go on, and it is tried again`);
-      if (++this.#lostPauses > mostRounds) throw halfDone(`${this.#job.name}: ${error.message}, again and again.`, "pause-lost", error);
+      if (++this.#lostPauses > mostRounds)
+        throw halfDone(`${this.#job.name}: ${error.message}, again and again.`, "pause-lost", error);
       // Not in step with whatever got in the way.
       await clock.sleep(200 + rng() * 400 * Math.min(8, this.#lostPauses), signal);
       if (error.back !== "drain") this.#compared = false;
@@ -322,7 +323,11 @@ export class TrackedCopy {
       const idle = table.moves.filter((move) => move.repair && this.#job.leaves(move.to));
       return together(table, routing, [
         // What such a repair would bring back is not wanted there any more: it starts over with what is left.
-        ...idle.map(({ id }) => (each: RoutingTable) => dropMove(each, id)),
+        ...idle.map(
+          ({ id }) =>
+            (each: RoutingTable) =>
+              dropMove(each, id),
+        ),
         (each, compiled) => cutOver(each, this.#pauses, compiled),
       ]);
     });
@@ -379,7 +384,9 @@ export class TrackedCopy {
     const routing = await this.#table.read();
     const mine = this.#moves.map(({ id }) => routing.table.moves.find((move) => move.id === id));
     if (mine.some((move) => move?.phase !== "announced"))
-      throw this.#job.repair ? new StartOver("marked stale again") : new PauseLost("a move is not in the table as it was announced");
+      throw this.#job.repair
+        ? new StartOver("marked stale again")
+        : new PauseLost("a move is not in the table as it was announced");
     return routing;
   }
 

@@ -5,7 +5,11 @@ import type { Layout, Plan } from "../../../src/sharding/plan/contract.ts";
 import { movement, type RoutingTable } from "../../../src/sharding/index.ts";
 
 /** The layout that a table has, or would have with other members. */
-export function layoutOfTable(table: RoutingTable, members: readonly string[] = table.members, replicas = table.replicas): Layout {
+export function layoutOfTable(
+  table: RoutingTable,
+  members: readonly string[] = table.members,
+  replicas = table.replicas,
+): Layout {
   return {
     partitioner: table.partitioner,
     replicas,
@@ -20,7 +24,11 @@ export function layoutOfTable(table: RoutingTable, members: readonly string[] = 
 }
 
 /** A plan from a table to a layout, as the planner makes them. */
-export function planTo(table: RoutingTable, layout: Layout, options: { planId?: string; cluster?: string; unreadable?: string[] } = {}): Plan {
+export function planTo(
+  table: RoutingTable,
+  layout: Layout,
+  options: { planId?: string; cluster?: string; unreadable?: string[] } = {},
+): Plan {
   const before = placementOfLayout(layoutOfTable(table));
   const after = placementOfLayout(layout);
   const moves = movement(before, after, { serves: (id) => !(options.unreadable ?? []).includes(id) });

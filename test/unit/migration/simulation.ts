@@ -3,13 +3,14 @@ import { RagctlError } from "../../../src/errors.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { createRouting, field, pointIdOf, type RoutingTable } from "../../../src/sharding/index.ts";
 import type { StateStore } from "../../../src/state/index.ts";
-import type { SimNetwork } from "../../helpers/sim/network.ts";
+import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
 import { layoutOfTable, planTo } from "./plans.ts";
 import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
 
 const busyMs = 12_000;
 const leaseMs = 5_000;
 const origin = [1, 0, 0, 0];
+const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
 /** What a client did to one key; `value` undefined: deleted it. */
 export interface Op {
@@ -137,10 +138,11 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
   };
   const disturb = async (): Promise<void> => {
     if (calm) {
-      network.weather = { usualDelayMs: 150, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
+      network.weather = { ...calmWeather, usualDelayMs: 150 };
       return;
     }
     network.weather = {
+      ...calmWeather,
       usualDelayMs: 1 + rng() * 10,
       lateShare: rng() < 0.5 ? 0.01 : 0,
       latestMs: requestTimeoutMs * 1.4,
@@ -173,7 +175,8 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
           return false;
         },
       );
-      const crash = mayCrash && rng() < 0.7 && clock.nowMs() < endMs ? clock.sleep(rng() * 4000).then(() => "crash" as const) : undefined;
+      const crash =
+        mayCrash && rng() < 0.7 && clock.nowMs() < endMs ? clock.sleep(rng() * 4000).then(() => "crash" as const) : undefined;
       const ended = await Promise.race(crash ? [running, crash] : [running]);
       if (ended === "crash") {
         dead.add(who);
@@ -208,11 +211,24 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
     }
     const touched = sim.shared.touched;
     const push = touched.push.bind(touched);
-    touched.push = (...entries) => (entries.forEach((e) => e.id === id && log(`touched ${e.kind} ${e.op} ${e.move}`)), push(...entries));
+    touched.push = (...entries) => (
+      entries.forEach((e) => e.id === id && log(`touched ${e.kind} ${e.op} ${e.move}`)),
+      push(...entries)
+    );
     const setTable = sim.shared.tables.set.bind(sim.shared.tables);
     sim.shared.tables.set = (name, json) => {
       const t = JSON.parse(json) as RoutingTable;
-      log(`TABLE ${t.epoch} ${Object.entries(t.nodes).map(([n, x]) => `${n}:${x.state}${x.quiet ? "Q" : ""}${x.repairs ?? ""}`).join(" ")} | ${t.moves.map((m) => `${m.id}:${m.from}>${m.to}/${m.replaces}:${m.phase}${m.pause}`).join(" ")} owners ${createRouting(t).setAt(createRouting(t).stamper.hashOf(process.env["TRACE"]!)).owners.map((i) => Object.keys(t.nodes)[i])}`);
+      log(
+        `TABLE ${t.epoch} ${Object.entries(t.nodes)
+          .map(([n, x]) => `${n}:${x.state}${x.quiet ? "Q" : ""}${x.repairs ?? ""}`)
+          .join(
+            " ",
+          )} | ${t.moves.map((m) => `${m.id}:${m.from}>${m.to}/${m.replaces}:${m.phase}${m.pause}`).join(" ")} owners ${createRouting(
+          t,
+        )
+          .setAt(createRouting(t).stamper.hashOf(process.env["TRACE"]!))
+          .owners.map((i) => Object.keys(t.nodes)[i])}`,
+      );
       return setTable(name, json);
     };
     const notesPush = sim.notes.push.bind(sim.notes);
@@ -221,7 +237,11 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
     sim.journals.push = (...n) => (log(`J ${n.join()}`), jPush(...n));
     for (const node of network.nodes.values()) {
       const { crash, freeze, recover } = node;
-      Object.assign(node, { crash: () => (log(`${node.id} CRASH`), crash.call(node)), freeze: () => (log(`${node.id} FREEZE`), freeze.call(node)), recover: () => (node.state !== "up" && log(`${node.id} RECOVER`), recover.call(node)) });
+      Object.assign(node, {
+        crash: () => (log(`${node.id} CRASH`), crash.call(node)),
+        freeze: () => (log(`${node.id} FREEZE`), freeze.call(node)),
+        recover: () => (node.state !== "up" && log(`${node.id} RECOVER`), recover.call(node)),
+      });
     }
   }
   const clients = [await pumped(sim.client("w0")), await pumped(sim.client("w1")), await pumped(sim.client("r"))];
@@ -270,7 +290,8 @@ export function compare(table: RoutingTable, network: SimNetwork, history: Reado
       const point = network.nodes.get(name)!.points(collection).get(id);
       const held = point?.payload?.["value"] as number | undefined;
       if (!fine.has(held)) problems.push(`LOST: ${name} serves ${key} = ${held}; fine would be ${[...fine].join(", ")}`);
-      if (point && point.payload?.[field.hash] !== routing.stamper.hashOf(key)) problems.push(`${name}: ${key} has the wrong hash`);
+      if (point && point.payload?.[field.hash] !== routing.stamper.hashOf(key))
+        problems.push(`${name}: ${key} has the wrong hash`);
     }
     for (const [index, name] of routing.nodeIds.entries())
       if (!owners.includes(index) && network.nodes.get(name)!.points(collection).has(id))

@@ -1,0 +1,187 @@
+import { ExitCode, RagctlError } from "../errors.ts";
+import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
+import type { Plan } from "../sharding/plan/contract.ts";
+import type { MaxRate } from "../sharding/plan/price.ts";
+import { abortPlan, applyPlan, layoutOf } from "./apply.ts";
+import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
+import type { Journal } from "./contract.ts";
+import { startGovernor } from "./governor.ts";
+import { leavingOf } from "./layout.ts";
+import { clusterLock, deadHere, holdLock } from "./lock.ts";
+import { planStateOf, type PlanState } from "./plan-state.ts";
+import type { ShardApplyResult } from "./result.ts";
+import { TableAccess } from "./table.ts";
+import { tokenBucket } from "./throttle.ts";
+import { halfDone } from "./trouble.ts";
+
+export interface ApplyRun {
+  plan: Plan;
+  resume: boolean;
+  abort: boolean;
+  concurrency: number;
+  maxRate: MaxRate | undefined;
+  patienceMs: number;
+}
+
+export interface ApplyRunDeps {
+  access: MigrationAccess;
+  journal: Journal;
+  soft: AbortSignal;
+  hard: AbortSignal;
+  note: (text: string) => void;
+  onProgress: (points: number, stepsDone: number) => void;
+}
+
+/**
+ * Where the plan stands on this cluster, before anything is asked or locked.
+ * @throws RagctlError exit 7 where it must not run; 2 where the collection has no table
+ */
+export async function checkPlan(
+  { plan, resume, abort }: Pick<ApplyRun, "plan" | "resume" | "abort">,
+  access: MigrationAccess,
+): Promise<PlanState> {
+  if (plan.cluster !== access.cluster.name || plan.topology !== "routed")
+    throw refuse(
+      plan,
+      `is for the ${plan.topology} cluster ${plan.cluster}; this is ${access.cluster.name}, which is routed`,
+      "plan-other-cluster",
+      `--cluster ${plan.cluster} chooses the other one.`,
+    );
+  const { table } = await new TableAccess(access.state, plan.collection).read();
+  const state = planStateOf(plan, table, access.cluster.name);
+  if (state === "begun" && !resume && !abort)
+    throw refuse(
+      plan,
+      "is half applied",
+      "plan-half-applied",
+      "--resume goes on with it; --abort takes back what has not been cut over.",
+    );
+  if (abort && state !== "begun") throw refuse(plan, "has no moves in flight", "plan-not-begun", "There is nothing to abort.");
+  const changes = layoutOf(plan) !== undefined && fingerprintOfTable(layoutOf(plan)!).digest !== plan.fingerprint.digest;
+  if (state === "finished" && !resume && changes)
+    throw refuse(
+      plan,
+      "has been applied already",
+      "plan-applied",
+      "ragctl shard verify checks what it did; ragctl shard reverse undoes it.",
+    );
+  return state;
+}
+
+/**
+ * Applies a routed plan, or what is left of it, or takes it back: under the cluster's lock, throttled, and held back while the cluster has
+ * enough to do.
+ * @throws RagctlError exit 7 where a guard refuses, 5 where it stops half done, the signal's reason where it is stopped at once
+ */
+export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<ShardApplyResult> {
+  const { plan } = run;
+  const { access, journal, soft, hard } = deps;
+  const { clock } = access.runtime;
+  const beganUs = clock.monotonicUs();
+  const notes: string[] = [];
+  const note = (text: string) => {
+    notes.push(text);
+    deps.note(text);
+  };
+  const result: ShardApplyResult = {
+    planId: plan.planId,
+    cluster: plan.cluster,
+    collection: plan.collection,
+    topology: "routed",
+    state: "finished",
+    steps: { total: plan.steps.length, done: 0 },
+    points: 0,
+    bytes: 0,
+    epoch: null,
+    resumed: false,
+    elapsedMs: 0,
+    notes,
+  };
+  const lock = await holdLock(access.state, {
+    name: clusterLock,
+    owner: access.owner(`shard apply ${plan.planId}`),
+    clock,
+    requestTimeoutMs: access.requestTimeoutMs,
+    isDead: deadHere(access.owner("").host),
+  });
+  const layout = layoutOf(plan);
+  const governor = startGovernor({
+    state: access.state,
+    nodes: access.nodes,
+    collection: plan.collection,
+    clock,
+    objectiveUs: objectiveUs(access),
+    patienceMs: run.patienceMs,
+    ignored: layout ? leavingOf(plan, layout) : new Set(),
+    note,
+  });
+  try {
+    // Somebody else may have been here between the question and the lock.
+    const state = await checkPlan(run, access);
+    result.resumed = state === "begun";
+    const mover = moverDeps(access, {
+      collection: plan.collection,
+      lock,
+      journal,
+      signal: hard,
+      patienceMs: run.patienceMs,
+      note,
+      throttle: tokenBucket(run.maxRate, clock),
+      governor,
+      onCopied(points, bytes) {
+        result.points += points;
+        result.bytes += bytes;
+        deps.onProgress(result.points, result.steps.done);
+      },
+    });
+    journal.record("apply", "start", { planId: plan.planId, state, steps: plan.steps.length });
+    if (run.abort) {
+      const { cutOver, epoch } = await abortPlan(plan.planId, mover);
+      Object.assign(result, { state: "aborted", epoch });
+      result.steps.done = cutOver;
+    } else if (state === "finished") {
+      result.steps.done = plan.steps.length;
+      result.epoch = (await access.state.getTable(plan.collection))?.epoch ?? null;
+    } else {
+      const outcome = await applyPlan(plan, {
+        ...mover,
+        soft,
+        concurrency: run.concurrency,
+        prepareNode: (id, url) => prepareNode(access, plan.collection, id, url),
+        onStep(step, phase) {
+          if (phase === "end") result.steps.done++;
+          deps.onProgress(result.points, result.steps.done);
+          if (phase === "start") deps.note(`step ${step}`);
+        },
+      });
+      result.state = outcome.finished ? "finished" : "interrupted";
+      result.steps.done = outcome.stepsDone;
+      result.epoch = outcome.epoch;
+    }
+    journal.record("apply", "end", { state: result.state, steps: result.steps });
+  } catch (error) {
+    // By then something has been begun: the same plan goes on from here.
+    if (error instanceof RagctlError && error.exitCode === ExitCode.unreachable)
+      throw halfDone(`Plan ${plan.planId} stopped half done: ${error.message}`, error.code, error);
+    throw error;
+  } finally {
+    governor.stop();
+    await lock.release();
+  }
+  result.elapsedMs = (clock.monotonicUs() - beganUs) / 1000;
+  return result;
+}
+
+function objectiveUs({ cluster: { objectives } }: MigrationAccess): number | undefined {
+  const ms = objectives.p99 ?? objectives.p95 ?? objectives.p50;
+  return ms === undefined ? undefined : ms * 1000;
+}
+
+function refuse(plan: Plan, what: string, code: string, hint: string): RagctlError {
+  return new RagctlError(`Plan ${plan.planId} ${what}.`, {
+    code,
+    exitCode: ExitCode.refused,
+    hint,
+    details: { planId: plan.planId },
+  });
+}
