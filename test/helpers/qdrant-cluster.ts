@@ -68,6 +68,7 @@ export class QdrantStandIn {
   #nowMs = 1_700_000_000_000;
   #commit = 10;
   #asked = 0;
+  #ticking: NodeJS.Timeout | undefined;
   #began = 0;
   #later: { atMs: number; apply: () => void }[] = [];
 
@@ -162,7 +163,14 @@ export class QdrantStandIn {
     this.#watch();
   }
 
+  /** From here on, time passes by itself, faster than the world's: for a process that has a clock of its own. */
+  runFree(speed = 10): void {
+    const everyMs = 20;
+    this.#ticking ??= setInterval(() => this.tick(everyMs * speed), everyMs);
+  }
+
   async stop(): Promise<void> {
+    clearInterval(this.#ticking);
     await Promise.all(
       this.peers.map(({ server }) => {
         server.closeAllConnections();
