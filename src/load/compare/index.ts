@@ -3,3 +3,5 @@ export { latenciesOf } from "./histogram.ts";
 export { parseMaxRegression } from "./limits.ts";
 export { compareResultSchema } from "./result.ts";
 export type { CompareWindow, RunSeries } from "./series.ts";
+export { seriesOf } from "./from-result.ts";
+export { readRuns, type RunSource } from "./read.ts";

@@ -93,11 +93,22 @@ export async function cachedTruth(
   const fingerprint = truthFingerprint(key);
   const found = await readTruth(dir, fingerprint);
   if (found?.length === key.queries.length) return { truths: found, cached: true, fingerprint };
+  return { truths: await renewTruth(dir, key, writer, compute, onProblem), cached: false, fingerprint };
+}
+
+/** `compute`'s truth, which takes the place of what is cached: what it was computed from is no more. */
+export async function renewTruth(
+  dir: string,
+  key: TruthKey,
+  writer: { pid: number },
+  compute: () => Promise<ExactTruth[]>,
+  onProblem: (message: string) => void = () => {},
+): Promise<ExactTruth[]> {
   const truths = await compute();
   try {
-    await writeTruth(dir, fingerprint, truths, writer);
+    await writeTruth(dir, truthFingerprint(key), truths, writer);
   } catch (error) {
     onProblem(`ground truth could not be kept in ${dir}: ${(error as Error).message}`);
   }
-  return { truths, cached: false, fingerprint };
+  return truths;
 }
