@@ -9,12 +9,12 @@ import { singleScenario } from "../src/load/scenarios.ts";
 import type { ChosenTarget } from "../src/load/targets/http.ts";
 import { defaultThresholds, objectiveThresholds, parseThreshold } from "../src/load/thresholds.ts";
 import { loadReport } from "../src/report/load.ts";
-import { loadProgressNote } from "../src/report/load-progress.ts";
 import { Interrupted, type Runtime } from "../src/runtime.ts";
 import { formatRate } from "../src/units.ts";
 import { confirmProtected } from "./confirm.ts";
 import { defineCommand, type CommandContext } from "./define.ts";
 import { flag, type FlagSpec, type FlagValues } from "./flags.ts";
+import { liveFlags, outputProblems, reportFlags, watchLoad, writeReports } from "./load/outputs.ts";
 
 const thresholdFlag: FlagSpec<string[]> = {
   ...flag.repeated({
@@ -42,6 +42,8 @@ const flags = {
   body: flag.file({ description: "file that each request carries" }),
   header: flag.repeated({ description: '"Name: value"; may be given again', placeholder: "header" }),
   out: flag.file({ description: "write the result, with its histograms, here too" }),
+  ...reportFlags,
+  ...liveFlags,
   seed: flag.count({ description: "repeats the choice of queries", default: 1 }),
   confirm: flag.string({ description: "the name of a protected cluster, where nobody can be asked", placeholder: "name" }),
 };
@@ -56,6 +58,7 @@ export default defineCommand({
   examples: [
     ["ragctl load --rps 500 --duration 10s --collection docs", "searches with the collection's own points"],
     ["ragctl load --rps 200 --threshold 'p99<100ms' --threshold 'errors<0.1%' --out run.json", "with limits of your own"],
+    ["ragctl load --rps 200 --html report.html --hlog run.hlog", "with a report to look at, and one for other tools"],
     ["ragctl load --rps 1000 --url http://localhost:8080/search --body query.json", "any HTTP target"],
   ],
   resultSchema: loadResultSchema,
@@ -67,7 +70,15 @@ export default defineCommand({
     const spec = specOf(flags, chosen.operation, thresholds);
     const [{ runLoad }, { openRun }] = await Promise.all([import("../src/load/index.ts"), import("../src/runs/index.ts")]);
     const run = openRun(runtime, { command: "load", ...(cluster !== undefined && { cluster }), warn: context.warn });
-    const task = context.progress.start("load", { total: Math.round((flags.rps * flags.duration) / 1000), unit: "operations" });
+    const watch = await watchLoad(
+      flags,
+      {
+        title: `load of ${formatRate(flags.rps)} on ${cluster === undefined ? flags.url : `cluster ${cluster}`}`,
+        total: Math.round((flags.rps * flags.duration) / 1000),
+        labels: { run: run.id, ...(cluster !== undefined && { cluster }) },
+      },
+      context,
+    );
     try {
       const result = await runLoad(spec, {
         clock: runtime.clock,
@@ -78,16 +89,21 @@ export default defineCommand({
         platform: runtime.platform,
         signal: runtime.signal,
         hardSignal: runtime.hardSignal,
-        onProgress: (progress) => task.update(progress.counts.completed, loadProgressNote(progress)),
-        onEvent: (event) => run.event(event),
+        onProgress: (progress) => watch.onProgress(progress),
+        onWindow: (window) => watch.onWindow(window),
+        onEvent: (event) => {
+          watch.onEvent(event);
+          run.event(event);
+        },
       });
-      task.end();
+      await watch.end();
       const exitCode = exitCodeOf(result, runtime);
       run.end({ exitCode, state: result.interrupted ? "interrupted" : "done", result });
       if (flags.out !== undefined) await writeOut(resolve(runtime.cwd, flags.out), result);
+      await writeReports(flags, result, context, run.id);
       return { result: withoutHistograms(result), exitCode };
     } catch (error) {
-      task.end();
+      await watch.end();
       run.end({
         exitCode: error instanceof RagctlError ? error.exitCode : ExitCode.bug,
         state: runtime.signal.aborted ? "interrupted" : "failed",
@@ -111,6 +127,7 @@ function checkFlags(flags: Values, given: ReadonlySet<string>, runtime: Runtime)
     }));
   const folder = flags.out === undefined ? undefined : dirname(resolve(runtime.cwd, flags.out));
   if (folder !== undefined && !existsSync(folder)) problems.push({ path: "--out", message: `there is no folder ${folder}` });
+  problems.push(...outputProblems(flags, runtime));
   if (problems.length > 0) throw usageError(problems);
 }
 

@@ -1,4 +1,5 @@
 import type { LoadResult } from "../result.ts";
+import { joinWindows } from "./join.ts";
 import { promText, windowSamples, type PromSample } from "./prometheus.ts";
 import { remoteWriteBody } from "./remote-write.ts";
 
@@ -34,6 +35,8 @@ export function isPushgateway(url: URL): boolean {
 export function createPusher({ url, labels, warn, fetch = globalThis.fetch }: PushOptions): Pusher {
   let startedAtMs: number | undefined;
   let queue: LoadResult["windows"] = [];
+  /** The newest second, which may get more windows. */
+  let open: LoadResult["windows"][number] | undefined;
   let sending: Promise<void> | undefined;
   let warned = false;
   const fail = (problem: string) => {
@@ -63,12 +66,19 @@ export function createPusher({ url, labels, warn, fetch = globalThis.fetch }: Pu
       startedAtMs = atMs;
     },
     window(window) {
-      queue.push(window);
+      if (open?.second === window.second) {
+        open = joinWindows(open, window);
+        return;
+      }
+      if (open) queue.push(open);
+      open = window;
       if (queue.length > mostQueued) queue.shift();
       if (queue.length >= windowsPerPush) sending ??= flush();
     },
     async end() {
       await sending;
+      if (open) queue.push(open);
+      open = undefined;
       await flush();
     },
   };
