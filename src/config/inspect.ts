@@ -43,7 +43,7 @@ export async function showConfig(runtime: Runtime, choice: ClusterChoice): Promi
       const { consistency, breaker, maxInFlightPerNode, maxRate } = cluster.routing;
       cluster.routing = { consistency, breaker, maxInFlightPerNode, ...(maxRate === undefined ? {} : { maxRate }) };
     }
-  return { file: loaded.shownFile, source, config: redact(config) as ConfigShowResult["config"] };
+  return { file: loaded.shownFile, source, config: redact(config) };
 }
 
 async function load(runtime: Runtime, named: string | undefined): Promise<{ loaded: LoadedConfig; source: "config" | "local" }> {

@@ -53,8 +53,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail("aborted", this.#controller ? "cancelled before the answer was complete" : "cancelled before it was sent");
   }
 
-  /** The timer. */
+  /** The timer. Where this process itself was late, the answer may be here already, unread: it has one turn of the loop to come in. */
   expire(): void {
+    setImmediate(giveUp, this);
+  }
+
+  giveUp(): void {
     this.#fail(
       "timeout",
       this.#controller
@@ -127,4 +131,8 @@ const givenUp = new Error("given up before it was sent");
 
 function expire(exchange: Exchange): void {
   exchange.expire();
+}
+
+function giveUp(exchange: Exchange): void {
+  exchange.giveUp();
 }

@@ -44,7 +44,8 @@ test("config check: what is there, and what its routing promises", async () => {
     lab      native    qdrant      1
 
     prod: N=3, W=2, R=2: R + W > N, so a read asks at least one live replica that
-      acknowledged the last write.
+      acknowledged the last write; an answer for which fewer than 2 owners of some
+      points could be asked says so.
     warning: ragctl.config.yaml:9: clusters.prod.routing.hash: md5-128 positions do
       not fit a point's 32-bit hash: this ring plans and routes, and is not applied
       live; md5-32 is
@@ -132,6 +133,8 @@ test("config show prints what can be read back, but for the secrets", async () =
           virtualNodes: 150
           hash: md5-128
           breaker: rolling
+          hedge: off
+          maxInFlightPerNode: 128
         cache:
           driver: redis
           url: redis://***@r1:6379
@@ -174,6 +177,7 @@ test("config show prints what can be read back, but for the secrets", async () =
         routing:
           consistency: one
           breaker: rolling
+          maxInFlightPerNode: 128
         objectives: {}
         state:
           driver: sqlite
