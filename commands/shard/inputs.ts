@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parseMaxRate } from "../../src/migration/throttle.ts";
 import type { PlanInputs } from "../../src/planning/inputs.ts";
 import { parseAdded, parseCapacities, parsePairs, parsePointCount, parseWeights } from "../../src/planning/nodes-input.ts";
@@ -62,7 +63,7 @@ export const planFlags = {
 };
 
 /** The flags of `shard plan` as the planners take them. @throws RagctlError exit 2 */
-export function planInputs(flags: FlagValues<typeof planFlags>): PlanInputs {
+export function planInputs(flags: FlagValues<typeof planFlags>, cwd: string): PlanInputs {
   const inputs: PlanInputs = {
     add: parseAdded(flags.add),
     remove: flags.remove,
@@ -79,7 +80,7 @@ export function planInputs(flags: FlagValues<typeof planFlags>): PlanInputs {
   if (flags.balance !== undefined) inputs.balance = flags.balance;
   if (flags.maxMoves !== undefined) inputs.maxMoves = flags.maxMoves;
   if (flags.maxBytes !== undefined) inputs.maxBytes = flags.maxBytes;
-  if (flags.queries !== undefined) inputs.queryLog = flags.queries;
+  if (flags.queries !== undefined) inputs.queryLog = resolve(cwd, flags.queries);
   if (flags.queryRate !== undefined) inputs.queriesPerSec = flags.queryRate;
   return inputs;
 }

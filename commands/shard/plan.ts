@@ -27,7 +27,7 @@ export default defineCommand({
   resultSchema: shardPlanSchema,
   async run({ flags }, context) {
     const { runtime } = context;
-    const inputs = planInputs(flags);
+    const inputs = planInputs(flags, runtime.cwd);
     const made = flags.nodes.length > 0 ? await offline(flags, inputs, context) : await live(flags, inputs, context);
     const { saveText } = await import("../../src/planning/save.ts");
     const { planText } = await import("../../src/planning/plan-text.ts");

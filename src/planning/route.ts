@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import { finished } from "node:stream/promises";
@@ -46,7 +47,7 @@ export async function routeIds(
       ids++;
       primaries[primary] = (primaries[primary] ?? 0) + 1;
       if (sink) {
-        if (!sink.write(`${JSON.stringify({ id, primary, replicas: owners })}\n`)) await drained(sink);
+        if (!sink.write(`${JSON.stringify({ id, primary, replicas: owners })}\n`)) await once(sink, "drain");
       } else if (ids > mostInDocument)
         throw usageError([{ path: "--ids-from", message: `holds more than ${mostInDocument} ids: -o FILE takes any number` }]);
       else routes.push({ id, primary, replicas: owners });
@@ -80,11 +81,4 @@ async function* allIds({ ids, file }: IdSource, { stdin, cwd, signal }: Pick<Run
     if (signal.aborted || error instanceof RagctlError) throw error;
     throw usageError([{ file, message: `cannot be read: ${(error as Error).message}` }], { code: "ids-unreadable" });
   }
-}
-
-function drained(sink: NodeJS.WritableStream): Promise<void> {
-  return new Promise((done, failed) => {
-    sink.once("drain", done);
-    sink.once("error", failed);
-  });
 }
