@@ -114,19 +114,14 @@ async function routed(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, con
 async function native(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, context: CommandContext): Promise<Work> {
   const { runtime } = context;
   const { applyNative, checkNative } = await import("../../src/migration/run-native.ts");
-  if (flags.abort)
-    throw usageError([
-      { path: "--abort", message: "is of routed plans: a native step is the store's own, and reverse undoes it" },
-    ]);
-  await checkNative(plan, cluster, runtime);
-  if (!flags.resume) await confirmSevere(context, cluster, question(plan, flags), flags.confirm);
+  const state = await checkNative(plan, cluster, runtime, flags);
+  if (state === "fresh") await confirmSevere(context, cluster, question(plan, flags), flags.confirm);
   return {
     run: (run, onProgress) =>
       applyNative(plan, cluster, {
+        ...flags,
         runtime,
         journal: journalOf(run),
-        concurrency: flags.concurrency,
-        maxRate: flags.maxRate,
         patienceMs: flags.maxPause,
         note: context.note,
         onProgress,

@@ -14,7 +14,9 @@ export default defineCommand({
     collection: flag.string({ description: "of the cluster (default: the config's, or the only one)", placeholder: "name" }),
     repair: flag.boolean({ description: "put right what is wrong" }),
     sample: flag.count({ description: "points whose vectors are compared", default: 200 }),
-    plan: flag.file({ description: "native clusters: what the shards are compared with" }),
+    plan: flag.file({
+      description: "native clusters: what the shards are compared with (default: the copies that the collection wants)",
+    }),
     confirm: flag.string({ description: "the name of a protected cluster, for --repair", placeholder: "name" }),
   },
   examples: [
@@ -28,7 +30,7 @@ export default defineCommand({
     note(clusterLine(runtime, cluster));
     if (cluster.topology === "native") {
       const { verifyNativePlan } = await import("../../src/migration/run-native-verify.ts");
-      return outcome(await verifyNativePlan(flags.plan, cluster, runtime));
+      return outcome(await verifyNativePlan({ file: flags.plan, collection: flags.collection }, cluster, runtime));
     }
     const [{ openMigration }, { runVerify }, { tableOf }, { openRun }] = await Promise.all([
       import("../../src/migration/access.ts"),
@@ -72,6 +74,8 @@ export default defineCommand({
 });
 
 function outcome(result: ShardVerifyResult) {
+  // Of a native cluster there is no table, and --repair is the store's own work.
+  if (result.epoch === null) return { result, exitCode: result.clean ? ExitCode.ok : ExitCode.failed };
   const next = result.clean || result.repaired ? [] : [`ragctl shard verify --collection ${result.collection} --repair`];
   return { result, exitCode: result.clean ? ExitCode.ok : ExitCode.failed, next };
 }

@@ -68,6 +68,7 @@ export class QdrantStandIn {
   #nowMs = 1_700_000_000_000;
   #commit = 10;
   #asked = 0;
+  readonly #frozen = new Map<number, { peer: object; shards: object }>();
   #ticking: NodeJS.Timeout | undefined;
   #began = 0;
   #later: { atMs: number; apply: () => void }[] = [];
@@ -138,6 +139,14 @@ export class QdrantStandIn {
 
   setState(shard: number, position: number, state: ReplicaState): void {
     this.shards.get(shard)!.replicas.get(this.peers[position]!.id)!.state = state;
+  }
+
+  /** From here on the peer answers what it knows now, as one that lags behind does. */
+  freeze(position: number): void {
+    this.#frozen.set(
+      position,
+      structuredClone({ peer: this.#clusterStatus(position), shards: this.#collectionCluster(position) }),
+    );
   }
 
   /** A transfer that somebody else begins. */
@@ -314,7 +323,7 @@ export class QdrantStandIn {
   #answer(position: number, method: string, { pathname, searchParams }: URL, body: unknown): Answer {
     const [first, second, third] = pathname.split("/").slice(1).map(decodeURIComponent);
     if (pathname === "/") return { status: 200, body: { title: "qdrant - vector search engine", version: "1.18.0" } };
-    if (pathname === "/cluster") return ok(this.#clusterStatus(position));
+    if (pathname === "/cluster") return ok(this.#frozen.get(position)?.peer ?? this.#clusterStatus(position));
     if (pathname === "/cluster/telemetry" && this.#options.telemetry !== false) return ok(this.#telemetry());
     if (first === "cluster" && second === "peer" && method === "DELETE") return this.#removePeer(Number(third));
     if (pathname === "/collections") return ok({ collections: [{ name: this.collection }] });
@@ -322,7 +331,7 @@ export class QdrantStandIn {
     if (second !== this.collection) return failed(404, `Not found: Collection \`${second}\` doesn't exist!`);
     if (third === undefined) return ok(this.#info());
     if (third !== "cluster") return failed(404, "Not found");
-    if (method === "GET") return ok(this.#collectionCluster(position));
+    if (method === "GET") return ok(this.#frozen.get(position)?.shards ?? this.#collectionCluster(position));
     return this.#change(body as Body, Number(searchParams.get("timeout") ?? 10));
   }
 

@@ -44,12 +44,36 @@ it("plan, apply, verify, reverse", async () => {
     exitCode: 0,
     result: { clean: true, checked: 6000 },
   });
+  expect((await ragctl("shard", "verify")).json()).toMatchObject({ exitCode: 0, result: { clean: true, checked: 6000 } });
+  expect((await ragctl("shard", "apply", "plan.json", "--yes")).json().error).toMatchObject({ code: "plan-applied" });
+  expect((await ragctl("shard", "apply", "plan.json", "--resume")).json().result).toMatchObject({
+    steps: { done: 2 },
+    points: 0,
+  });
   expect((await ragctl("shard", "status")).json().result.native).toMatchObject({ quorum: true, leader: "q1", transfers: [] });
   expect((await ragctl("shard", "plan")).json().result).toMatchObject({ changes: false, balanced: { after: true } });
   const reversed = await ragctl("shard", "reverse", "plan.json", "-o", "back.json");
   expect(reversed.json().result).toMatchObject({ steps: 2 });
   expect((await ragctl("shard", "apply", "back.json", "--yes")).exitCode).toBe(0);
   expect(cluster.placement()).toEqual(start);
+});
+
+it("a plan half done wants --resume or --abort", async () => {
+  const ragctl = await setUp({ peers: 2, shards: [[0], [0], [0], [0]] });
+  await ragctl("shard", "plan", "-o", "plan.json");
+  // What a process that was killed after its first request leaves.
+  cluster.fate = () => "stuck";
+  cluster.begin(0, 0, 1, false);
+  const again = await ragctl("shard", "apply", "plan.json", "--yes");
+  expect(again.json()).toMatchObject({ exitCode: 7, error: { code: "plan-half-applied" } });
+  const aborted = await ragctl("shard", "apply", "plan.json", "--abort", "--yes");
+  expect(aborted.json()).toMatchObject({ exitCode: 0, result: { state: "aborted", steps: { total: 2, done: 0 } } });
+  expect(cluster.placement()).toEqual([["0"], ["0"], ["0"], ["0"]]);
+  cluster.fate = () => "good";
+  expect((await ragctl("shard", "apply", "plan.json", "--yes")).json().result).toMatchObject({
+    state: "finished",
+    steps: { done: 2 },
+  });
 });
 
 it("refuses what is stale, for another cluster, or without a quorum: exit 7 and a sentence", async () => {

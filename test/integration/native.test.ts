@@ -214,6 +214,21 @@ describe("plans carried out", () => {
     expect(await problems()).toEqual(["shard 0 is Recovery on q3", "shard 0 is in a transfer from q1 to q3"]);
   });
 
+  it.each([0, 1, 2])(
+    "where the view of q%i + 1 lags, a replica serves only when all say so, and what the latest says is there",
+    async (late) => {
+      const cluster = await standIn({ peers: 3, shards: [[0], [1]], replicationFactor: 1 });
+      const access = accessOf(cluster);
+      cluster.begin(0, 0, 2, true);
+      cluster.freeze(late);
+      cluster.tick(60_000);
+      expect(cluster.placement()[0]).toEqual(["0", "2"]);
+      const { shards, transfers } = await observeNative(access);
+      expect(shards[0]!.replicas.map(({ node, state }) => `${node} ${state}`)).toEqual(["q1 Active", "q3 Recovery"]);
+      expect(transfers).toMatchObject([{ shardId: 0, from: "q1", to: "q3" }]);
+    },
+  );
+
   it("before 1.17, sizes are estimated, and said to be", async () => {
     const cluster = await standIn({ peers: 2, shards: [[0], [0]], points: [10, 20], telemetry: false });
     const observed = await observeNative(accessOf(cluster));
