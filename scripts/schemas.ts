@@ -6,12 +6,16 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../commands/index.ts";
 import { configJsonSchema } from "../src/config/json-schema.ts";
+import { profileJsonSchema } from "../src/load/profile/schema.ts";
 import { documentSchema } from "../src/report/published-schema.ts";
 import { packageRoot } from "../src/version.ts";
 
 /** File name → text of every published schema. @param skipped is told of commands that cannot be loaded; without it they throw */
 export async function publishedSchemas(skipped?: (command: string, error: unknown) => void): Promise<Map<string, string>> {
-  const texts = new Map([["config.json", format(configJsonSchema())]]);
+  const texts = new Map([
+    ["config.json", format(configJsonSchema())],
+    ["load-profile.json", format(profileJsonSchema())],
+  ]);
   for (const [name, { load }] of Object.entries(commands)) {
     try {
       const { resultSchema } = await load();

@@ -205,6 +205,21 @@ export const loadResultSchema = z.object({
       .nullable()
       .describe("of all open scenarios together; null where all are closed"),
   }),
+  writes: z
+    .object({ tag: z.string(), collections: z.array(z.string()), deleted: count, kept: z.boolean() })
+    .optional()
+    .describe("the points that the run itself wrote, marked with the tag in their payload, and how many were deleted afterwards"),
+  generatorCheck: z
+    .object({
+      cpuPerOperationUs: z.number(),
+      wantedPerSec: z.number(),
+      cores: count,
+      usableShare: z.number(),
+      perMachinePerSec: z.number(),
+      machines: count,
+    })
+    .optional()
+    .describe("why the load was not started: what one operation costs this machine, measured by a short run of a few users"),
   events: z
     .array(
       z.object({

@@ -52,7 +52,9 @@ function timeOf(line: string): number | string {
   const time = timeFields.map((field) => record[field]).find((each) => each !== undefined);
   if (time === undefined) return `has no time: expected ${timeFields.join(", ")}`;
   const us = typeof time === "number" ? epochUs(time) : typeof time === "string" ? Date.parse(time) * 1000 : Number.NaN;
-  return Number.isFinite(us) ? us : `expected a time such as 2026-01-31T12:00:00.5Z or seconds since the epoch, got ${JSON.stringify(time)}`;
+  return Number.isFinite(us)
+    ? us
+    : `expected a time such as 2026-01-31T12:00:00.5Z or seconds since the epoch, got ${JSON.stringify(time)}`;
 }
 
 /** Seconds until the year 5138, else milliseconds, microseconds, nanoseconds. */

@@ -52,7 +52,12 @@ export async function vectorsOf(
     if (dataset.dim > 0) {
       if (dataset.dim !== own.dim)
         throw usageError(
-          [{ file: dataset.path, message: `its vectors have ${dataset.dim} dimensions, collection "${own.collection}" has ${own.dim}` }],
+          [
+            {
+              file: dataset.path,
+              message: `its vectors have ${dataset.dim} dimensions, collection "${own.collection}" has ${own.dim}`,
+            },
+          ],
           { code: "dimension-mismatch", hint: "Queries must come from the model that embedded the collection." },
         );
       return { items: await packed(dataset, rows), from: fromOf(feed, dataset, rows) };

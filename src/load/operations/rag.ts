@@ -82,7 +82,8 @@ class RagExchange {
     const endUs = this.#nowUs();
     this.#ticket.settle(endUs, this.#status >= 200 && this.#status < 300 ? undefined : `status-${this.#status}`);
     for (const { name, us } of serverTimings(this.#timings)) this.#ticket.measure(`stage:${name}`, us);
-    if (this.#timings === "" && this.#json) for (const { name, us } of this.#answerTimings()) this.#ticket.measure(`stage:${name}`, us);
+    if (this.#timings === "" && this.#json)
+      for (const { name, us } of this.#answerTimings()) this.#ticket.measure(`stage:${name}`, us);
   }
 
   onResponseError(_controller: unknown, error: Error): void {

@@ -2,8 +2,7 @@ import { connectCluster } from "../../cluster/index.ts";
 import type { NodeOutcome } from "../../cluster/contract.ts";
 import type { Operation, SearchOperationSpec, Ticket } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
-import { recallAtK } from "../recall/recall.ts";
-import type { Hit } from "../../stores/contract.ts";
+import { recallJudge } from "../recall/judge.ts";
 import { prepareAhead } from "./ahead.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf, requestsOf } from "./failure.ts";
@@ -27,8 +26,7 @@ export async function searchOperation(spec: SearchOperationSpec, deps: Operation
   const searchOf = prepareAhead({
     count: queries.count,
     itemBytes: queries.dim * (bytesPerNumber + 4) + bytesBeside,
-    prepare: (query) =>
-      client.prepareSearch(collection, all.slice(query * queries.dim, (query + 1) * queries.dim), options),
+    prepare: (query) => client.prepareSearch(collection, all.slice(query * queries.dim, (query + 1) * queries.dim), options),
     choose,
     stride,
   });
@@ -40,22 +38,15 @@ export async function searchOperation(spec: SearchOperationSpec, deps: Operation
     ticket.settle(endUs, cause, requests);
     return endUs;
   };
-  const judge = (ticket: Ticket, hits: readonly Hit[]): void => {
-    if (!spec.recall) return;
-    const { ks, distance, truths, ownPrefix } = spec.recall;
-    const truth = truths[choose(ticket.index)];
-    if (!truth) return;
-    // What the run itself writes is in nobody's ground truth.
-    const judged = ownPrefix === undefined ? hits : hits.filter(({ id }) => !String(id).startsWith(ownPrefix));
-    for (const each of ks) ticket.measure(`recall@${each}`, recallAtK(judged, truth, each, distance));
-  };
+  const judge = spec.recall && recallJudge(spec.recall);
   return {
     start(ticket) {
       const startUs = observe ? nowUs() : 0;
       client.search(searchOf(ticket.index), { timeoutMs }).then(
-        ({ hits, partial, requests }) => {
-          const cause = partial && !spec.partialIsOk ? "partial" : undefined;
-          judge(ticket, hits);
+        ({ hits, partial, belowConsistency, requests }) => {
+          const short = partial ? "partial" : belowConsistency ? "below-consistency" : undefined;
+          const cause = spec.partialIsOk ? undefined : short;
+          judge?.(choose(ticket.index), hits, (name, value) => ticket.measure(name, value));
           const endUs = settle(ticket, cause, requests);
           observe?.({
             op: "search",

@@ -125,7 +125,9 @@ function problemsOf(error: unknown, scenario: string, file: string): Problem[] {
   const path = `scenarios.${scenario}`;
   if (!Array.isArray(error.details)) return [{ file, path, message: error.message }];
   return (error.details as Problem[]).map((problem) =>
-    problem.file === undefined ? { file, path: problem.path === undefined ? path : `${path}.${problem.path}`, message: problem.message } : problem,
+    problem.file === undefined
+      ? { file, path: problem.path === undefined ? path : `${path}.${problem.path}`, message: problem.message }
+      : problem,
   );
 }
 

@@ -83,7 +83,8 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
       keys.push(...page.map(({ key }) => key));
       if (keys.length >= (feed.limit ?? fetchKeys)) break;
     }
-    if (keys.length === 0) throw usageError([{ path: "operation", message: `collection "${collection}" has no points to fetch` }]);
+    if (keys.length === 0)
+      throw usageError([{ path: "operation", message: `collection "${collection}" has no points to fetch` }]);
     return {
       operation: { kind: "fetch", cluster, collection, cwd: context.cwd, keys, choice: choiceOf(feed), batch },
       does: `fetch of ${batch} from ${collection}, ${keys.length} keys`,
@@ -99,7 +100,10 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
       throw usageError([
         {
           path: "operation.endpoint",
-          message: names.length === 0 ? "the cluster's config has no endpoints" : `expected one of ${names.join(", ")}, got ${chosen ?? "none"}`,
+          message:
+            names.length === 0
+              ? "the cluster's config has no endpoints"
+              : `expected one of ${names.join(", ")}, got ${chosen ?? "none"}`,
         },
       ]);
     const { items: texts, from } = await textsOf(feed, context);
@@ -148,7 +152,9 @@ export function operationOf(scenario: ScenarioProfile, context: OperationContext
 /** The queries of a replay are those of its log, in its order, unless the feed names a file. */
 function logFeed(scenario: ScenarioProfile): ScenarioProfile["feed"] {
   const { feed } = scenario;
-  return scenario.executor === "replay" && feed.from === "points" ? { ...feed, from: scenario.log, format: "jsonl", choice: "sequential" } : feed;
+  return scenario.executor === "replay" && feed.from === "points"
+    ? { ...feed, from: scenario.log, format: "jsonl", choice: "sequential" }
+    : feed;
 }
 
 function clusterOf({ cluster }: OperationContext): ClusterConfig {

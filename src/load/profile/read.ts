@@ -37,7 +37,10 @@ export async function readProfile(cwd: string, wanted: string): Promise<ReadProf
   const shownFile = shownPath(cwd, file);
   const source = await readSource(file);
   const failed = (problems: Problem[]) =>
-    usageError(problems, { code: "profile-invalid", hint: "schemas/load-profile.json describes every key; profiles/load/ has examples." });
+    usageError(problems, {
+      code: "profile-invalid",
+      hint: "schemas/load-profile.json describes every key; profiles/load/ has examples.",
+    });
   if (source.problems.length > 0) throw failed(source.problems.map((problem) => ({ file: shownFile, ...problem })));
   const result = profileSchema.safeParse(source.value ?? {});
   if (!result.success) {

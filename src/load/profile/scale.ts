@@ -58,7 +58,10 @@ export function overridden(profile: Profile, overrides: ProfileOverrides): Profi
       : [],
     overrides.vus !== undefined && users === 0 ? { path: "--vus", message: "no scenario of the profile has users" } : [],
     overrides.durationMs !== undefined && length === 0
-      ? { path: "--duration", message: "no scenario of the profile has a duration: a replay is as long as its log (see its speed)" }
+      ? {
+          path: "--duration",
+          message: "no scenario of the profile has a duration: a replay is as long as its log (see its speed)",
+        }
       : [],
   ].flat();
   if (problems.length > 0) throw usageError(problems);
@@ -105,7 +108,10 @@ function scaled(scenario: ScenarioProfile, { rate, users, time }: Factors): Scen
         ...scenario,
         startTime,
         startVUs: Math.round(scenario.startVUs * users),
-        stages: scenario.stages.map(({ duration, target }) => ({ duration: duration * time, target: Math.round(target * users) })),
+        stages: scenario.stages.map(({ duration, target }) => ({
+          duration: duration * time,
+          target: Math.round(target * users),
+        })),
       };
     case "per-vu-iterations":
     case "shared-iterations":

@@ -12,8 +12,15 @@ const positive = z.number().int().min(1);
 
 const feed = z
   .strictObject({
-    from: z.string().min(1).default("points").describe("points: the collection's own; else a file of vectors or texts, relative to the profile"),
-    format: z.enum(["npy", "fvecs", "bvecs", "ivecs", "hdf5", "parquet", "csv", "jsonl"]).optional().describe("default: by the file's extension"),
+    from: z
+      .string()
+      .min(1)
+      .default("points")
+      .describe("points: the collection's own; else a file of vectors or texts, relative to the profile"),
+    format: z
+      .enum(["npy", "fvecs", "bvecs", "ivecs", "hdf5", "parquet", "csv", "jsonl"])
+      .optional()
+      .describe("default: by the file's extension"),
     field: z.string().min(1).optional().describe("HDF5: the data set; Parquet, CSV, JSONL: the column"),
     choice: z.enum(["uniform", "sequential", "zipf"]).default("uniform"),
     exponent: z.number().positive().max(10).default(1).describe("of zipf"),
@@ -34,6 +41,13 @@ const operation = z.discriminatedUnion(
       exact: z.boolean().default(false),
       filter: z.record(z.string(), z.unknown()).optional().describe("as Qdrant has it: must, should, must_not"),
       allowPartial: z.boolean().default(false),
+      recall: z
+        .strictObject({
+          at: z.array(positive).min(1).optional().describe("the ks; default: k, and those of the thresholds"),
+          samples: positive.default(200).describe("queries whose true neighbours are computed by exact search before the run"),
+        })
+        .optional()
+        .describe("judge the answers; on by itself where a threshold is about recall"),
     }),
     z.strictObject({
       kind: z.literal("upsert"),
@@ -85,7 +99,13 @@ const userStages = z.array(z.strictObject({ duration: durationMs, target: z.numb
 const scenario = z.discriminatedUnion(
   "executor",
   [
-    z.strictObject({ executor: z.literal("constant-arrival-rate"), rate: ratePerSec, duration: positiveDuration, maxInFlight, ...common }),
+    z.strictObject({
+      executor: z.literal("constant-arrival-rate"),
+      rate: ratePerSec,
+      duration: positiveDuration,
+      maxInFlight,
+      ...common,
+    }),
     z.strictObject({
       executor: z.literal("ramping-arrival-rate"),
       startRate: rateOrZero.prefault(0),
@@ -96,7 +116,12 @@ const scenario = z.discriminatedUnion(
     z.strictObject({ executor: z.literal("poisson"), rate: ratePerSec, duration: positiveDuration, maxInFlight, ...common }),
     z.strictObject({
       executor: z.literal("replay"),
-      log: z.string().min(1).describe("JSONL with a time a line (at, timestamp, time or ts); its text or vector is the query unless feed says otherwise"),
+      log: z
+        .string()
+        .min(1)
+        .describe(
+          "JSONL with a time a line (at, timestamp, time or ts); its text or vector is the query unless feed says otherwise",
+        ),
       speed: z.number().positive().default(1),
       maxInFlight,
       ...common,
@@ -142,7 +167,9 @@ export const profileSchema = z
     checkGenerator: z
       .boolean()
       .default(false)
-      .describe("first measure what one operation costs this machine, and say how many machines the load needs where it is too much"),
+      .describe(
+        "first measure what one operation costs this machine, and say how many machines the load needs where it is too much",
+      ),
     thresholds: thresholdsSchema.default({}),
     scenarios: z.record(name, scenario).refine((each) => Object.keys(each).length > 0, "expected at least one scenario"),
   })
@@ -152,7 +179,10 @@ export const profileSchema = z
       const total = each.stages.reduce((sum, { duration }) => sum + duration, 0);
       const path = ["scenarios", key, "stages"];
       if (total <= 0) context.addIssue({ code: "custom", path, message: "expected stages that take some time together" });
-      const most = Math.max("startVUs" in each ? each.startVUs : Number(each.startRate), ...each.stages.map(({ target }) => target));
+      const most = Math.max(
+        "startVUs" in each ? each.startVUs : Number(each.startRate),
+        ...each.stages.map(({ target }) => target),
+      );
       if (most <= 0) context.addIssue({ code: "custom", path, message: "expected a target above zero somewhere" });
     }
   });

@@ -1,0 +1,49 @@
+import { parseThreshold } from "../../src/load/thresholds.ts";
+import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
+import { liveFlags, reportFlags } from "./outputs.ts";
+
+const thresholdFlag: FlagSpec<string[]> = {
+  ...flag.repeated({
+    description:
+      "p99<100ms, errors<0.1%, rate>99%, freshness:p95<2s, search.responseTime:p99<50ms; may be given again (default: the profile's, or the cluster's objectives)",
+    placeholder: "expression",
+  }),
+  parse: (text) => [parseThreshold({ expression: text, source: "flag" }).expression],
+};
+
+/** The flags of `ragctl load`. */
+export const loadFlags = {
+  rps: flag.ratePerSec({
+    description:
+      "operations per second, due whatever became of earlier ones; with a profile: its highest rate, its scenarios in proportion",
+  }),
+  duration: flag.positiveDurationMs({
+    description: "of the measured part; with a profile: all its times in proportion",
+    default: 10_000,
+  }),
+  vus: flag.positive({ description: "users of a profile's closed scenarios, in proportion" }),
+  warmup: flag.durationMs({ description: "before it, at the same rate, in no count", default: 2_000 }),
+  workers: flag.positive({ description: "threads that send", default: 1 }),
+  timeout: flag.positiveDurationMs({ description: "per operation", default: 5_000 }),
+  maxInFlight: flag.positive({ description: "operations under way at most (default: 1000, or two seconds of the rate)" }),
+  threshold: thresholdFlag,
+  collection: flag.string({ description: "collection to search (default: the config's, or the only one)", placeholder: "name" }),
+  k: flag.positive({ description: "hits per search", default: 10 }),
+  ef: flag.positive({ description: "hnsw_ef of each search" }),
+  queries: flag.file({ description: "JSONL of vector or text (default: the collection's own points)" }),
+  allowPartial: flag.boolean({ description: "an answer that misses part of the collection counts as ok" }),
+  consistency: flag.choice(["one", "quorum", "all"], { description: "owners that must be asked (default: the config's)" }),
+  url: flag.string({ description: "any HTTP target instead of a cluster", placeholder: "url" }),
+  method: flag.string({ description: "GET, POST, … (default: POST with a body, else GET)", placeholder: "method" }),
+  body: flag.file({ description: "file that each request carries" }),
+  header: flag.repeated({ description: '"Name: value"; may be given again', placeholder: "header" }),
+  events: flag.file({ description: "NDJSON of {at, kind, name, phase} that others append to: goes onto the timeline" }),
+  keepWrites: flag.boolean({ description: "leave the points that a profile's upserts wrote" }),
+  out: flag.file({ description: "write the result, with its histograms, here too" }),
+  ...reportFlags,
+  ...liveFlags,
+  seed: flag.count({ description: "repeats the choice of queries", default: 1 }),
+  confirm: flag.string({ description: "the name of a protected cluster, where nobody can be asked", placeholder: "name" }),
+};
+
+export type LoadFlags = FlagValues<typeof loadFlags>;

@@ -1,0 +1,117 @@
+import type { ClusterConfig } from "../../config/schema.ts";
+import type { LoadSpec, SearchOperationSpec, ThresholdInput } from "../contract.ts";
+import { checkGenerator, explainCheck, probeSpec } from "../generator-check.ts";
+import { runLoad, type LoadDeps } from "../index.ts";
+import { deleteWrites } from "../mixed/cleanup.ts";
+import { prepareRecall } from "../recall/prepare.ts";
+import type { LoadResult } from "../result.ts";
+import { profileThresholds } from "../thresholds/profile.ts";
+import { compileProfile, type CompiledProfile } from "./compile.ts";
+import type { ReadProfile } from "./read.ts";
+import { peakRate } from "./scale.ts";
+import type { Profile } from "./schema.ts";
+
+export interface ProfileRunOptions {
+  read: ReadProfile;
+  cluster: ClusterConfig | undefined;
+  /** In place of the profile's own; undefined: those. */
+  thresholds: ThresholdInput[] | undefined;
+  /** What the run's own points are marked with. */
+  tag: string;
+  keepWrites: boolean;
+}
+
+export interface ProfileRunDeps extends Omit<LoadDeps, "target" | "urls"> {
+  cwd: string;
+  stateDir: string;
+  pid: number;
+  note?: (text: string) => void;
+}
+
+/**
+ * Runs a profile: reads its feeds, computes the truth that recall is judged by, checks the generator where it asks for that, runs, and
+ * deletes what was written, also after Ctrl-C.
+ * @throws RagctlError exit 2 with everything that is wrong before anything is sent; exit 3; exit 5 where written points are left
+ */
+export async function runProfile(
+  { read, cluster, thresholds, tag, keepWrites }: ProfileRunOptions,
+  deps: ProfileRunDeps,
+): Promise<LoadResult> {
+  const { profile } = read;
+  const compiled = await compileProfile(read, cluster, { ...deps, tag });
+  const limits = thresholds ?? profileThresholds(profile.thresholds);
+  const spec: LoadSpec = { ...compiled.spec, thresholds: limits };
+  const loadDeps: LoadDeps = { ...deps, target: compiled.target, urls: compiled.urls };
+  await judgeRecall(spec, profile, limits, tag, compiled.writesTo, deps);
+
+  let result: LoadResult;
+  try {
+    result =
+      (profile.checkGenerator ? await refusedByCheck(spec, profile, loadDeps) : undefined) ?? (await runLoad(spec, loadDeps));
+  } catch (error) {
+    // What the run wrote before it failed; the first mistake is the one to tell.
+    if (!keepWrites && cluster)
+      await clean(compiled, cluster, tag, deps).catch((left: unknown) => deps.warn?.((left as Error).message));
+    throw error;
+  }
+  if (compiled.writesTo.length === 0 || !cluster) return result;
+  const deleted = keepWrites ? 0 : await clean(compiled, cluster, tag, deps);
+  return { ...result, writes: { tag, collections: compiled.writesTo, deleted, kept: keepWrites } };
+}
+
+async function clean(
+  { writesTo }: CompiledProfile,
+  cluster: ClusterConfig,
+  tag: string,
+  { clock, rng, cwd }: ProfileRunDeps,
+): Promise<number> {
+  let deleted = 0;
+  for (const collection of writesTo) deleted += await deleteWrites({ cluster, collection, tag }, { clock, rng, cwd });
+  return deleted;
+}
+
+/** Gives the searches their ground truth, where the profile or a threshold asks for it. */
+async function judgeRecall(
+  spec: LoadSpec,
+  profile: Profile,
+  thresholds: readonly ThresholdInput[],
+  tag: string,
+  writesTo: readonly string[],
+  { onProgress: _, ...deps }: ProfileRunDeps,
+): Promise<void> {
+  const ofThresholds = thresholds.flatMap(({ metric, expression }) => {
+    const match = /recall(?:@(\d+))?/.exec(`${metric ?? ""} ${expression}`);
+    return match ? [match[1] === undefined ? undefined : Number(match[1])] : [];
+  });
+  for (const scenario of spec.scenarios) {
+    const said = profile.scenarios[scenario.name]?.operation;
+    if (scenario.operation.kind !== "search" || said?.kind !== "search") continue;
+    if (!said.recall && ofThresholds.length === 0) continue;
+    const { k } = scenario.operation;
+    const ks = said.recall?.at ?? [...new Set([k, ...ofThresholds.filter((at) => at !== undefined && at <= k)])].map(Number);
+    const operation: SearchOperationSpec = scenario.operation;
+    scenario.operation = {
+      ...operation,
+      recall: await prepareRecall(
+        operation,
+        {
+          samples: said.recall?.samples ?? 200,
+          ks: ks.toSorted((a, b) => a - b),
+          ...(writesTo.includes(operation.collection) && { ownPrefix: tag }),
+          seed: spec.seed,
+        },
+        deps,
+      ),
+    };
+  }
+}
+
+/** The result of a run that this machine cannot make: inconclusive, with the arithmetic; undefined where it can. */
+async function refusedByCheck(spec: LoadSpec, profile: Profile, deps: LoadDeps): Promise<LoadResult | undefined> {
+  const wantedPerSec = Object.values(profile.scenarios).reduce((sum, each) => sum + (peakRate(each) ?? 0), 0);
+  const { onProgress: _, onEvent: _event, windowsFile: _file, ...quiet } = deps;
+  const probe = await runLoad(probeSpec(spec), quiet);
+  const check = checkGenerator(probe, wantedPerSec);
+  if (!check || check.machines <= 1) return undefined;
+  return { ...probe, verdict: "inconclusive", reasons: [explainCheck(check)], generatorCheck: check };
+}
