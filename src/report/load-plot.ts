@@ -55,7 +55,7 @@ export function logAxis(valuesUs: readonly (number | null)[]): LogAxis | undefin
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-function bar(axis: LogAxis | undefined, valueUs: number, width: number): string {
+export function bar(axis: LogAxis | undefined, valueUs: number, width: number): string {
   if (!axis) return "";
   const share = Math.log(Math.max(1, valueUs) / axis.fromUs) / Math.log(axis.toUs / axis.fromUs);
   const cells = Math.max(1, Math.round(Math.min(1, share) * width * 8));

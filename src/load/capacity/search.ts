@@ -2,7 +2,7 @@
 export type ProbeOutcome =
   | { kind: "pass" }
   /** The objectives that broke, the worst first: `p99<100ms`. */
-  | { kind: "fail"; broke: readonly string[] }
+  | { kind: "fail"; broke: string[] }
   /** The generator, not the system, was the limit. */
   | { kind: "inconclusive"; reason: string };
 

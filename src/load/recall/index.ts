@@ -4,3 +4,4 @@ export { recallAtK } from "./recall.ts";
 export { cachedTruth, readTruth, truthFingerprint, type TruthKey } from "./truth-cache.ts";
 export { recallJudge, type Judge } from "./judge.ts";
 export { defaultRecallSamples, prepareRecall, type RecallDeps, type RecallOptions } from "./prepare.ts";
+export { recallKsOf } from "./wanted.ts";
