@@ -6,7 +6,7 @@ import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
 import { parseFraction, parseRatePerSec } from "../../src/units.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 
-export const hashes = ["xxh32", "md5-32", "md5-128"] as const;
+const hashes = ["xxh32", "md5-32", "md5-128"] as const;
 
 function parsed<T>(placeholder: string, parse: (text: string) => T, description: string): FlagSpec<T | undefined> {
   return { kind: "value", placeholder, parse, description };

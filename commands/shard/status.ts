@@ -46,7 +46,7 @@ async function nativeStatus(
   runtime: Runtime,
 ): Promise<ShardStatusResult["native"]> {
   const [{ nativeAccess }, { collectionOf }, { observeNative }] = await Promise.all([
-    import("../../src/planning/native.ts"),
+    import("../../src/migration/native/access.ts"),
     import("../../src/planning/state.ts"),
     import("../../src/migration/native/observe.ts"),
   ]);

@@ -1,42 +1,13 @@
 import type { ClusterConfig } from "../config/schema.ts";
-import { ExitCode, usageError, RagctlError, type Problem } from "../errors.ts";
-import type { NativeAccess } from "../migration/native/contract.ts";
+import { usageError, type Problem } from "../errors.ts";
+import { nativeAccess } from "../migration/native/access.ts";
 import { observeNative } from "../migration/native/observe.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import { planNative, type NativeGoal } from "../sharding/native/index.ts";
 import type { Plan } from "../sharding/plan/contract.ts";
 import { makePlanId } from "../sharding/plan/plan-id.ts";
 import type { MaxRate } from "../sharding/plan/price.ts";
-import { endpointOf } from "../stores/endpoint.ts";
-import { driverFor } from "../stores/index.ts";
 import type { PlanInputs } from "./inputs.ts";
-
-/** The control face of every node of the config. */
-export function nativeAccess(
-  cluster: ClusterConfig,
-  collection: string,
-  { clock, cwd }: { clock: Clock; cwd: string },
-): NativeAccess {
-  const driver = driverFor(cluster);
-  return {
-    cluster: cluster.name,
-    collection,
-    ...(cluster.store.vector === undefined ? {} : { vector: cluster.store.vector }),
-    nodes: cluster.nodes.map((node) => {
-      const { id, url, zone, weight } = node;
-      const control = driver.control(endpointOf(cluster, node, cwd));
-      if (!control.cluster)
-        throw new RagctlError(`The ${driver.name} driver cannot move shards: ${cluster.name} cannot be native.`, {
-          code: "no-shard-moves",
-          exitCode: ExitCode.usage,
-          hint: "topology: routed makes ragctl's own client shard and replicate.",
-        });
-      const reached = { id, url, weight, control: { ...control, cluster: control.cluster } };
-      return zone === undefined ? reached : { ...reached, zone };
-    }),
-    clock,
-  };
-}
 
 /**
  * Plans whole shards and replicas of a store that shards by itself.

@@ -17,7 +17,7 @@ export interface IdSource {
 }
 
 /** Ids that are answered in one document; beyond, they belong in a file. */
-export const mostInDocument = 2_000_000;
+const mostInDocument = 2_000_000;
 
 /**
  * Routes ids as they are read, so that a file may be of any length.

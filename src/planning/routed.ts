@@ -63,7 +63,7 @@ export async function planRouted(
   return { draft, notes };
 }
 
-export function layoutOf({ partitioner, replicas, members, nodes }: RoutingTable): Layout {
+function layoutOf({ partitioner, replicas, members, nodes }: RoutingTable): Layout {
   return {
     partitioner,
     replicas,

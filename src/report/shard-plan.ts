@@ -37,6 +37,7 @@ export function shardPlanMarkdown(plan: ShardPlanResult): string {
 }
 
 function headline(plan: ShardPlanResult): string {
+  if (plan.part === 0) return "nothing of it fits into --max-moves and --max-bytes";
   if (!plan.changes)
     return plan.balanced.after
       ? `balanced: largest ÷ mean is ${ratio(plan.after.maxOverMean)}, and at most ${plan.balanced.limit} is good; nothing to do`
@@ -147,8 +148,8 @@ function what({ kind, replaces, selector }: Pick<ShardPlanResult["moves"][number
     selector.kind === "shard"
       ? `shard ${selector.shardId}`
       : selector.kind === "cells"
-        ? `${selector.cells.length} cells`
-        : `${selector.ranges.length} ranges`;
+        ? counted(selector.cells.length, "cell")
+        : counted(selector.ranges.length, "range");
   switch (kind) {
     case "rebuild":
       return `${size}, in place of ${replaces}`;
@@ -173,6 +174,10 @@ function hiddenMoves({ moves }: ShardPlanResult): string {
 
 function list(ids: readonly string[]): string {
   return ids.length > 4 ? `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more` : ids.join(", ");
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function ratio(value: number): string {

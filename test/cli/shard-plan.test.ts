@@ -31,7 +31,7 @@ describe("shard plan, offline", () => {
     await loadHashes();
     const ring = { kind: "ring", hash: "xxh32", virtualNodes: 150 } as const;
     const [before, after] = [3, 4].map((count) =>
-      createPlacement({ partitioner: ring, members: [..."abcd"].slice(0, count).map((id) => ({ id })), replicas: 1 }),
+      createPlacement({ partitioner: ring, members: ["a", "b", "c", "d"].slice(0, count).map((id) => ({ id })), replicas: 1 }),
     );
     const ids = 100_000;
     let moved = 0;
@@ -106,6 +106,8 @@ describe("shard plan, offline", () => {
     expect(result.bytes).toBeGreaterThan(50e6);
     expect(result.part).toBeLessThan(1);
     expect(result.notes.join()).toContain("ragctl shard plan --weight d=1");
+    const none = await plan("--add", "d", "--max-bytes", "1");
+    expect(none.stdout).toMatch(/^nothing of it fits into --max-moves and --max-bytes\n/);
   });
 
   test("--load-bound keeps every node below 1 + ε, and --capacity refuses what is too full", async () => {

@@ -10,7 +10,7 @@ export interface MaxRate {
 export const defaultMaxRate: MaxRate = { per: "points", perSec: 2_000 };
 
 /** Beside the copying: announcing, draining, the pause, and waiting for every client each time, which renew once a second. */
-const secondsPerStep = 3;
+const secondsPerStep = 2;
 
 /** An estimate, steps one after the other. */
 export function secondsAt(amount: Amount, steps: number, { per, perSec }: MaxRate): number {
