@@ -54,7 +54,7 @@ export function planOf(access: NativeAccess, parts: NativePlan): Plan {
 }
 
 /** The times of a run against the stand-in, whose clock makes them free. */
-export const quick: NativeTiming = { ...defaultTiming, patienceMs: 30_000, stallMs: 60_000, settleMs: 5_000, waitSec: 5 };
+const quick: NativeTiming = { ...defaultTiming, patienceMs: 30_000, stallMs: 60_000, settleMs: 5_000, waitSec: 5 };
 
 export function depsOf(access: NativeAccess, more: Partial<NativeRunDeps> = {}): NativeRunDeps {
   return {

@@ -46,7 +46,7 @@ export const defaultTiming: NativeTiming = {
   attempts: 3,
 };
 
-export interface NativeProgress {
+interface NativeProgress {
   step: string;
   /** Of the step's shard: points that its target has by now, and those of the source. */
   points: number;

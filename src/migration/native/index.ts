@@ -1,7 +1,7 @@
 export { abortNativePlan } from "./abort.ts";
 export { nativeAccess } from "./access.ts";
 export { applyNativePlan } from "./apply.ts";
-export { defaultTiming, type NativeAccess, type NativeRunDeps, type NativeTiming, type NativeVerified } from "./contract.ts";
+export { defaultTiming, type NativeAccess, type NativeRunDeps, type NativeTiming } from "./contract.ts";
 export { nativeGovernor } from "./governor.ts";
 export { observeNative } from "./observe.ts";
 export { checkFresh, knownPeers, type NativePlanState } from "./plan-state.ts";

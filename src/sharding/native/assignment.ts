@@ -97,10 +97,7 @@ class Board {
     if (free.length === 0) return false;
     const zones = this.#zones(piece);
     const fresh = free.filter((bin) => !zones.has(zoneOf(bin)));
-    // A node that holds an old copy already is free of charge, but only among equals in zones.
-    const among = fresh.length > 0 ? fresh : free;
-    const kept = among.filter(({ id }) => piece.held.has(id));
-    const best = this.#leastLoaded(kept.length > 0 ? kept : among, piece.load);
+    const best = this.#leastLoaded(fresh.length > 0 ? fresh : free, piece.load);
     if (!this.#allows(piece, undefined, best.id)) return false;
     this.#put(piece, best.id);
     return true;

@@ -3,4 +3,4 @@ export { nativeFingerprint } from "./fingerprint.ts";
 export { planNative } from "./plan.ts";
 export { reversedNative } from "./reverse.ts";
 export { placesOf, shardStepsOf, staleShards } from "./stale.ts";
-export { holdersOf, servingOf } from "./steps.ts";
+export { holdersOf } from "./steps.ts";

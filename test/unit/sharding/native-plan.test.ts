@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { seededRng } from "../../../src/runtime.ts";
 import {
+  holdersOf,
   planNative,
   reversedNative,
   staleShards,
@@ -187,6 +188,19 @@ describe("planNative", () => {
     ],
   ])("%s", (_what, spec, goal, expected) => {
     expect(texts(planNative(clusterOf(spec), goal).steps)).toEqual(expected);
+  });
+
+  it("holders are those that there will be once the transfers have ended, listeners left out", () => {
+    const transfers = [
+      { shardId: 0, from: "q1", to: "q2", sync: false },
+      { shardId: 1, from: "q1", to: "q2", sync: true },
+    ];
+    const { shards } = clusterOf({
+      nodes: ["q1", "q2"],
+      shards: [["q1", "q2:Partial"], ["q1"], ["q2:Dead", "q1:Listener"]],
+      transfers,
+    });
+    expect(shards.map((shard) => holdersOf(shard, transfers))).toEqual([["q2"], ["q1", "q2"], ["q2"]]);
   });
 
   const spread = clusterOf({ nodes: ["q1", "q2", "q3"], shards: [["q1"], ["q1"], ["q1"], ["q2"], ["q2"], ["q2"]] });
