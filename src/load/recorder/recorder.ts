@@ -88,7 +88,7 @@ export class Recorder {
       dropped: (tick, cause) => this.#dropped(windowOf(tick), scenario, cause),
       unfinished: (tick) => this.#unfinished(windowOf(tick), scenario),
       request: (tick, request) => {
-        if (tick >= 0) this.#windowAt(windowOf(tick)).split.node(request.node).request(request);
+        if (tick >= 0) this.#splitFor(windowOf(tick)).node(request.node).request(request);
       },
       measured: (tick, name, value) => {
         if (tick >= 0) this.#measured(windowOf(tick), scenario, name, value);
@@ -137,12 +137,19 @@ export class Recorder {
     this.#outcome(window, open);
   }
 
-  /** May come long after its operation was settled. */
   #measured(window: number, scenario: number, name: string, value: number): void {
-    const { windows = Number.POSITIVE_INFINITY, scenarios = 1 } = this.#options;
-    if (this.#next < windows) return this.#windowAt(window).split.scenario(scenario).measured(name, value);
+    const { scenarios = 1 } = this.#options;
+    if (!this.#over) return this.#splitFor(window).scenario(scenario).measured(name, value);
     this.all.measured(name, value);
     if (scenarios > 1) this.totals.scenario(scenario).measured(name, value);
+  }
+
+  /** What belongs to an operation may come long after it was settled, and when every window is closed. */
+  #splitFor(window: number): SplitTally {
+    return this.#over ? this.totals : this.#windowAt(window).split;
+  }
+  get #over(): boolean {
+    return this.#next >= (this.#options.windows ?? Number.POSITIVE_INFINITY);
   }
 
   /** Per node, by name. */
