@@ -5,13 +5,13 @@ const marks = { pass: "✅ pass", fail: "❌ fail", inconclusive: "⚠️ inconc
 
 /** A load run for a pull request or a job summary: GitHub's Markdown. */
 export function loadMarkdown(result: LoadResult): string {
-  const { verdict, reasons, counts, rates, responseTimeUs, serviceTimeUs, thresholds, elapsedMs, recall } = result;
+  const { verdict, interrupted, reasons, counts, rates, responseTimeUs, serviceTimeUs, thresholds, elapsedMs, recall } = result;
   const wanted = rates.targetPerSec === null ? "" : ` of ${formatRate(rates.targetPerSec)}`;
   const us = (value: number | null) => (value === null ? "–" : formatDurationUs(value));
   const latency = (name: string, of: LoadResult["responseTimeUs"]) =>
     row([name, us(of.p50), us(of.p95), us(of.p99), us(of.p999), us(of.max)]);
   return [
-    `### ${marks[verdict]} · ${formatRate(rates.sentPerSec)} sent${wanted} for ${formatDurationMs(elapsedMs)}`,
+    `### ${marks[verdict]}${interrupted ? " (interrupted)" : ""} · ${formatRate(rates.sentPerSec)} sent${wanted} for ${formatDurationMs(elapsedMs)}`,
     "",
     ...reasons.map((reason) => `- ${escapeMarkdown(reason)}`),
     ...(reasons.length > 0 ? [""] : []),

@@ -25,7 +25,7 @@ export function LoadView({ title, live, columns }: { title: string; live: LiveLo
     createElement(TimeRow, { progress, columns }),
     row("rate", rateText(live)),
     row("response", percentilesText(progress)),
-    live.p99Us.length > 0 ? row("p99 each", sparkText(live.p99Us, columns)) : null,
+    live.p99Us.length > 0 ? row("p99", sparkText(live.p99Us, columns)) : null,
     row("not ok", createElement(Text, lost > 0 ? { color: "red" } : { dimColor: true }, lost > 0 ? lostText : "none")),
     ...nodeRows(progress.perNode),
     createElement(Text, { dimColor: true }, hint(progress)),

@@ -24,7 +24,7 @@ function textOf(content: Content): string {
 }
 
 /** For text between tags, and for attributes in quotes of either kind. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return (
     text
       .toWellFormed()
@@ -35,12 +35,5 @@ export function escapeHtml(text: string): string {
       .replaceAll("'", "&#39;")
       // oxlint-disable-next-line no-control-regex -- HTML has no place for them
       .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F]/g, "\uFFFD")
-  );
-}
-
-/** JSON for a `<script type="application/json">`: no text in it can end the element. */
-export function jsonMarkup(value: unknown): Markup {
-  return new Markup(
-    JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029"),
   );
 }
