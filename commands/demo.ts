@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { demoCorpus } from "../src/demo/corpus.ts";
 import { demoResult, type DemoLoad, type DemoResult } from "../src/demo/result.ts";
 import { ExitCode, RagctlError } from "../src/errors.ts";
+import type { FaultResult } from "../src/faults/result.ts";
 import type { LoadResult } from "../src/load/result.ts";
 import { demoReport } from "../src/report/demo.ts";
+import { durationInput, formatDurationMs } from "../src/units.ts";
 import { defineCommand, type CommandContext, type Invocation } from "./define.ts";
 import { flag } from "./flags.ts";
 
@@ -25,18 +27,25 @@ export default defineCommand({
     const step = demoStepper(context, folder, steps);
     try {
       await step(["up", "--nodes", "3", "--replicas", "2"]);
-      await step(["ingest", ...demoCorpus(), "--collection", "docs"], "ingest *.md --collection docs");
-      await step(["smoke"]);
-      const load = ["load", "--rps", String(flags.rps), "--duration", `${flags.duration}ms`, "--collection", "docs"];
-      const calm = summary(await step(load, undefined, [ExitCode.failed, ExitCode.inconclusive]));
-      context.note(`\n${context.style.dim("… and again, while a node is killed in the middle of it:")}`);
-      const kill = context.runtime.clock
+      await step(["ingest", ...demoCorpus(), "--collection", "docs"], {
+        title: "ingest README.md docs node_modules --collection docs",
+      });
+      await step(["smoke"], { accepted: badVerdicts });
+      const load = ["load", "--rps", String(flags.rps), "--duration", durationInput(flags.duration), "--collection", "docs"];
+      const calm = summary(await step(load, { accepted: badVerdicts }));
+      const kill = ["chaos", "kill-node", "n2", "--restart-after", "3s"];
+      context.note(
+        `\n${context.style.dim("… and again, while in another terminal, three tenths into it:")} ${context.style.bold(`ragctl ${kill.join(" ")}`)}`,
+      );
+      // Shown when the load's own view is off the screen.
+      const killed = context.runtime.clock
         .sleep(flags.duration * 0.3, context.runtime.signal)
-        .then(() => step(["chaos", "kill-node", "n2", "--restart-after", "3s"]));
+        .then(() => step(kill, { show: false }));
       // Observed below, after the load; until then an interrupt must not count as unhandled.
-      kill.catch(() => {});
-      const nodeKilled = summary(await step(load, undefined, [ExitCode.failed, ExitCode.inconclusive]));
-      await kill;
+      killed.catch(() => {});
+      const nodeKilled = summary(await step(load, { accepted: badVerdicts }));
+      const { healedAt, injectedAt } = (await killed).result as FaultResult;
+      context.note(`n2 was killed, and proven back after ${formatDurationMs((healedAt ?? 0) - injectedAt)}`);
       const verdict = worst([calm.verdict, nodeKilled.verdict]);
       const exitCode = verdict === "pass" ? ExitCode.ok : verdict === "fail" ? ExitCode.failed : ExitCode.inconclusive;
       await step(["down", "--delete"]);
@@ -54,16 +63,34 @@ export default defineCommand({
   human: demoReport,
 });
 
+/** The demo goes on after these: what it shows is the verdict. */
+const badVerdicts: ExitCode[] = [ExitCode.failed, ExitCode.inconclusive];
+
+interface StepOptions {
+  /** What a person would type, where the argument list is longer than that. */
+  title?: string;
+  /** Exit codes, beside 0, that do not end the demo. */
+  accepted?: ExitCode[];
+  /** False: nothing of it is printed. */
+  show?: boolean;
+}
+
 /** Says the command, runs it, and stops the demo where it ends in anything but 0 or one of `accepted`. */
 function demoStepper(context: CommandContext, folder: string, steps: DemoResult["steps"]) {
   const { runtime, style } = context;
-  return async (argv: string[], shown = argv.join(" "), accepted: ExitCode[] = []): Promise<Invocation> => {
-    context.note(`\n${style.dim("$")} ${style.bold(`ragctl ${shown}`)}`);
+  return async (argv: string[], { title, accepted = [], show = true }: StepOptions = {}): Promise<Invocation> => {
+    const shown = title ?? argv.join(" ");
+    if (show) context.note(`\n${style.dim("$")} ${style.bold(`ragctl ${shown}`)}`);
     const startedUs = runtime.clock.monotonicUs();
-    const invocation = await context.invoke(argv, { cwd: folder, show: true });
+    const invocation = await context.invoke(argv, { cwd: folder, show });
     const { exitCode, error } = invocation;
     steps.push({ command: `ragctl ${shown}`, exitCode, seconds: (runtime.clock.monotonicUs() - startedUs) / 1e6 });
-    if (runtime.signal.aborted) throw runtime.signal.reason;
+    if (runtime.signal.aborted)
+      throw new RagctlError("interrupted; the demo's cluster is stopped and removed", {
+        code: "interrupted",
+        exitCode: error?.exitCode === ExitCode.terminated ? ExitCode.terminated : ExitCode.interrupted,
+        cause: runtime.signal.reason,
+      });
     if (exitCode !== ExitCode.ok && !accepted.includes(exitCode))
       throw new RagctlError(`the step "ragctl ${shown}" ended with exit code ${exitCode}${error ? `: ${error.message}` : ""}`, {
         code: "demo-step",

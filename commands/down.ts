@@ -1,10 +1,12 @@
 import { join } from "node:path";
-import { localDirName, upwards } from "../src/config/find.ts";
+import { localDirName, localName, upwards } from "../src/config/find.ts";
 import { shownPath } from "../src/config/load.ts";
 import { down, findBaseDir } from "../src/local/down.ts";
 import { downSchema, type DownResult } from "../src/local/result.ts";
+import { confirmSevere } from "./confirm.ts";
 import { defineCommand } from "./define.ts";
 import { flag } from "./flags.ts";
+import { refuseOtherCluster } from "./local-only.ts";
 
 export default defineCommand({
   details:
@@ -15,10 +17,16 @@ export default defineCommand({
     ["ragctl down --delete", "stop it and leave nothing"],
   ],
   resultSchema: downSchema,
-  async run({ flags }, { runtime, note }) {
+  async run({ flags }, context) {
+    const { runtime, note, globals } = context;
+    refuseOtherCluster(globals, "down");
     const base = findBaseDir(upwards(runtime.cwd));
     if (base === undefined) return { result: { dir: null, stopped: 0, deleted: false } };
-    note(`cluster local (${shownPath(runtime.cwd, join(base, localDirName))})`);
+    const folder = join(base, localDirName);
+    note(`cluster local (${shownPath(runtime.cwd, folder)})`);
+    // Off a terminal the flag itself is the yes: it has no other meaning.
+    if (flags.delete && globals.input)
+      await confirmSevere(context, { name: localName, protected: false }, `deleting all data in ${folder}`, undefined);
     const outcome = await down(base, { remove: flags.delete }, { runtime, note });
     return { result: { dir: base, ...outcome }, next: flags.delete ? [] : ["ragctl up"] };
   },

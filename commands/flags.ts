@@ -58,6 +58,12 @@ function parsePositiveDurationMs(text: string): number {
   return value;
 }
 
+function parseList(text: string): string[] {
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.includes("")) throw new Error(`expected names separated by commas, got "${text}"`);
+  return parts;
+}
+
 /** The kinds of flag there are. Names in a command's `flags` are camelCase and become `--kebab-case`. */
 export const flag = {
   string: valueFlag("text", (text) => text),
@@ -86,11 +92,7 @@ export const flag = {
   list: (options: { description: string; placeholder?: string; short?: string }): FlagSpec<string[]> => ({
     kind: "list",
     placeholder: "a,b,…",
-    parse: (text) =>
-      text
-        .split(",")
-        .map((part) => part.trim())
-        .filter(Boolean),
+    parse: parseList,
     default: [],
     ...options,
   }),

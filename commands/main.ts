@@ -12,7 +12,8 @@ export async function main(runtime: Runtime): Promise<ExitCode> {
   return (await execute(runtime)).exitCode;
 }
 
-async function execute(unscrubbed: Runtime): Promise<Invocation> {
+/** @param within true for a command line within a command, whose interruption the outer one reports */
+async function execute(unscrubbed: Runtime, within = false): Promise<Invocation> {
   const runtime = scrubbed(unscrubbed);
   const scrub = scrubber(runtime);
   const line = readCommandLine(runtime.argv);
@@ -33,7 +34,7 @@ async function execute(unscrubbed: Runtime): Promise<Invocation> {
     await healBeforeCommand(context, line.name);
     const outcome = await definition.run(parsed.input, context);
     const exitCode = outcome.exitCode ?? ExitCode.ok;
-    const next = outcome.next ?? [];
+    const next = (outcome.next ?? []).map((each) => withChoice(each, globals));
     if (globals.json) {
       const { resultDocument } = await import("../src/report/document.ts");
       unscrubbed.stdout.write(resultDocument({ command, exitCode, result: outcome.result, warnings, next }, scrub));
@@ -45,6 +46,7 @@ async function execute(unscrubbed: Runtime): Promise<Invocation> {
     return { exitCode, result: outcome.result };
   } catch (thrown) {
     const error = asRagctlError(thrown);
+    if (within && error.code === "interrupted") return { exitCode: error.exitCode, error };
     if (globals.json) {
       const { errorDocument } = await import("../src/report/document.ts");
       unscrubbed.stdout.write(errorDocument({ command, error, warnings }, scrub));
@@ -54,6 +56,15 @@ async function execute(unscrubbed: Runtime): Promise<Invocation> {
     }
     return { exitCode: error.exitCode, error };
   }
+}
+
+/** What a person would run next speaks to the cluster that this command line chose. */
+function withChoice(next: string, { config, cluster }: GlobalFlags): string {
+  if (!next.startsWith("ragctl ")) return next;
+  const missing = Object.entries({ config, cluster }).filter(
+    ([name, value]) => value !== undefined && !next.includes(`--${name}`),
+  );
+  return [next, ...missing.map(([name, value]) => `--${name} ${value}`)].join(" ");
 }
 
 /** Command lines without a command: help, the version, or what is wrong. */
@@ -96,7 +107,7 @@ function invoker(runtime: Runtime, globals: GlobalFlags): CommandContext["invoke
     const shared = [...(globals.quiet ? ["--quiet"] : []), ...(globals.color === false ? ["--no-color"] : []), "--no-input"];
     // Where the outer command owes one JSON document, what the inner ones print is for people: stderr.
     const shown = globals.json ? runtime.stderr : runtime.stdout;
-    return await execute({
+    const inner: Runtime = {
       ...runtime,
       argv: [...argv, ...shared],
       cwd: cwd ?? runtime.cwd,
@@ -104,7 +115,8 @@ function invoker(runtime: Runtime, globals: GlobalFlags): CommandContext["invoke
       stderr: show ? runtime.stderr : silent,
       signal: shielded ? never : runtime.signal,
       hardSignal: shielded ? never : runtime.hardSignal,
-    });
+    };
+    return await execute(inner, true);
   };
 }
 

@@ -11,6 +11,7 @@ import { statusDeps } from "../src/status/connect.ts";
 import { statusSchema } from "../src/status/result.ts";
 import { defineCommand } from "./define.ts";
 import { flag } from "./flags.ts";
+import { refuseOtherCluster } from "./local-only.ts";
 
 export default defineCommand({
   details:
@@ -34,6 +35,7 @@ export default defineCommand({
   resultSchema: statusSchema,
   async run({ flags, given }, context) {
     const { runtime, note } = context;
+    refuseOtherCluster(context.globals, "up");
     const wanted = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name))) as UpFlags;
     const task = context.progress.start("starting", { unit: "processes" });
     try {
