@@ -64,7 +64,11 @@ export default defineCommand({
           });
           throw error;
         }
-        total.stale = (await findStale(access, flags.collection)).map((one) => ({ ...one, reason: "stopped" }));
+        total.stale = (await findStale(access, flags.collection)).map(({ collection, node }) => ({
+          collection,
+          node,
+          reason: "stopped",
+        }));
       }
       const exitCode = total.stale.length > 0 ? ExitCode.unhealed : ExitCode.ok;
       run.end({ exitCode, state: "done", result: total });

@@ -65,7 +65,7 @@ async function reversed(
   if (cluster.topology === "native") {
     const { nativeAccess, reverseNative } = await import("../../src/migration/native/index.ts");
     const parts = await reverseNative(plan, nativeAccess(cluster, plan.collection, runtime), runtime.signal);
-    return { ...plan, ...parts, ...about, reverses: plan.planId } as Plan;
+    return { ...plan, ...parts, ...about, reverses: plan.planId };
   }
   const [{ openMigration }, { TableAccess }, { reversePlan }] = await Promise.all([
     import("../../src/migration/access.ts"),

@@ -50,7 +50,7 @@ export function startGovernor(options: GovernorOptions): Governor & { stop(): vo
   const { state, nodes, collection, clock, objectiveUs, patienceMs, ignored, note } = options;
   const closing = new AbortController();
   const rounds: NodeProbe[][] = [];
-  let reason: string | undefined;
+  const now: { reason: string | undefined } = { reason: undefined };
   const look = async () => {
     const table = await state.getTable(collection);
     const ids = Object.keys(table?.nodes ?? {}).filter((id) => !ignored.has(id));
@@ -64,7 +64,7 @@ export function startGovernor(options: GovernorOptions): Governor & { stop(): vo
       ),
     );
     if (rounds.length > remembered) rounds.shift();
-    reason = reasonToWait(rounds, objectiveUs);
+    now.reason = reasonToWait(rounds, objectiveUs);
   };
   void (async () => {
     while (!closing.signal.aborted) {
@@ -75,14 +75,13 @@ export function startGovernor(options: GovernorOptions): Governor & { stop(): vo
   })();
   return {
     async calm(signal) {
-      if (reason === undefined) return;
+      if (now.reason === undefined) return;
       const sinceMs = clock.nowMs();
-      const first = reason;
-      note(`paused: ${first}`);
-      while (reason !== undefined) {
+      note(`paused: ${now.reason}`);
+      while (now.reason !== undefined) {
         await clock.sleep(probeEveryMs / 2, signal);
         if (clock.nowMs() - sinceMs > patienceMs)
-          throw halfDone(`Paused for ${formatDurationMs(patienceMs)}: ${reason}.`, "cluster-degraded");
+          throw halfDone(`Paused for ${formatDurationMs(patienceMs)}: ${now.reason}.`, "cluster-degraded");
       }
       note(`goes on after ${formatDurationMs(clock.nowMs() - sinceMs)}`);
     },

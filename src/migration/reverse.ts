@@ -46,7 +46,7 @@ export function reversePlan(
   const perFraction = plan.price.movedFraction > 0 ? 1 / plan.price.movedFraction : 0;
   const points = Math.round((moved.points * perFraction) / after.replicas);
   const bytes = Math.round((moved.bytes * perFraction) / after.replicas);
-  const steps = copySteps(moves, after, { points, bytes } as Parameters<typeof copySteps>[2]);
+  const steps = copySteps(moves, after, { points, bytes });
   const price = steps.reduce((sum, step) => ({ points: sum.points + step.points, bytes: sum.bytes + step.bytes }), {
     points: 0,
     bytes: 0,

@@ -34,13 +34,13 @@ export interface CopyJob {
   replaces: string | null;
   repair: boolean;
   /** Whether this node leaves the cluster in the end, so that what it still holds need not be cleaned away. */
-  leaves(id: string): boolean;
+  leaves: (id: string) => boolean;
   /** What is to be moved, under this table. */
-  selector(routing: Routing): Selector;
+  selector: (routing: Routing) => Selector;
   /** Whether a move of the table belongs to this job. */
-  owns(move: Move): boolean;
+  owns: (move: Move) => boolean;
   /** An id that no move of the table has. */
-  newId(table: RoutingTable): string;
+  newId: (table: RoutingTable) => string;
 }
 
 type Phase = "announce" | "confirm" | "copy" | "drain" | "pause" | "cut-over" | "confirm-cut-over" | "clean" | "done";

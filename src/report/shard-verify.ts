@@ -10,7 +10,7 @@ export function shardVerifyReport(result: ShardVerifyResult, style: Style): stri
   const verdict = clean ? style.good("clean:") : style.bad("not clean:");
   const parts = [
     [
-      `${style.bold(`${verdict} ${formatCount(checked)} points of ${where}`)}`,
+      style.bold(`${verdict} ${formatCount(checked)} points of ${where}`),
       `  ${count(missing, "missing", style)} · ${count(orphaned, "orphaned", style)} · ${count(different, "different", style)}` +
         style.dim(` · ${formatCount(sampledVectors)} compared whole`),
     ].join("\n"),

@@ -81,6 +81,8 @@ type Message =
 export class SimNetwork {
   readonly nodes: Map<string, SimNode>;
   weather: Weather = calm;
+  /** How long each message takes, in the place of the weather. */
+  delayOf: (() => number) | undefined;
   readonly #clock: EventClock;
   readonly #rng: Rng;
 
@@ -144,6 +146,7 @@ export class SimNetwork {
   }
 
   #delay(): number {
+    if (this.delayOf) return this.delayOf();
     const { usualDelayMs, slowShare, slowMs } = this.weather;
     return this.#rng() * (this.#rng() < slowShare ? slowMs : usualDelayMs);
   }

@@ -32,7 +32,7 @@ export function planTo(
   const before = placementOfLayout(layoutOfTable(table));
   const after = placementOfLayout(layout);
   const moves = movement(before, after, { serves: (id) => !(options.unreadable ?? []).includes(id) });
-  const steps = copySteps(moves, after, { points: 1000, bytes: 1_000_000 } as never);
+  const steps = copySteps(moves, after, { points: 1000, bytes: 1_000_000 });
   const nothing = { nodes: [], maxOverMean: 1, deviation: 0 };
   return {
     schemaVersion: 1,

@@ -59,7 +59,7 @@ export class SimCluster {
       objectives: {},
       state: { driver: "sqlite" },
       protected: false,
-    } as ClusterConfig;
+    };
   }
 
   get table(): RoutingTable {

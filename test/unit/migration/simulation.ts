@@ -198,53 +198,7 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
     }
   };
   const failures: unknown[] = [];
-  if (process.env["TRACE"]) {
-    const t0 = clock.nowMs();
-    const id = pointIdOf(process.env["TRACE"]);
-    const log = (text: string) => console.log(`${(clock.nowMs() - t0).toFixed(0)} ${text}`);
-    for (const node of network.nodes.values()) {
-      const points = node.points(collection);
-      const set = points.set.bind(points);
-      const del = points.delete.bind(points);
-      points.set = (key, point) => (key === id && log(`${node.id} SET ${point.payload?.["value"]}`), set(key, point));
-      points.delete = (key) => (key === id && log(`${node.id} DEL`), del(key));
-    }
-    const touched = sim.shared.touched;
-    const push = touched.push.bind(touched);
-    touched.push = (...entries) => (
-      entries.forEach((e) => e.id === id && log(`touched ${e.kind} ${e.op} ${e.move}`)),
-      push(...entries)
-    );
-    const setTable = sim.shared.tables.set.bind(sim.shared.tables);
-    sim.shared.tables.set = (name, json) => {
-      const t = JSON.parse(json) as RoutingTable;
-      log(
-        `TABLE ${t.epoch} ${Object.entries(t.nodes)
-          .map(([n, x]) => `${n}:${x.state}${x.quiet ? "Q" : ""}${x.repairs ?? ""}`)
-          .join(
-            " ",
-          )} | ${t.moves.map((m) => `${m.id}:${m.from}>${m.to}/${m.replaces}:${m.phase}${m.pause}`).join(" ")} owners ${createRouting(
-          t,
-        )
-          .setAt(createRouting(t).stamper.hashOf(process.env["TRACE"]!))
-          .owners.map((i) => Object.keys(t.nodes)[i])}`,
-      );
-      return setTable(name, json);
-    };
-    const notesPush = sim.notes.push.bind(sim.notes);
-    sim.notes.push = (...n) => (log(`NOTE ${n.join()}`), notesPush(...n));
-    const jPush = sim.journals.push.bind(sim.journals);
-    sim.journals.push = (...n) => (log(`J ${n.join()}`), jPush(...n));
-    for (const node of network.nodes.values()) {
-      const { crash, freeze, recover } = node;
-      Object.assign(node, {
-        crash: () => (log(`${node.id} CRASH`), crash.call(node)),
-        freeze: () => (log(`${node.id} FREEZE`), freeze.call(node)),
-        recover: () => (node.state !== "up" && log(`${node.id} RECOVER`), recover.call(node)),
-      });
-    }
-  }
-  const clients = [await pumped(sim.client("w0")), await pumped(sim.client("w1")), await pumped(sim.client("r"))];
+  const clients = [await sim.client("w0"), await sim.client("w1"), await sim.client("r")];
   const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move(), repair()];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
@@ -264,10 +218,6 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
   outcome.problems.push(...compare(sim.table, network, history));
   for (const who of [...Array.from({ length: 20 }, (_, n) => `r${n}`), "w0", "w1", "r"]) dead.add(who);
   return outcome;
-
-  async function pumped(connecting: Promise<ClusterClient>): Promise<ClusterClient> {
-    return await connecting;
-  }
 }
 
 /** What a replica that serves may hold: the last acknowledged value, or that of any write that began after it and was not acknowledged. */
