@@ -30,7 +30,7 @@ export async function ensureRoutedCollection(
   checkRouting(cluster);
   const existing = await state.getTable(name);
   if (existing) return await fitExisting(deps, existing, spec);
-  const found = await Promise.all(deps.nodes.all.map((node) => createOn(node, name, spec)));
+  const found = await createOnAll(deps, name, spec);
   for (const [index, { existed, points }] of found.entries()) {
     if (!existed || points === 0 || (await state.getTable(name))) continue;
     throw new RagctlError(
@@ -47,6 +47,21 @@ export async function ensureRoutedCollection(
   // Another process was faster: what it made must fit as well.
   const theirs = await state.getTable(name);
   return theirs ? await fitExisting(deps, theirs, spec) : await ensureRoutedCollection(deps, name, spec);
+}
+
+/**
+ * The collection on all nodes, or on none more than before: where one fails, what this call has made on the others goes again,
+ * since a collection without a table is one that nobody serves and everybody's list shows.
+ * @throws RagctlError the first failure
+ */
+async function createOnAll(deps: RoutedDeps, name: string, spec: CollectionSpec) {
+  const made: ClusterNode[] = [];
+  const results = await Promise.allSettled(deps.nodes.all.map((node) => createOn(node, name, spec, () => made.push(node))));
+  const failure = results.find((result) => result.status === "rejected");
+  if (!failure) return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  // Somebody else may have got further meanwhile, and then it is theirs.
+  if (!(await deps.state.getTable(name))) await Promise.allSettled(made.map((node) => node.control.deleteCollection(name)));
+  throw failure.reason;
 }
 
 /** The table of a new collection: every node of the config serves, placed as `routing` says. */
@@ -94,16 +109,21 @@ function checkRouting({ name, routing, nodes, source }: ClusterConfig): void {
   if (problems.length > 0) throw usageError(problems, { code: "routing-invalid" });
 }
 
-/** The collection with its payload indexes on one node, made where it is missing. @throws RagctlError exit 2 where what is there does not fit, 3 where the node cannot be reached */
+/**
+ * The collection with its payload indexes on one node, made where it is missing.
+ * @param onMade told when this call made it, even if an index then fails
+ * @throws RagctlError exit 2 where what is there does not fit, 3 where the node cannot be reached
+ */
 export async function createOn(
   node: ClusterNode,
   name: string,
   spec: CollectionSpec,
+  onMade: () => void = () => {},
 ): Promise<{ existed: boolean; points: number }> {
   const there = await node.control.collectionInfo(name, spec.vector);
   if (there) requireFit(name, `on node ${node.id}`, there, spec);
   else
-    await node.control.createCollection(name, spec).catch((error: unknown) => {
+    await node.control.createCollection(name, spec).then(onMade, (error: unknown) => {
       if (!(error instanceof RagctlError) || error.code !== "collection-exists") throw error;
     });
   for (const [payloadField, type] of indexes)

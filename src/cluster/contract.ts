@@ -60,6 +60,11 @@ export interface CallOptions {
 
 export interface FetchOptions extends CallOptions {
   withVector?: boolean;
+  /**
+   * Asks every serving owner of each key, whatever the consistency level, and says of each record whether they all have it
+   * (`agreed`). On a native cluster the store itself keeps its replicas alike: there this changes nothing, and nothing is said.
+   */
+  everyOwner?: boolean;
   /** Told the keys of which fewer owners answered than the consistency level asks for, but some did. */
   onBelowConsistency?: (keys: string[]) => void;
 }
@@ -103,6 +108,11 @@ export interface StoredRecord {
   version?: number;
   vector?: Vector;
   payload: Payload;
+  /**
+   * Fetched with `everyOwner` on a routed cluster, and only there: whether every serving owner answered, and has this id with
+   * this version. False is what a writer leaves that died between two replicas; writing the key once more makes it true.
+   */
+  agreed?: boolean;
 }
 
 export interface NodeView {

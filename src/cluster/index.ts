@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ClusterConfig } from "../config/schema.ts";
-import { createPool } from "../http/pool.ts";
+import { createWirePool } from "../http/wire/pool.ts";
 import { loadHashes } from "../sharding/hash.ts";
 import { openStateStore, stateBaseDir, type StateStore } from "../state/index.ts";
 import type { DataFace } from "../stores/contract.ts";
@@ -45,7 +45,7 @@ export async function connectCluster(
     rng: options.rng,
     nodes: new ClusterNodes(cluster, {
       driver,
-      createPool: internals.createPool ?? createPool,
+      createPool: internals.createPool ?? createWirePool,
       endpointOf: (of, node) => endpointOf(of, node, options.cwd),
       poolOptionsOf,
       clock: options.clock,

@@ -153,8 +153,10 @@ export function createScans(deps: ScanDeps): Scans {
       const unavailable: number[] = [];
       const ranked = rank(deps, nodes, unavailable).reverse();
       const bestFirst = [...ranked.filter((node) => !unavailable.includes(node)), ...unavailable];
-      const q = ownersToAsk(deps.level, routing.table.replicas);
+      const q = ownersToAsk(options.everyOwner ? "all" : deps.level, routing.table.replicas);
       const found = new Map<PointId, StoredRecord>();
+      /** Of each id: which node has which version. */
+      const copies = new Map<PointId, Map<number, number | undefined>>();
       const answered = new Map<string, number>();
       const failed = new Set<number>();
       let why: string | undefined;
@@ -194,9 +196,12 @@ export function createScans(deps: ScanDeps): Scans {
             for (const key of some) answered.set(key, (answered.get(key) ?? 0) + 1);
             for (const record of face.parseFetch(answer.body).map(recordOf)) {
               deps.versions.saw(record.version);
+              if (!owned(view, node, record)) continue;
               const known = found.get(record.id);
-              if (owned(view, node, record) && (!known || (record.version ?? 0) > (known.version ?? 0)))
-                found.set(record.id, record);
+              const held = copies.get(record.id);
+              if (held) held.set(node, record.version);
+              else copies.set(record.id, new Map([[node, record.version]]));
+              if (!known || (record.version ?? 0) > (known.version ?? 0)) found.set(record.id, record);
             }
           }),
         );
@@ -209,15 +214,29 @@ export function createScans(deps: ScanDeps): Scans {
       if (lost.length > 0) throw unreachable(view.collection, lost.length / unique.length, why);
       const below = unique.filter((key) => !routing.elsewhere && answered.get(key)! < q);
       if (below.length > 0) options.onBelowConsistency?.(below);
-      return unique.map((key) => found.get(pointIdOf(key))).filter((record) => record !== undefined);
+      const records = unique.map((key) => found.get(pointIdOf(key))).filter((record) => record !== undefined);
+      if (!options.everyOwner) return records;
+      return records.map((record) => Object.assign({}, record, { agreed: agreed(view, record, copies.get(record.id)!) }));
     },
   };
 }
 
+/** Whether every serving owner of this record is among those that have it, with its version. Without a version nobody can tell. */
+function agreed({ routing }: View, record: StoredRecord, copies: ReadonlyMap<number, number | undefined>): boolean {
+  const position = positionOf(routing, record);
+  if (position === undefined || record.version === undefined) return false;
+  return routing.setAt(position).read.every((node) => copies.get(node) === record.version);
+}
+
 /** Whether that node may answer for this record: what a move left behind is not the point. */
-function owned({ routing }: View, node: number, { payload }: StoredRecord): boolean {
-  const position = payload[routing.placement.coordinate === "cell" ? field.cell : field.hash];
-  return typeof position !== "number" || routing.serves(node, position);
+function owned({ routing }: View, node: number, record: StoredRecord): boolean {
+  const position = positionOf(routing, record);
+  return position === undefined || routing.serves(node, position);
+}
+
+function positionOf({ placement }: View["routing"], { payload }: StoredRecord): number | undefined {
+  const position = payload[placement.coordinate === "cell" ? field.cell : field.hash];
+  return typeof position === "number" ? position : undefined;
 }
 
 /** A filter for these positions besides the caller's; none where they are all positions and the caller has none. */

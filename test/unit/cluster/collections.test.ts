@@ -106,3 +106,23 @@ test("a node that lost the collection is stale before it gets an empty one", asy
   await expect(client.ensureCollection("lost", spec)).rejects.toMatchObject({ exitCode: 7, code: "data-lost" });
   await client.dropCollection("lost");
 });
+
+test("a new collection that one node cannot take leaves nothing on the others, and is made once that node is back", async () => {
+  const client = await connect();
+  const away = config();
+  away.nodes[2]!.url = "http://127.0.0.1:9";
+  const half = await connectCluster(away, { clock: realClock, rng: seededRng(4), purpose: "test", cwd: dir });
+  open.push(half);
+  await fetch(`${nodes[1]!.url}/collections/half`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ vectors: spec }),
+  });
+  await expect(half.ensureCollection("half", spec)).rejects.toMatchObject({ exitCode: 3, code: "node-unreachable" });
+  expect(await client.collections()).toEqual([]);
+  const held = await Promise.all(nodes.map(async ({ url }) => (await fetch(`${url}/collections/half`)).status));
+  // What was there before stays.
+  expect(held).toEqual([404, 200, 404]);
+  expect(await client.ensureCollection("half", spec)).toEqual({ created: true });
+  await client.dropCollection("half");
+});

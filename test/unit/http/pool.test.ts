@@ -3,9 +3,10 @@ import { createServer as createTlsServer } from "node:https";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import type { SecureVersion } from "node:tls";
 import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TransportError, type NodePool, type PoolOptions, type PreparedRequest } from "../../../src/http/contract.ts";
 import { createPool } from "../../../src/http/pool.ts";
+import { createWirePool } from "../../../src/http/wire/pool.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -33,8 +34,11 @@ async function listen(server: Server): Promise<number> {
 async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(createServer(listener))}`;
 }
+/** Every test below is for both. */
+const makers = { undici: createPool, wire: createWirePool };
+let make: (options: PoolOptions) => NodePool;
 function pool(options: PoolOptions): NodePool {
-  const made = createPool(options);
+  const made = make(options);
   closers.push(() => made.close());
   return made;
 }
@@ -60,7 +64,9 @@ function held(): { listener: RequestListener; next: () => Promise<[IncomingMessa
   };
 }
 
-describe("an answer", () => {
+describe.each(["undici", "wire"] as const)("%s: an answer", (kind) => {
+  beforeEach(() => void (make = makers[kind]));
+
   it("carries status, headers, the whole body, and when it was sent and ended", async () => {
     const origin = await serve((request, response) => {
       response.writeHead(418, { "x-seen": `${request.method} ${request.url} ${String(request.headers["api-key"])}` });
@@ -110,7 +116,9 @@ describe("an answer", () => {
   });
 });
 
-describe("no answer", () => {
+describe.each(["undici", "wire"] as const)("%s: no answer", (kind) => {
+  beforeEach(() => void (make = makers[kind]));
+
   it("refused: connect, and certainly not delivered", async () => {
     const server = createServer();
     const port = await listen(server);
@@ -240,7 +248,9 @@ describe("no answer", () => {
   });
 });
 
-describe("TLS", () => {
+describe.each(["undici", "wire"] as const)("%s: TLS", (kind) => {
+  beforeEach(() => void (make = makers[kind]));
+
   async function serveTls(name: "local" | "server", clients = false, maxVersion: SecureVersion = "TLSv1.3"): Promise<number> {
     const server = createTlsServer(
       {
