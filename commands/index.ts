@@ -20,6 +20,14 @@ export const commands = {
   },
   ingest: { summary: "documents → chunks → vectors → the cluster", load: async () => (await import("./ingest.ts")).default },
   load: { summary: "open-loop load, with a verdict", load: async () => (await import("./load.ts")).default },
+  "load report": {
+    summary: "a load run of before, as a page, a table, a log",
+    load: async () => (await import("./load/report.ts")).default,
+  },
+  "load capacity": {
+    summary: "the highest rate that holds the objectives",
+    load: async () => (await import("./load/capacity.ts")).default,
+  },
   "load compare": {
     summary: "is run B worse than run A? for people and for CI",
     load: async () => (await import("./load/compare.ts")).default,

@@ -81,7 +81,7 @@ export default defineCommand({
   human: loadReport,
 });
 
-const clusterOnly = ["collection", "k", "ef", "queries", "allowPartial", "confirm", "consistency"];
+const clusterOnly = ["collection", "k", "ef", "queries", "allowPartial", "confirm", "consistency", "recall"];
 const urlOnly = ["method", "body", "header"];
 const profileOnly = ["vus", "keepWrites"];
 /** A profile says these for each of its scenarios. */

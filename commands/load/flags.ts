@@ -5,7 +5,7 @@ import { liveFlags, reportFlags } from "./outputs.ts";
 const thresholdFlag: FlagSpec<string[]> = {
   ...flag.repeated({
     description:
-      "p99<100ms, errors<0.1%, rate>99%, freshness:p95<2s, search.responseTime:p99<50ms; may be given again (default: the profile's, or the cluster's objectives)",
+      "p99<100ms, errors<0.1%, recall@10>0.95, rate>99%, freshness:p95<2s, search.responseTime:p99<50ms; may be given again (default: the profile's, or the cluster's objectives)",
     placeholder: "expression",
   }),
   parse: (text) => [parseThreshold({ expression: text, source: "flag" }).expression],
@@ -32,6 +32,9 @@ export const loadFlags = {
   ef: flag.positive({ description: "hnsw_ef of each search" }),
   queries: flag.file({ description: "JSONL of vector or text (default: the collection's own points)" }),
   allowPartial: flag.boolean({ description: "an answer that misses part of the collection counts as ok" }),
+  recall: flag.positive({
+    description: "judge the answers to so many queries (200 of themselves where a threshold names recall)",
+  }),
   consistency: flag.choice(["one", "quorum", "all"], { description: "owners that must be asked (default: the config's)" }),
   url: flag.string({ description: "any HTTP target instead of a cluster", placeholder: "url" }),
   method: flag.string({ description: "GET, POST, … (default: POST with a body, else GET)", placeholder: "method" }),

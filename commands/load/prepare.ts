@@ -9,12 +9,13 @@ import type { ReadProfile } from "../../src/load/profile/read.ts";
 import type { LoadResult } from "../../src/load/result.ts";
 import { singleScenario } from "../../src/load/scenarios.ts";
 import type { ChosenTarget } from "../../src/load/targets/http.ts";
-import { defaultThresholds, objectiveThresholds } from "../../src/load/thresholds.ts";
+import { defaultThresholds, objectiveThresholds, recallObjective } from "../../src/load/thresholds.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { formatRate } from "../../src/units.ts";
 import { confirmProtected } from "../confirm.ts";
 import type { CommandContext } from "../define.ts";
 import type { LoadFlags } from "./flags.ts";
+import { withRecall } from "./target.ts";
 
 /** What a run is given by its command; the target is the prepared load's own. */
 export type RunDeps = Omit<LoadDeps, "target" | "urls">;
@@ -71,8 +72,13 @@ async function ofCluster(flags: LoadFlags, context: CommandContext): Promise<Pre
     },
     { clock: runtime.clock, rng: runtime.rng, cwd: runtime.cwd, signal: runtime.signal },
   );
-  const thresholds = thresholdsOf(flags, objectiveThresholds(cluster.objectives));
-  return { ...single(flags, chosen, thresholds, `cluster ${cluster.name}`), cluster: cluster.name };
+  const { objectives } = cluster;
+  const thresholds = thresholdsOf(flags, [
+    ...objectiveThresholds(objectives),
+    ...(flags.k >= 10 ? recallObjective(objectives) : []),
+  ]);
+  const operation = await withRecall(chosen.operation, { thresholds, samples: flags.recall, seed: flags.seed }, context);
+  return { ...single(flags, { ...chosen, operation }, thresholds, `cluster ${cluster.name}`), cluster: cluster.name };
 }
 
 function single(
