@@ -1,22 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { chooseItem } from "../../../src/load/feeds/choice.ts";
+import { chooser } from "../../../src/load/feeds/choice.ts";
 import { parseQueries } from "../../../src/load/feeds/query-file.ts";
 import { httpTarget } from "../../../src/load/targets/http.ts";
 
 describe("choice", () => {
   test("uniform: every item about as often, the same again with the same seed", () => {
     const counts = new Uint32Array(50);
-    for (let index = 0; index < 100_000; index++) counts[chooseItem("uniform", index, 50, 7)]!++;
+    const choose = chooser({ kind: "uniform" }, 50, 7);
+    for (let index = 0; index < 100_000; index++) counts[choose(index)]!++;
     // 2,000 expected, standard deviation 44.
     expect(Math.min(...counts)).toBeGreaterThan(1750);
     expect(Math.max(...counts)).toBeLessThan(2250);
-    const some = (seed: number) => Array.from({ length: 20 }, (_, index) => chooseItem("uniform", index, 1000, seed));
+    const some = (seed: number) => Array.from({ length: 20 }, (_, index) => chooser({ kind: "uniform" }, 1000, seed)(index));
     expect(some(7)).toEqual(some(7));
     expect(some(7)).not.toEqual(some(8));
   });
 
   test("sequential: one after the other, again and again", () => {
-    expect([0, 1, 2, 3, 4].map((index) => chooseItem("sequential", index, 3, 1))).toEqual([0, 1, 2, 0, 1]);
+    expect([0, 1, 2, 3, 4].map(chooser({ kind: "sequential" }, 3, 1))).toEqual([0, 1, 2, 0, 1]);
+  });
+
+  test("zipf: by its law, and a pure function of the index in whatever order it is asked", () => {
+    const choose = chooser({ kind: "zipf", exponent: 1 }, 100, 3);
+    const counts = new Uint32Array(100);
+    for (let index = 0; index < 100_000; index++) counts[choose(index)]!++;
+    const harmonic = Array.from({ length: 100 }, (_, rank) => 1 / (rank + 1)).reduce((a, b) => a + b);
+    for (const rank of [0, 1, 9]) {
+      const expected = 100_000 / (rank + 1) / harmonic;
+      // Five standard deviations.
+      expect(Math.abs(counts[rank]! - expected)).toBeLessThan(5 * Math.sqrt(expected));
+    }
+    const forwards = [5, 6, 7].map(choose);
+    expect([7, 6, 5].map(choose)).toEqual(forwards.toReversed());
   });
 });
 

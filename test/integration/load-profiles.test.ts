@@ -1,0 +1,320 @@
+import { appendFile, readFile, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { main } from "../../commands/main.ts";
+import { connectCluster } from "../../src/cluster/index.ts";
+import { resolveCluster } from "../../src/config/resolve.ts";
+import { runField } from "../../src/load/mixed/run-key.ts";
+import { shippedProfiles } from "../../src/load/profile/read.ts";
+import { loadResultSchema, type LoadResult } from "../../src/load/result.ts";
+import { realClock, seededRng } from "../../src/runtime.ts";
+import { packageRoot } from "../../src/version.ts";
+import { fakeRuntime, runCli } from "../helpers/fake-runtime.ts";
+import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
+
+const documents = 300;
+let cluster: LocalCluster;
+let rag: Server;
+
+/** Three nodes, two replicas, 300 documents, and a RAG endpoint that streams and tells of its stages. */
+beforeAll(async () => {
+  cluster = await startLocalCluster();
+  const all = await readFile(join(packageRoot, "test", "data", "cranfield", "docs.jsonl"), "utf8");
+  await writeFile(join(cluster.dir, "docs.jsonl"), all.split("\n").slice(0, documents).join("\n"));
+  const { exitCode, stderr } = await cluster.cli(["ingest", "docs.jsonl", "--collection", "docs"]);
+  if (exitCode !== 0) throw new Error(stderr);
+  rag = createServer((request, response) => {
+    request.resume();
+    response.setHeader("server-timing", "embed;dur=1.5, search;dur=2");
+    response.setHeader("content-type", "text/event-stream");
+    response.write("data: first\n\n");
+    setTimeout(() => response.end("data: last\n\n"), 30);
+  });
+  await new Promise<void>((resolve) => rag.listen(0, "127.0.0.1", resolve));
+}, 120_000);
+afterAll(async () => {
+  rag?.close();
+  await cluster?.stop();
+}, 60_000);
+
+interface Loaded {
+  exitCode: number;
+  result: LoadResult;
+  error: { message: string; details: { line?: number; path?: string }[] } | undefined;
+}
+
+async function load(line: string, extra: string[] = []): Promise<Loaded> {
+  const { exitCode, json } = await runCli(["load", "--json", ...line.split(" "), ...extra], { cwd: cluster.dir });
+  return { exitCode, ...json() };
+}
+
+async function profile(file: string, content: object): Promise<string> {
+  await writeFile(join(cluster.dir, file), stringify(content));
+  return file;
+}
+
+async function countOwn(): Promise<number> {
+  const resolved = await resolveCluster(fakeRuntime({ cwd: cluster.dir }), { config: undefined, cluster: undefined });
+  const client = await connectCluster(resolved, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: cluster.dir });
+  try {
+    let own = 0;
+    for await (const page of client.scroll("docs", { withPayload: [runField] }))
+      own += page.filter(({ payload }) => runField in payload).length;
+    return own;
+  } finally {
+    await client.close();
+  }
+}
+
+const lenient = ["--threshold", "errors<50%", "--timeout", "20s"];
+
+describe("shipped profiles, at small scale", () => {
+  const scale: Record<string, string> = {
+    smoke: "--rps 10 --duration 1s",
+    steady: "--rps 20 --duration 2s",
+    spike: "--rps 40 --duration 3s",
+    soak: "--rps 20 --duration 2s",
+    breakpoint: "--rps 40 --duration 2s",
+    mixed: "--rps 30 --duration 2s",
+    "cache-zipf": "--rps 100 --duration 2s",
+    "ramp-1m": "--rps 30 --duration 2s",
+    "users-150": "--vus 4 --duration 2s",
+    "fleet-100k": "--rps 20 --duration 1s",
+  };
+
+  test("every one of them is tried here", () => {
+    expect(shippedProfiles()).toEqual(Object.keys(scale).toSorted());
+  });
+
+  test.each(Object.entries(scale))("%s", { timeout: 60_000 }, async (name, flags) => {
+    const { exitCode, result, error } = await load(`${name} ${flags} --warmup 300ms`, lenient);
+    expect(error?.message).toBeUndefined();
+    expect(exitCode).toBe(0);
+    const parsed = loadResultSchema.parse(result);
+    expect(parsed.counts.ok).toBeGreaterThan(5);
+    expect(parsed.target).toMatchObject({ kind: "profile", profile: name, cluster: "local" });
+    const { scheduled, sent, dropped, completed, unfinished, ok, errors } = parsed.counts;
+    expect([scheduled, sent, completed]).toEqual([sent + dropped, completed + unfinished, ok + errors]);
+    expect(await countOwn()).toBe(0);
+    if (name === "mixed" || name === "soak") expect(parsed.writes).toMatchObject({ kept: false, collections: ["docs"] });
+    if (name === "users-150") {
+      expect(parsed.spec.ratePerSec).toBeNull();
+      expect(parsed.scenarios[0]).toMatchObject({ executor: "constant-vus", vus: 4 });
+    }
+  });
+
+  test(
+    "fleet-100k at its full rate: inconclusive, exit 6, with the machines that it needs, and no load",
+    { timeout: 60_000 },
+    async () => {
+      const { exitCode, result } = await load("fleet-100k --warmup 300ms --timeout 20s");
+      expect(exitCode).toBe(6);
+      expect(result.verdict).toBe("inconclusive");
+      const check = result.generatorCheck!;
+      expect(check.wantedPerSec).toBe(100_000);
+      expect(check.machines).toBe(Math.ceil(100_000 / check.perMachinePerSec));
+      expect(check.machines).toBeGreaterThan(1);
+      expect(result.reasons[0]).toContain(`${check.machines} machines`);
+      expect(result.counts.scheduled).toBeLessThan(50_000);
+    },
+  );
+});
+
+describe("a mixed run", () => {
+  test("measures freshness and recall, and keeps writes where it is told to", { timeout: 60_000 }, async () => {
+    const flags = "mixed --rps 35 --duration 3s --warmup 0s --timeout 20s --threshold recall@10:mean>0.9";
+    const { exitCode, result } = await load(flags.replace("recall@10:mean>0.9", "recall@10>0.9"), ["--keep-writes"]);
+    expect(exitCode).toBe(0);
+    const freshness = result.times.find(({ name }) => name === "freshness")!;
+    expect(freshness.timeUs.n).toBeGreaterThan(3);
+    expect(freshness.never).toBe(0);
+    expect(result.recall[0]).toMatchObject({ k: 10 });
+    expect(result.recall[0]!.mean).toBeGreaterThan(0.9);
+    expect(result.writes).toMatchObject({ kept: true, deleted: 0 });
+    const written = await countOwn();
+    const upserts = result.perScenario.find(({ name }) => name === "upsert")!;
+    expect(written).toBe(upserts.counts.ok);
+    // For the tests after this one.
+    const resolved = await resolveCluster(fakeRuntime({ cwd: cluster.dir }), { config: undefined, cluster: undefined });
+    const { deleteWrites } = await import("../../src/load/mixed/cleanup.ts");
+    const target = { cluster: resolved, collection: "docs", tag: result.writes!.tag };
+    expect(await deleteWrites(target, { clock: realClock, rng: seededRng(1), cwd: cluster.dir })).toBe(written);
+    expect(await countOwn()).toBe(0);
+  });
+
+  test("an impossible threshold: exit 4, and what it was", async () => {
+    const { exitCode, result } = await load(
+      "mixed --rps 30 --duration 1s --warmup 0s --timeout 20s --threshold freshness:p50<1us",
+    );
+    expect(exitCode).toBe(4);
+    expect(result.thresholds[0]).toMatchObject({ ok: false, limit: 1 });
+    expect(result.thresholds[0]!.actual).toBeGreaterThan(1);
+  });
+
+  test("Ctrl-C: drains, reports, and deletes what was written", { timeout: 90_000 }, async () => {
+    const runtime = fakeRuntime({
+      argv: ["load", "mixed", "--json", "--duration", "60s", "--warmup", "0s", ...lenient],
+      cwd: cluster.dir,
+    });
+    const running = main(runtime);
+    let written = 0;
+    for (let look = 0; look < 100 && written === 0; look++) {
+      await sleep(300);
+      written = await countOwn();
+    }
+    expect(written).toBeGreaterThan(0);
+    runtime.interrupt();
+    expect(await running).toBe(130);
+    const { result } = JSON.parse(runtime.stdoutText()) as { result: LoadResult };
+    expect(result.writes!.deleted).toBeGreaterThan(0);
+    expect(await countOwn()).toBe(0);
+  });
+});
+
+test(
+  "a RAG endpoint: first token before the end, its stages; a cache: hits and misses; texts embedded",
+  { timeout: 60_000 },
+  async () => {
+    const { port } = rag.address() as AddressInfo;
+    const local = JSON.parse(await readFile(cluster.config, "utf8")) as {
+      clusters: { local: object };
+    };
+    const endpoints = { chat: { url: `http://127.0.0.1:${port}/ask` } };
+    await writeFile(
+      join(cluster.dir, "with-rag.json"),
+      JSON.stringify({ clusters: { local: { ...local.clusters.local, endpoints } }, default: "local" }),
+    );
+    await writeFile(
+      join(cluster.dir, "questions.jsonl"),
+      ["lift", "drag", "flow"].map((text) => JSON.stringify({ text })).join("\n"),
+    );
+    const each = { executor: "constant-arrival-rate", rate: "20/s", duration: "1s" };
+    const texts = { from: "questions.jsonl", choice: "sequential" };
+    const file = await profile("parts.yaml", {
+      warmup: "0s",
+      timeout: "20s",
+      thresholds: { errors: ["rate<1%"], timeToFirstToken: ["p95<19s"] },
+      scenarios: {
+        rag: { ...each, operation: { kind: "rag" }, feed: texts },
+        embed: { ...each, operation: { kind: "embed" }, feed: texts },
+        cache: { ...each, operation: { kind: "cache", keys: 5 } },
+        search: { executor: "per-vu-iterations", vus: 2, iterations: 5, operation: { kind: "search" }, feed: texts },
+      },
+    });
+    const { exitCode, result, error } = await load(`${file} --config with-rag.json`);
+    expect(error?.message).toBeUndefined();
+    expect(exitCode).toBe(0);
+    const time = (name: string) => result.times.find((each) => each.name === name)!.timeUs;
+    expect(result.times.map(({ name }) => name).toSorted()).toEqual([
+      "stage:embed",
+      "stage:search",
+      "timeToFirstByte",
+      "timeToFirstToken",
+    ]);
+    expect(time("stage:embed").p50).toBe(1500);
+    const whole = result.perScenario.find(({ name }) => name === "rag")!.responseTimeUs;
+    // The server holds the end back for 30 ms.
+    expect(whole.min! - time("timeToFirstToken").min!).toBeGreaterThan(15_000);
+    expect(result.perScenario.find(({ name }) => name === "search")!.counts.ok).toBe(10);
+    const caches = Object.fromEntries(result.perCache.map(({ outcome, responseTimeUs }) => [outcome, responseTimeUs.n]));
+    expect(caches["miss"]).toBeGreaterThan(0);
+    expect(caches["hit"]! + caches["miss"]!).toBe(20);
+  },
+);
+
+test("events that others append stand on the timeline", async () => {
+  const events = join(cluster.dir, "events.ndjson");
+  await writeFile(events, "");
+  const running = load("smoke --duration 2s --warmup 0s --events events.ndjson", lenient);
+  await sleep(2500);
+  await appendFile(events, `${JSON.stringify({ at: Date.now(), kind: "deploy", name: "v2", phase: "start" })}\n`);
+  const { exitCode, result } = await running;
+  expect(exitCode).toBe(0);
+  // Where the machine was slow, the event came after the end; it is on the timeline if the run still went on.
+  for (const event of result.events.filter(({ kind }) => kind === "deploy"))
+    expect(event).toMatchObject({ name: "v2", phase: "start" });
+  expect(result.events.map(({ name }) => name)).toContain("measure");
+});
+
+describe("bad input: exit 2, and nothing is sent", () => {
+  test("a profile with five mistakes names all five, with their lines", async () => {
+    const lines = [
+      "warmup: 2", // 1: no unit
+      "scenarios:",
+      "  search:",
+      "    executor: constant-arival-rate", // 4: misspelt
+      "    rate: 5/s",
+      "    duration: 1s",
+      "    operation: { kind: search }",
+      "  write:",
+      "    executor: constant-vus",
+      "    vus: 0", // 10: none
+      "    duration: -5s", // 11: negative
+      "    operation: { kind: upsert, bach: 3 }", // 12: unknown key
+    ];
+    await writeFile(join(cluster.dir, "bad.yaml"), lines.join("\n"));
+    const { exitCode, error } = await load("bad.yaml");
+    expect(exitCode).toBe(2);
+    expect(error!.details.map(({ line }) => line)).toEqual([1, 4, 10, 11, 12]);
+  });
+
+  test.each([
+    ["--rps 0", "--rps"],
+    ["--duration -1s", "--duration"],
+    ["--threshold nonsense<5ms", "nonsense"],
+    ["--queries x.jsonl", "--queries"],
+    ["--url http://localhost:1", "--url"],
+  ])("smoke %s", async (flags, message) => {
+    const { exitCode, error } = await load(`smoke ${flags}`);
+    expect(exitCode).toBe(2);
+    expect(error!.message).toContain(message);
+  });
+
+  test.each([
+    ["an unknown profile", "smokey", 'did you mean "smoke"'],
+    ["no such file", "nowhere/p.yaml", "there is no file"],
+    ["--vus without users", "smoke --vus 3", "no scenario of the profile has users"],
+    ["--rps without rates", "users-150 --rps 3", "no scenario of the profile has a rate"],
+  ])("%s", async (_, line, message) => {
+    const { exitCode, error } = await load(line);
+    expect(exitCode).toBe(2);
+    expect(error!.message).toContain(message);
+  });
+
+  test.each([
+    ["an HDF5 file cut short", "cut.hdf5", Buffer.from("89484446", "hex"), {}, "cut.hdf5"],
+    ["fvecs of another dimension", "other.fvecs", fvecs(8), {}, "8 dimensions"],
+    ["an empty feed", "empty.jsonl", Buffer.alloc(0), {}, "the file is empty"],
+    ["a threshold on an unknown metric", undefined, undefined, { "search.freshnes": ["p95<2s"] }, "search.freshnes"],
+    ["a threshold on no scenario", undefined, undefined, { "upsert.responseTime": ["p95<2s"] }, "upsert.responseTime"],
+  ])("%s", async (_, feed, bytes, thresholds, message) => {
+    if (bytes) await writeFile(join(cluster.dir, feed), bytes);
+    const file = await profile("feed.yaml", {
+      thresholds,
+      scenarios: {
+        search: {
+          executor: "constant-arrival-rate",
+          rate: "5/s",
+          duration: "1s",
+          operation: { kind: "search" },
+          ...(feed === undefined ? {} : { feed: { from: feed } }),
+        },
+      },
+    });
+    const { exitCode, error } = await load(file);
+    expect(exitCode).toBe(2);
+    expect(error!.message).toContain(message);
+  });
+});
+
+/** Three vectors of `dim` floats. */
+function fvecs(dim: number): Buffer {
+  const row = Buffer.alloc(4 + 4 * dim);
+  row.writeInt32LE(dim);
+  for (let at = 0; at < dim; at++) row.writeFloatLE(at + 1, 4 + 4 * at);
+  return Buffer.concat([row, row, row]);
+}
