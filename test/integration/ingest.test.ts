@@ -58,6 +58,26 @@ describe("Cranfield in a real cluster", () => {
   });
 });
 
+it("what one replica alone has is written again: nobody acknowledged it", async () => {
+  const file = corpus("half.jsonl", 40);
+  await ingest([file], "half");
+  expect(await copies("half")).toBe(400);
+  // As a run leaves it that is killed between two replicas: the point is on one of them, and no node is stale.
+  const { url } = readJson(cluster.config).clusters.local.nodes[1];
+  const lost = await fetch(`${url}/collections/half/points/delete?wait=true`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ filter: { must: [{ key: "_ragctl_chunk", match: { value: 2 } }] } }),
+  });
+  expect(lost.status).toBe(200);
+  const held = (await copies("half"))!;
+  expect(held).toBeLessThan(400);
+  const { result, exitCode } = await ingest([file], "half");
+  expect(exitCode).toBe(0);
+  expect(result!.chunks).toEqual({ written: 400 - held, unchanged: 200 - (400 - held), deleted: 0 });
+  expect(await copies("half")).toBe(400);
+});
+
 describe("input that is not as it should be", () => {
   it("goes to the dead letters record by record, with exit 4", async () => {
     writeFileSync(

@@ -7,11 +7,16 @@ import type { Batch, PlannedDocument } from "./batch.ts";
 interface Held {
   hash: unknown;
   count: unknown;
+  /** False: some replica lacks it or has another version, as a run leaves it that died in the middle of a write. */
+  everywhere: boolean;
 }
 
 const keysPerFetch = 256;
 
-/** Asks the store what it has of a batch, and plans what is left to do. */
+/**
+ * Asks the store what it has of a batch, and plans what is left to do. Every replica is asked: a chunk that an earlier run
+ * wrote on one of two, and never heard of again, is not stored, and no node is stale that a repair would look at.
+ */
 export async function compareBatch(
   batch: Batch,
   input: { client: Pick<ClusterClient, "fetch">; collection: string; signal: AbortSignal },
@@ -19,8 +24,10 @@ export async function compareBatch(
   const keys = batch.documents.flatMap(keysOf);
   const held = new Map<string, Held>();
   for (let from = 0; from < keys.length; from += keysPerFetch) {
-    const records = await input.client.fetch(input.collection, keys.slice(from, from + keysPerFetch), { signal: input.signal });
-    for (const { key, payload } of records) held.set(key, { hash: payload[chunkField.hash], count: payload[chunkField.count] });
+    const some = keys.slice(from, from + keysPerFetch);
+    const records = await input.client.fetch(input.collection, some, { everyOwner: true, signal: input.signal });
+    for (const { key, payload, agreed = true } of records)
+      held.set(key, { hash: payload[chunkField.hash], count: payload[chunkField.count], everywhere: agreed });
   }
   return { documents: batch.documents.map((document) => planDocument(document, held)) };
 }
@@ -37,7 +44,10 @@ function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>)
   const count = first?.count;
   // A first chunk without a count was not written by ingest; it is one chunk.
   const heldCount = typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : first ? 1 : 0;
-  const changed = chunks.filter(({ key, hash }) => held.get(key)?.hash !== hash);
+  const changed = chunks.filter(({ key, hash }) => {
+    const there = held.get(key);
+    return there?.hash !== hash || !there.everywhere;
+  });
   const vanished = Array.from({ length: Math.max(0, heldCount - chunks.length) }, (_, at) =>
     chunkKey(document.id, chunks.length + at),
   );

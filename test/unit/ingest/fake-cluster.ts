@@ -9,6 +9,8 @@ export function fakeCluster(options: { timeoutMs?: number } = {}) {
   const writes: Write[] = [];
   const state = {
     fetches: 0,
+    /** Keys that one replica alone has; a write brings them to all. */
+    onOneReplica: new Set<string>(),
     /** Asked before each write; keys it names fail with their reason, and what it throws is thrown. */
     onWrite: (_write: Write): Map<string, string> | undefined => undefined,
     /** Awaited before each write. */
@@ -23,7 +25,11 @@ export function fakeCluster(options: { timeoutMs?: number } = {}) {
     await state.beforeWrite();
     writes.push(record);
     const failures = state.onWrite(record) ?? new Map<string, string>();
-    for (const key of record.keys) if (!failures.has(key)) apply(key);
+    for (const key of record.keys) {
+      if (failures.has(key)) continue;
+      apply(key);
+      state.onOneReplica.delete(key);
+    }
     return {
       acknowledged: record.keys.filter((key) => !failures.has(key)),
       failed: [...failures].map(([key, reason]) => ({ key, reason })),
@@ -42,12 +48,14 @@ export function fakeCluster(options: { timeoutMs?: number } = {}) {
       const found = collections.get(name);
       return found && { ...found.spec, status: "green", pointsCount: found.points.size, indexedPayloadFields: [] };
     },
-    async fetch(name, keys) {
+    async fetch(name, keys, { everyOwner } = {}) {
       state.fetches++;
       const held = points(name);
       return keys.flatMap((key): StoredRecord[] => {
         const record = held.get(key);
-        return record ? [{ id: key, key, payload: record.payload ?? {} }] : [];
+        if (!record) return [];
+        const agreed = everyOwner ? { agreed: !state.onOneReplica.has(key) } : {};
+        return [{ id: key, key, payload: record.payload ?? {}, ...agreed }];
       });
     },
     upsert: (name, records) => {

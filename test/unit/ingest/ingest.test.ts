@@ -115,6 +115,20 @@ describe("a changed input", () => {
     expect(result).toMatchObject({ documents: { read: 1, skipped: 1 }, chunks: { deleted: 3 } });
   });
 
+  it("writes again what not every replica has, though its text is the same", async () => {
+    const cluster = fakeCluster();
+    const text = paragraphs(3);
+    const dir = tempDir({ "a.jsonl": jsonl({ id: "a", text }, { id: "b", text }) });
+    const run = () => ingest({ cluster, cwd: dir, paths: ["a.jsonl"], chunk: small });
+    await run();
+    const wrote = cluster.writes.length;
+    for (const key of ["a#0", "b#1"]) cluster.state.onOneReplica.add(key);
+    const { result } = await run();
+    expect(cluster.writes.slice(wrote)).toEqual([{ kind: "upsert", keys: ["a#0", "b#1"] }]);
+    expect([result.chunks, cluster.state.onOneReplica.size]).toEqual([{ written: 2, unchanged: 4, deleted: 0 }, 0]);
+    expect((await run()).result.chunks).toEqual({ written: 0, unchanged: 6, deleted: 0 });
+  });
+
   it("counts a change of any field, and not of the order of fields", async () => {
     const { result } = await twice(
       [
