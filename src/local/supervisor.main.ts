@@ -4,7 +4,8 @@ import { createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { readSupervisorFile, type SupervisorReply, type SupervisorRequest } from "../faults/supervisor-socket.ts";
 import { identify } from "../process-identity.ts";
-import { realClock } from "../runtime.ts";
+import { realClock, seededRng } from "../runtime.ts";
+import { repairAsNeeded } from "./auto-repair.ts";
 import { layoutOf } from "./layout.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -54,7 +55,19 @@ async function answer(socket: Socket, line: string): Promise<void> {
   socket.end(`${JSON.stringify(reply)}\n`, () => last && reply.ok && leave());
 }
 
+const closing = new AbortController();
+void repairAsNeeded({
+  layout,
+  clock: realClock,
+  rng: seededRng(process.pid),
+  pid: process.pid,
+  runs: (node) => supervisor.isRunning(node),
+  log,
+  signal: closing.signal,
+});
+
 function leave(): void {
+  closing.abort(new Error("the supervisor ends"));
   rmSync(socketPath, { force: true });
   process.exit(0);
 }

@@ -37,7 +37,7 @@ const logRotateBytes = 16 * 2 ** 20;
 
 /**
  * Keeps the processes of one `up` cluster. It starts what it is asked to start and says how things ended; it restarts
- * nothing by itself, since a node that comes back unasked would spoil every experiment.
+ * nothing by itself (what a node missed is another matter: `auto-repair.ts`), since a node that comes back unasked would spoil every experiment.
  */
 export class Supervisor {
   readonly #deps: SupervisorDeps;
@@ -69,6 +69,11 @@ export class Supervisor {
     });
     this.#queue = answer.catch(() => undefined);
     return answer;
+  }
+
+  isRunning(id: string): boolean {
+    const process = this.#processes.get(id)?.process;
+    return process !== undefined && isAlive(process);
   }
 
   async #perform(request: SupervisorRequest): Promise<void> {

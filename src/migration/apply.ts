@@ -47,7 +47,7 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
   await table.change((now, routing) => together(now, routing, [dropHolds, (each) => beginPlan(each, layout)]));
   const copies = plan.steps.filter((step): step is CopyStep => step.kind === "copy");
   const { nodes } = (await table.read()).table;
-  for (const to of new Set(copies.map((step) => step.to))) await deps.prepareNode(to, nodes[to]!.url);
+  for (const to of new Set(copies.map((step) => step.to))) await patiently(deps, () => deps.prepareNode(to, nodes[to]!.url));
   journal.record("begin", "end");
   const leaves = leavingOf(plan, layout);
   const stepsDone = await runSteps(copies, deps, (step, inner) => new TrackedCopy(jobOf(plan, step, leaves), inner).run());
@@ -66,6 +66,22 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
     });
   journal.record("settle", "end", { epoch: routing.table.epoch });
   return { stepsDone: plan.steps.length, epoch: routing.table.epoch, finished: true };
+}
+
+const retryEveryMs = 500;
+
+/** Tries again, for as long as the mover waits for anything, what may be done twice and met a node that does not answer. */
+export async function patiently<T>({ clock, signal, patienceMs }: MoverDeps, work: () => Promise<T>): Promise<T> {
+  const untilMs = clock.nowMs() + patienceMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const passing = error instanceof RagctlError && error.exitCode === ExitCode.unreachable;
+      if (!passing || clock.nowMs() >= untilMs) throw error;
+      await clock.sleep(retryEveryMs, signal);
+    }
+  }
 }
 
 /** A plan's end; undefined where it has nothing to do. */

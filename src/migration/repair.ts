@@ -2,6 +2,7 @@ import { ExitCode, RagctlError } from "../errors.ts";
 import type { Routing } from "../sharding/owners.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import { dropMove, reviveIdle } from "../sharding/transitions.ts";
+import { patiently } from "./apply.ts";
 import type { MoverDeps } from "./contract.ts";
 import { NodeIo } from "./io.ts";
 import { selectorOf, type Range } from "./positions.ts";
@@ -78,7 +79,7 @@ export async function repairNode(node: string, deps: RepairDeps): Promise<boolea
       });
     if (entry.state !== "stale") return false;
     await answersForLong(io, node, deps);
-    await deps.prepareNode(node, entry.url);
+    await patiently(deps, () => deps.prepareNode(node, entry.url));
     // What a dead repairer left says nothing that holds.
     await table.change((each, routing) =>
       together(

@@ -29,7 +29,7 @@ export async function startShardCluster(options: {
   const local = await startLocalCluster({ nodes: options.nodes, replicas: options.replicas });
   try {
     const change = (config: Record<string, unknown>) => {
-      config["store"] = { ...(config["store"] as object), timeout: "500ms" };
+      config["store"] = { ...(config["store"] as object), timeout: "1s" };
       options.change?.(config);
     };
     const first = writeConfig(local, change);
