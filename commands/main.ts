@@ -172,7 +172,7 @@ async function makeContext(runtime: Runtime, globals: GlobalFlags, warnings: str
 
 async function styleFor(runtime: Runtime, output: Output, globals: GlobalFlags) {
   const { makeStyle, wantsColor } = await import("../src/report/style.ts");
-  return makeStyle({ color: wantsColor(runtime.env, output, globals.color), columns: output.columns });
+  return makeStyle({ color: wantsColor(runtime.env, output, globals.color), columns: output.columns, clip: output.isTTY });
 }
 
 /**

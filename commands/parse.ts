@@ -105,7 +105,7 @@ function readFlags(command: Command, definition: CommandDefinition): { flags: Re
   for (const [key, spec] of Object.entries<FlagSpec<unknown>>(definition.flags)) {
     const value = raw[key];
     if (value === undefined) {
-      if (spec.required) problems.push({ path: `--${kebab(key)}`, message: "is required" });
+      if (spec.required) problems.push({ path: `--${kebab(key)}`, message: "must be given" });
       flags[key] = spec.default;
       continue;
     }

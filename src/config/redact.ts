@@ -14,7 +14,7 @@ export function redact<T>(value: T): T {
 
 /**
  * Every secret text in a config: what `redact` takes out, for searching other texts for it. Credentials of a URL come
- * as they stand in it, decoded, and as `user:password@`.
+ * as they stand in it, decoded, and as `user:password`.
  */
 export function secretsOf(value: unknown): string[] {
   const found = new Set<string>();
@@ -35,7 +35,7 @@ export function redactUrl(text: string, found: (secret: string) => void = () => 
   if (!match) return text;
   const [, scheme = "", userInfo, rest = ""] = match;
   if (userInfo) {
-    found(userInfo);
+    found(userInfo.slice(0, -1));
     const password = userInfo.slice(userInfo.indexOf(":") + 1, -1);
     found(password);
     found(decoded(password));

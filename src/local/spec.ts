@@ -40,10 +40,10 @@ export function readSpec(path: string): LocalSpec | undefined {
       throw new Error("not of this version of ragctl");
     return value as LocalSpec;
   } catch (error) {
-    throw new RagctlError(`${path} cannot be read: ${(error as Error).message}`, {
+    throw new RagctlError(`${path} cannot be read: ${(error as Error).message.replaceAll(/\s+/g, " ")}`, {
       code: "local-state-broken",
       exitCode: ExitCode.usage,
-      hint: "ragctl down --delete clears it away, with the data",
+      hint: "put it back from a copy; or ragctl down --delete clears the cluster away, with its data",
       cause: error,
     });
   }

@@ -63,7 +63,8 @@ function runReport(run: NonNullable<RunsResult["run"]>, asOf: number, style: Sty
 }
 
 function state(run: Summary, style: Style): string {
-  const text = `${run.verdict ?? run.state}${run.exitCode ? ` (exit ${run.exitCode})` : ""}`;
+  const telling = run.exitCode && !run.verdict && run.state !== "interrupted";
+  const text = `${run.verdict ?? run.state}${telling ? ` (exit ${run.exitCode})` : ""}${run.resume ? ", resumable" : ""}`;
   if (run.state === "running") return style.warn(text);
   return run.state === "done" && !run.exitCode ? style.good(text) : style.bad(text);
 }

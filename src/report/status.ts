@@ -103,7 +103,7 @@ function collectionTable({ collections, nodes }: StatusResult, style: Style): st
     { header: "copies", align: "right" as const },
     { header: "replicas", align: "right" as const },
     { header: "epoch", align: "right" as const },
-    { header: "on", flexible: true },
+    { header: "on", flexible: true, wrap: true },
   ];
   return table(columns, rows, style);
 }

@@ -4,6 +4,8 @@ import { Chalk, type ChalkInstance } from "chalk";
 export interface Style {
   chalk: ChalkInstance;
   columns: number;
+  /** Whether what is wider is cut; off a terminal nothing is, since something else will read it. */
+  clip: boolean;
   /** Meanings, so that the same thing has the same colour everywhere. */
   good(text: string): string;
   warn(text: string): string;
@@ -16,9 +18,9 @@ export interface Style {
  * @param color whether the sink takes colour at all
  * @param columns width in characters
  */
-export function makeStyle({ color, columns }: { color: boolean; columns: number }): Style {
+export function makeStyle({ color, columns, clip = true }: { color: boolean; columns: number; clip?: boolean }): Style {
   const chalk = new Chalk({ level: color ? 1 : 0 });
-  return { chalk, columns, good: chalk.green, warn: chalk.yellow, bad: chalk.red, dim: chalk.dim, bold: chalk.bold };
+  return { chalk, columns, clip, good: chalk.green, warn: chalk.yellow, bad: chalk.red, dim: chalk.dim, bold: chalk.bold };
 }
 
 /** `NO_COLOR`, `FORCE_COLOR`, `--no-color` and the terminal, in the order people expect them to win. */

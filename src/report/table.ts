@@ -8,6 +8,8 @@ export interface Column {
   align?: "left" | "right";
   /** The column that gives way, with an ellipsis, where the table is too wide; the widest one unless one says so. */
   flexible?: boolean;
+  /** Too long a cell goes on in further lines instead of losing its end. */
+  wrap?: boolean;
 }
 
 const gap = 2;
@@ -17,13 +19,14 @@ const gap = 2;
  * @param rows cells as text, which may be coloured; a missing one is empty
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], style: Style): string {
-  const widths = fitWidths(columns, rows, style.columns);
+  const widths = fitWidths(columns, rows, style.clip ? style.columns : Infinity);
   const out = new Table({
     chars: noLines,
     style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
     colWidths: widths,
     colAligns: columns.map(({ align }) => align ?? "left"),
     truncate: "…",
+    wordWrap: columns.some(({ wrap }) => wrap),
   });
   out.push(
     columns.map(({ header }) => style.dim(header)),

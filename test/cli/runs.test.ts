@@ -29,9 +29,9 @@ test("what ran, what died, and how to go on; then one of them", async () => {
 
   const list = await runCli(["runs"], { cwd, clock });
   expect(list.stdout.replaceAll(dead.id, "{dead............}").replaceAll(good.id, "{good............}")).toMatchInlineSnapshot(`
-    "run                   command  cluster            outcome          began    took
-    {dead............}  ingest   a-cluster-with-q…  dead           1 h ago       ?
-    {good............}  load     prod               fail (exit 4)  1 h ago  10.5 s
+    "run                   command  cluster                      outcome            began    took
+    {dead............}  ingest   a-cluster-with-quite-a-name  dead, resumable  1 h ago       ?
+    {good............}  load     prod                         fail             1 h ago  10.5 s
     "
   `);
   expect(list.stderr).toBe(`next: ragctl ingest --resume ${dead.id}\n`);
