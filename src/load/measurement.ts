@@ -221,7 +221,7 @@ function compact({ startMs, counts, response, ratios }: WindowRecord): NonNullab
     ok: counts.ok,
     errors: counts.errors + counts.unfinished,
     dropped: counts.dropped,
-    ...(response && { responseHistogram: response.hdr }),
+    ...(response?.hdr !== undefined && { responseHistogram: response.hdr }),
     ...(recall && { recall: { n: recall.n, sum: recall.sum } }),
   };
 }

@@ -22,7 +22,8 @@ export interface EncodedLatency {
   p50: number;
   p95: number;
   p99: number;
-  hdr: string;
+  /** Absent where only the figures were kept. */
+  hdr?: string;
 }
 
 /** Once, before the first `LatencyHistogram`. */
@@ -111,7 +112,7 @@ export class LatencyHistogram {
   }
 
   /** As `add`, of a histogram from a file. */
-  addEncoded({ n, min, max, sum, hdr }: EncodedLatency): void {
+  addEncoded({ n, min, max, sum, hdr }: EncodedLatency & { hdr: string }): void {
     const other = decodeFromCompressedBase64(hdr, 32, true);
     this.#counts.add(other);
     other.destroy();

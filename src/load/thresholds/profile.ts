@@ -31,7 +31,7 @@ export const thresholdsSchema = z
     for (const [metric, list] of Object.entries(value))
       for (const [index, each] of (Array.isArray(list) ? list : [list]).entries())
         try {
-          parseThreshold({ ...inputOf(metric, each) });
+          parseThreshold({ metric, expression: typeof each === "string" ? each : each.threshold, source: "profile" });
         } catch (error) {
           context.addIssue({
             code: "custom",

@@ -6,7 +6,7 @@ import type { WindowRecord } from "./record.ts";
 export function countsBelow(records: readonly WindowRecord[], valuesUs: readonly number[]): WindowBelow[][] {
   const out: WindowBelow[][] = valuesUs.map(() => []);
   for (const { response } of records) {
-    if (!response || valuesUs.length === 0) continue;
+    if (response?.hdr === undefined || valuesUs.length === 0) continue;
     const histogram = decodeFromCompressedBase64(response.hdr) as JsHistogram;
     const last = Math.max(...valuesUs);
     const below = valuesUs.map(() => 0);

@@ -140,15 +140,63 @@ function mergedCauses(all: readonly Record<string, number>[]): Record<string, nu
   return merged;
 }
 
-/** The union of the samples. */
+/** The union of the samples; of what has only its figures left, the worst percentiles. */
 function mergeLatencies(all: readonly (EncodedLatency | undefined)[]): EncodedLatency | undefined {
   const known = all.filter((each) => each !== undefined);
   if (known.length < 2) return known[0];
+  const whole = known.filter(isWhole);
+  if (whole.length < known.length) {
+    const most = (of: (each: EncodedLatency) => number) => Math.max(...known.map(of));
+    const sum = (of: (each: EncodedLatency) => number) => known.reduce((total, each) => total + of(each), 0);
+    const percentiles = { p50: most(({ p50 }) => p50), p95: most(({ p95 }) => p95), p99: most(({ p99 }) => p99) };
+    const min = -most((each) => -each.min);
+    return { n: sum(({ n }) => n), min, max: most(({ max }) => max), sum: sum((each) => each.sum), ...percentiles };
+  }
   const merged = new LatencyHistogram();
-  for (const each of known) merged.addEncoded(each);
+  for (const each of whole) merged.addEncoded(each);
   const encoded = merged.encoded();
   merged.destroy();
   return encoded;
+}
+
+function isWhole(latency: EncodedLatency): latency is EncodedLatency & { hdr: string } {
+  return latency.hdr !== undefined;
+}
+
+/** What is kept in memory of a long run's windows: all counts and figures, but of the histograms only that of the response times. */
+export function slimRecord(record: WindowRecord): WindowRecord {
+  const { nodes, scenarios, caches, ...tally } = record;
+  const each = <T>(values: Readonly<Record<string, T>>, map: (value: T) => T) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
+  return {
+    ...slimTally(tally),
+    startMs: record.startMs,
+    lengthMs: record.lengthMs,
+    ...present("response", record.response),
+    nodes: each(nodes, ({ service, ...node }) => ({ ...node, ...present("service", figuresOf(service)) })),
+    scenarios: each(scenarios, slimTally),
+    caches: each(caches, (times) => figuresOf(times)!),
+  };
+}
+
+function slimTally({ response, service, lag, times, ...tally }: TallyRecord): TallyRecord {
+  const slimTimes = Object.entries(times).map(([name, { never, times }]) => [
+    name,
+    { never, ...present("times", figuresOf(times)) },
+  ]);
+  return {
+    ...tally,
+    ...present("response", figuresOf(response)),
+    ...present("service", figuresOf(service)),
+    ...present("lag", figuresOf(lag)),
+    times: Object.fromEntries(slimTimes) as TallyRecord["times"],
+  };
+}
+
+function figuresOf(latency: EncodedLatency | undefined): EncodedLatency | undefined {
+  if (!latency) return undefined;
+  const { hdr: _, ...figures } = latency;
+  return figures;
 }
 
 function present<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {

@@ -1,4 +1,4 @@
-import { mergeRecords, type WindowRecord } from "./record.ts";
+import { mergeRecords, slimRecord, type WindowRecord } from "./record.ts";
 
 /** Windows of a second that are kept in memory: half an hour of them. Of longer runs, windows of two seconds, of four, … */
 const most = 1800;
@@ -26,7 +26,8 @@ export class WindowSeries {
   add(record: WindowRecord): void {
     const last = this.#pending[0];
     if (last && this.#slot(last) !== this.#slot(record)) this.#flush();
-    this.#pending.push(record);
+    // Finer windows are those of a short run, and are to be put together into seconds.
+    this.#pending.push(this.#lengthMs < 1000 ? record : slimRecord(record));
     for (let pair = 0; pair < 2; pair++) this.#mergeOne();
     if (this.#records.length >= most && this.#merged >= this.#records.length) {
       this.#spanMs *= 2;

@@ -25,7 +25,7 @@ export function windowSummary(record: WindowRecord): WindowSummary {
       ...recallOf(scenario),
     })),
     perCache: mapped(caches, (times) => ({ n: times.n, responseTimeUs: brief(times) })),
-    ...(response && { responseHistogram: response.hdr }),
+    ...(response?.hdr !== undefined && { responseHistogram: response.hdr }),
   };
 }
 

@@ -125,7 +125,7 @@ describe("windows", () => {
     expect(result.counts).toMatchObject({ scheduled: 6000, ok: 5940, errors: 60 });
     // The histograms of the windows are, together, the histogram of the run.
     const union = new LatencyHistogram();
-    for (const { response } of lines) union.addEncoded(response!);
+    for (const { response } of lines) union.addEncoded({ ...response!, hdr: response!.hdr! });
     expect(union.summary()).toEqual(result.responseTimeUs);
     union.destroy();
   });

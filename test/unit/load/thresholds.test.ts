@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LatencyHistogram, prepareHistograms } from "../../../src/load/recorder/histogram.ts";
+import { profileThresholds, thresholdsSchema } from "../../../src/load/thresholds/profile.ts";
 import {
   evaluateThreshold,
   objectiveThresholds,
@@ -21,6 +22,12 @@ describe("parsing", () => {
     ["errors<0.1%", { metric: "errors", limit: 0.001 }],
     ["errors<0.001", { metric: "errors", limit: 0.001 }],
     ["rate>99%", { metric: "rate", limit: 0.99, comparison: ">" }],
+    ["recall@10>0.95", { metric: "recall", k: 10, limit: 0.95 }],
+    ["recall>=95%", { metric: "recall", k: undefined, limit: 0.95, comparison: ">=" }],
+    ["freshness:p95<2s", { metric: "time", measure: "freshness", q: 0.95, limitUs: 2_000_000 }],
+    ["stage:rerank: p50<5ms", { metric: "time", measure: "stage:rerank", q: 0.5 }],
+    ["search.responseTime:p99<100ms", { metric: "latency", scope: "search", q: 0.99 }],
+    ["reads.errors: rate<1%", { metric: "errors", scope: "reads", limit: 0.01 }],
   ])("%s", (expression, expected) => expect(parse(expression)).toMatchObject(expected));
 
   test.each([
@@ -33,7 +40,49 @@ describe("parsing", () => {
     ["p99<0ms", /above zero/],
     ["p99", /expected a threshold such as/],
     ["", /expected a threshold such as/],
+    ["recall@10<0.9", /recall@10 takes >/],
+    ["recall@10>1.5", /at most 1/],
+    ["recall@0>0.5", /says nothing/],
+    ["freshnes:p95<2s", /unknown metric "freshnes"/],
+    ["errors: p99<1s", /errors takes rate/],
+    ["recall@10: p99>0.9", /recall@10 takes mean/],
   ])("%j is refused with a sentence", (expression, message) => expect(() => parse(expression)).toThrow(message));
+
+  test("what a run does not have is unknown: scopes, and recall that nobody judges", () => {
+    const context = { scopes: ["search", "reads"], recallKs: [10] };
+    const at = (expression: string) => () => parseThreshold({ expression, source: "flag" }, context);
+    expect(at("reads.responseTime:p99<1s")).not.toThrow();
+    expect(at("recall@10>0.9")).not.toThrow();
+    expect(at("writes.responseTime:p99<1s")).toThrow(/no scenario.*"writes" \(there are search, reads\)/);
+    expect(at("recall@20>0.9")).toThrow(/--recall/);
+    expect(() => parseThreshold({ expression: "recall>0.9", source: "flag" }, { scopes: [], recallKs: [] })).toThrow(/--recall/);
+  });
+
+  test("as a profile has them: lists by metric, windows, ends of runs", () => {
+    const parsed = thresholdsSchema.parse({
+      "search.responseTime": ["p99<100ms", { threshold: "p99.9<250ms", window: "10s", abortOnFail: true, delay: "30s" }],
+      errors: "rate<0.1%",
+      "recall@10": ["mean>0.95"],
+      freshness: ["p95<2s"],
+      rate: [{ threshold: "achieved>99%", abortOnFail: true }],
+    });
+    const { thresholds, problems } = parseThresholds(profileThresholds(parsed));
+    expect(problems).toEqual([]);
+    expect(thresholds).toMatchObject([
+      { metric: "latency", scope: "search", limitUs: 100_000, title: "search.responseTime: p99<100ms" },
+      { metric: "latency", windowUs: 10e6, abortAfterUs: 30e6, title: "search.responseTime: p99.9<250ms in each 10 s" },
+      { metric: "errors", limit: 0.001 },
+      { metric: "recall", k: 10, limit: 0.95 },
+      { metric: "time", measure: "freshness", q: 0.95 },
+      { metric: "rate", limit: 0.99, abortAfterUs: 10e6 },
+    ]);
+    const wrong = thresholdsSchema.safeParse({
+      latncy: ["p99<1s"],
+      errors: ["p99<1s"],
+      rate: [{ threshold: "achieved>9%", window: "10" }],
+    });
+    expect(wrong.error!.issues.map(({ path }) => path.join(".")).toSorted()).toEqual(["errors.0", "latncy.0", "rate.0.window"]);
+  });
 
   test("every mistake at once", () => {
     const inputs = ["p99<1", "p95<5ms", "foo<1"].map((expression) => ({ expression, source: "flag" as const }));
