@@ -54,7 +54,7 @@ export default defineCommand({
         signal: runtime.signal,
         hardSignal: runtime.hardSignal,
         windowsFile: join(run.dir, windowsFile),
-        warn: context.warn,
+        warn: (text) => watch.warn(text),
         events: await eventSources(flags, load, run, context),
         onProgress: (progress) => watch.onProgress(progress),
         onWindow: (window) => watch.onWindow(window),

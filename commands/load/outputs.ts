@@ -99,6 +99,8 @@ export interface LoadWatch {
   onProgress(progress: LoadProgress): void;
   onWindow(window: LoadResult["windows"][number]): void;
   onEvent(event: RunEvent): void;
+  /** A warning; while the view is drawn it waits. */
+  warn(text: string): void;
   /** Takes the display away, and sends and closes what is open; once, however the run ended. */
   end(): Promise<void>;
 }
@@ -115,12 +117,14 @@ export async function watchLoad(
   const { stderr, clock } = runtime;
   // The view redraws itself, so warnings wait until it is gone.
   const held: string[] = [];
-  const draws = stderr.isTTY && stderr.stream !== undefined && !globals.quiet && !globals.json && runtime.env["TERM"] !== "dumb";
-  const screen: LoadScreen | undefined = draws
-    ? (await import("../../src/ui/load-view.ts")).showLoad(scrubber(runtime)(title), stderr.stream!)
-    : undefined;
+  let ended = false;
+  const draws = stderr.isTTY && !globals.quiet && !globals.json && runtime.env["TERM"] !== "dumb";
+  const screen: LoadScreen | undefined =
+    draws && stderr.stream
+      ? (await import("../../src/ui/load-view.ts")).showLoad(scrubber(runtime)(title), stderr.stream)
+      : undefined;
   const task = screen ? undefined : progress.start("load", { ...(total !== undefined && { total }), unit: "operations" });
-  const say = (text: string) => (screen ? held.push(text) : warn(text));
+  const say = (text: string) => void (screen && !ended ? held.push(text) : warn(text));
   const lines = await ndjsonSink(values.ndjson, runtime, say);
   const pusher = await pusherFor(values.prometheus, labels, say);
   let saidMs = Number.NEGATIVE_INFINITY;
@@ -140,10 +144,13 @@ export async function watchLoad(
     onEvent(event) {
       if (event.name === "measure" && event.phase === "start") pusher?.startedAt(event.at);
     },
+    warn: say,
     async end() {
+      if (ended) return;
       screen?.end();
       task?.end();
       await Promise.all([lines?.end(), pusher?.end()]);
+      ended = true;
       for (const text of held) warn(text);
     },
   };

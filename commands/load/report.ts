@@ -56,6 +56,10 @@ async function readDocument(wanted: string, runtime: Runtime): Promise<{ documen
 }
 
 /** For stdout: the histograms are for files. */
-function withoutHistograms({ histograms: _, series: __, ...result }: LoadResult): LoadResult {
-  return { ...result, windows: result.windows.map(({ responseHistogram: ___, ...window }) => window) };
+function withoutHistograms(result: LoadResult): LoadResult {
+  const shown = { ...result, windows: result.windows.map((window) => ({ ...window })) };
+  delete shown.histograms;
+  delete shown.series;
+  for (const window of shown.windows) delete window.responseHistogram;
+  return shown;
 }

@@ -32,10 +32,10 @@ export function LoadView({ title, live, columns }: { title: string; live: LiveLo
   );
 }
 
-function row(label: string, content: ReactNode): ReactElement {
+function row(label: string, content: ReactNode, key = label): ReactElement {
   return createElement(
     Text,
-    { key: label, wrap: "truncate" },
+    { key, wrap: "truncate" },
     createElement(Text, { dimColor: true }, label.padEnd(labelWidth)),
     content,
   );
@@ -85,17 +85,18 @@ function nodeRows(perNode: LoadProgress["perNode"]): ReactElement[] {
   const width = Math.max(0, ...shown.map(({ node }) => node.length));
   const rows = shown.map(({ node, requests, errors, serviceP99Us }, index) =>
     row(
-      index === 0 ? "nodes" : " ".repeat(index),
+      index === 0 ? "nodes" : "",
       createElement(
         Text,
         null,
         `${node.padEnd(width)}  ${formatCount(requests).padStart(9)} requests  p99 ${(serviceP99Us === undefined ? "-" : formatDurationUs(serviceP99Us)).padStart(7)}`,
         errors > 0 ? createElement(Text, { color: "red" }, `  ${formatCount(errors)} not ok`) : null,
       ),
+      `node ${node}`,
     ),
   );
   const more = perNode.length - shown.length;
-  return more > 0 ? [...rows, row("  ", createElement(Text, { dimColor: true }, `and ${more} more`))] : rows;
+  return more > 0 ? [...rows, row("", createElement(Text, { dimColor: true }, `and ${more} more`), "more nodes")] : rows;
 }
 
 function hint({ leftMs, elapsedMs }: LoadProgress): string {

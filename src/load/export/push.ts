@@ -53,9 +53,13 @@ export function createPusher({ url, labels, warn, fetch = globalThis.fetch }: Pu
     }
   };
   const flush = async () => {
-    while (startedAtMs !== undefined && queue.length > 0) {
+    const began = startedAtMs;
+    if (began === undefined) {
+      sending = undefined;
+      return;
+    }
+    while (queue.length > 0) {
       const taken = isPushgateway(url) ? queue.slice(-1) : queue;
-      const began = startedAtMs;
       queue = [];
       await send(taken.flatMap((window) => windowSamples(window, began, labels)));
     }

@@ -1,4 +1,4 @@
-import { formatCount, formatPercent } from "../../units.ts";
+import { formatCount, formatPercent, plural } from "../../units.ts";
 import type { SeriesPoint } from "../../load/export/result.ts";
 import { markup, type Markup } from "./markup.ts";
 import type { Model } from "./model.ts";
@@ -54,7 +54,7 @@ export function lossesSection(model: Model): Markup | undefined {
   });
   const total = losses.reduce((all, { count }) => all + count, 0);
   const [first] = losses;
-  const lead = `${formatCount(total)} operations by the second they were due in; ${first!.name} leads with ${formatPercent(first!.count / total)}.`;
+  const lead = `${plural(total, "operation")} by the second they were due in; ${first!.name} leads with ${formatPercent(first!.count / total)}.`;
   const nodes = result.perNode.filter(({ errors }) => errors > 0);
   const byNode =
     nodes.length > 0 &&

@@ -59,7 +59,7 @@ function slowest(perNode: readonly NodeFigures[]): string {
   const known = perNode.filter(({ serviceTimeUs }) => serviceTimeUs.p99 !== null);
   const [first, ...rest] = known.toSorted((a, b) => b.serviceTimeUs.p99! - a.serviceTimeUs.p99!);
   const second = rest[0];
-  if (!first || !second || second.serviceTimeUs.p99! === 0) return "";
-  const times = first.serviceTimeUs.p99! / second.serviceTimeUs.p99!;
+  if (!first || !second) return "";
+  const times = first.serviceTimeUs.p99! / Math.max(1, second.serviceTimeUs.p99!);
   return times >= 1.3 ? `${first.node} was slowest: its p99 is ${times.toFixed(1)} times the next one's.` : "";
 }

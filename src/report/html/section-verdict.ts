@@ -1,4 +1,4 @@
-import { formatCount, formatDurationMs, formatPercent, formatRate } from "../../units.ts";
+import { formatCount, formatDurationMs, formatPercent, formatRate, plural } from "../../units.ts";
 import { duration } from "./figures.ts";
 import { markup, type Markup } from "./markup.ts";
 import type { Model } from "./model.ts";
@@ -35,7 +35,7 @@ function figures({ result }: Model): Markup {
     ["p99", duration(response.p99), doubt("p99")],
     ["p99.9", duration(response.p999), doubt("p999")],
     ["max", duration(response.max), "response time"],
-    ["answered", formatRate(rates.completedPerSec), `${formatCount(counts.completed)} operations`],
+    ["answered", formatRate(rates.completedPerSec), plural(counts.completed, "operation")],
     [
       "not ok",
       counts.scheduled === 0 ? "–" : formatPercent(notOk / counts.scheduled),

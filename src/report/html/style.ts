@@ -50,7 +50,7 @@ th{font-weight:500;color:var(--soft);font-size:12.5px;text-align:left;border-bot
 td{padding:5px 14px 5px 0;border-bottom:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere}
 tr:last-child td{border-bottom:0}
 th:last-child,td:last-child{padding-right:0}
-svg+table,dl+table{margin-top:12px}
+.table{overflow-x:auto}svg+.table,dl+.table{margin-top:12px}
 .split{margin:0 0 16px}
 .audit{list-style:none;margin:0 0 12px;padding:0}.audit li{margin:2px 0;padding-left:1.4em;text-indent:-1.4em;max-width:100ch}
 th.n,td.n{text-align:right;white-space:nowrap;overflow-wrap:normal}
@@ -106,6 +106,6 @@ line.limit{stroke-width:1;stroke-dasharray:2 3;stroke:var(--faint)}line.limit.br
 pre{margin:0;padding:12px 16px;background:var(--panel);border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;font:12.5px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 footer{margin-top:40px;padding-top:12px;border-top:1px solid var(--rule);color:var(--faint);font-size:12.5px;display:flex;justify-content:space-between;gap:24px}
 @media (max-width:820px){main{padding:20px 16px}.cols.two,.cols.wide{grid-template-columns:minmax(0,1fr)}.cols.nodes,.facts{grid-template-columns:1fr 1fr}}
-@media (max-width:520px){.cols.nodes{grid-template-columns:1fr}.over,footer{flex-direction:column;gap:2px}}
-@media print{body{font-size:11.5px}main{max-width:none;padding:0}section{margin-top:22px}#tip,.cross{display:none!important}.figures dd{font-size:16px}@page{margin:14mm}}
+@media (max-width:520px){.sum{grid-template-columns:max-content max-content;gap:2px 12px;font-size:13px}.sum span:nth-child(3n+1){grid-column:1/-1;margin-top:4px}.cols.nodes{grid-template-columns:1fr}.over,footer{flex-direction:column;gap:2px}}
+@media print{.table{overflow:visible}body{font-size:11.5px}main{max-width:none;padding:0}section{margin-top:22px}#tip,.cross{display:none!important}.figures dd{font-size:16px}@page{margin:14mm}}
 `);

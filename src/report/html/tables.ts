@@ -8,8 +8,8 @@ export function htmlTable(columns: readonly string[], rows: readonly (readonly C
   const header = columns.some((column) => column !== "")
     ? markup`<thead><tr>${columns.map((column) => (column.startsWith(">") ? markup`<th class="n">${column.slice(1)}</th>` : markup`<th>${column}</th>`))}</tr></thead>`
     : undefined;
-  return markup`<table>${header}<tbody>
-${rows.map((row) => markup`<tr>${row.map(cell)}</tr>\n`)}</tbody></table>`;
+  return markup`<div class="table"><table>${header}<tbody>
+${rows.map((row) => markup`<tr>${row.map(cell)}</tr>\n`)}</tbody></table></div>`;
 }
 
 /** @param lead one sentence that says what to see */
