@@ -5,6 +5,7 @@ import type { Clock, Rng } from "../runtime.ts";
 import { isColocated } from "./colocated.ts";
 import type { LoadSpec, ScenarioSpec } from "./contract.ts";
 import { slowUsOf } from "./drops.ts";
+import { watchNodeCpu } from "./node-cpu.ts";
 import type { ObservedOperation } from "./observe.ts";
 import { preflight } from "./operations/index.ts";
 import { audit } from "./audit.ts";
@@ -93,6 +94,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     if (warmupUs > 0) event("warm-up", "start", startUs);
     if (warmupUs > 0) event("warm-up", "end", measureFromUs);
     event("measure", "start", measureFromUs);
+    const nodeCpu = watchNodeCpu("nodes" in deps.target ? deps.target.nodes : [], clock);
     crew.go(startUs);
     const ended = await supervise(crew, {
       clock,
@@ -119,6 +121,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     const { result: measured, thresholds: evaluated } = measurement.end();
     event("measure", "end", Math.min(endUs, ended.interruptedAtUs ?? endUs));
     if (deps.events) events.push(...deps.events());
+    const nodesCpu = nodeCpu();
 
     const ranUs = Math.max(1, Math.min(durationUs, (ended.interruptedAtUs ?? endUs) - measureFromUs));
     const workers = ended.scenarios.flatMap((scenario) => scenario.workers);
@@ -133,12 +136,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       abortedBy: abortedBy ?? null,
       target: deps.target,
       spec: specSummary(spec, plan),
-      scenarios: scenarios.map(({ name, tags, operation, executor }) => ({
-        name,
-        tags,
-        operation: operation.kind,
-        ...executorSummary(executor),
-      })),
+      scenarios: scenarios.map(scenarioSummary),
       startedAt,
       elapsedMs: Math.round(Math.max(ranUs, lastEndUs) / 1000),
       ...measured,
@@ -156,9 +154,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         scheduleLagP99Us,
         paced: plan.ratePerSec !== null,
       }),
-      events: events
-        .toSorted((a, b) => a.at - b.at)
-        .map(({ at, ...rest }) => ({ atMs: Math.round(at - measureFromMs), ...rest })),
+      events: events.toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs)),
       generator: {
         colocated,
         cores: availableParallelism(),
@@ -171,6 +167,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
           connectionsOpened,
           gc,
         })),
+        nodesCpu,
         pacer: pacersTogether(ended.scenarios.flatMap(({ pacer }) => pacer ?? [])),
       },
     };
@@ -197,6 +194,15 @@ async function preflightAll(scenarios: readonly ScenarioSpec[], { clock, rng }: 
       }),
     ),
   );
+}
+
+function onTimeline({ at, ...event }: RunEvent, measureFromMs: number): LoadResult["events"][number] {
+  return { atMs: Math.round(at - measureFromMs), ...event };
+}
+
+function scenarioSummary({ name, tags, operation, executor }: ScenarioSpec): LoadResult["scenarios"][number] {
+  const summary = executorSummary(executor);
+  return Object.assign(summary, { name, tags, operation: operation.kind });
 }
 
 function specSummary({ scenarios, seed }: LoadSpec, plan: RunPlan): LoadResult["spec"] {

@@ -195,6 +195,10 @@ export const loadResultSchema = z.object({
         gc: z.object({ share, longestUs: z.number(), count }).describe("garbage collection: share of the time, longest pause"),
       }),
     ),
+    nodesCpu: z
+      .array(z.object({ node: z.string(), cpu: share }))
+      .optional()
+      .describe("of the nodes that run on this machine: processor time, as a share of one core (Linux)"),
     pacer: z
       .object({
         cpu: share.nullable().describe("processor time, as a share of one core"),

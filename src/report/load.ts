@@ -1,5 +1,5 @@
 import type { LoadResult } from "../load/result.ts";
-import { formatBytes, formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate } from "../units.ts";
+import { formatBytes, formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
 import { barPlot } from "./load-plot.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -120,15 +120,16 @@ function nodeLines({ perNode }: LoadResult, style: Style): string[] {
 }
 
 function generatorLines({ generator }: LoadResult, style: Style): string[] {
-  const { colocated, workers, pacer, cores } = generator;
+  const { colocated, workers, pacer, cores, nodesCpu = [] } = generator;
   const busiest = Math.max(...workers.map(({ busy }) => busy));
   const pacerText = pacer === null || pacer.cpu === null ? "" : `, pacer ${formatPercent(pacer.cpu)} of a core`;
   return [
-    style.dim(
-      `generator: ${workers.length} worker${workers.length === 1 ? "" : "s"}, busiest ${formatPercent(busiest)} of the time${pacerText}`,
-    ),
+    style.dim(`generator: ${plural(workers.length, "worker")}, busiest ${formatPercent(busiest)} of the time${pacerText}`),
     ...(busiest > 0.8
       ? [style.warn("the generator was nearly full: service times include waiting for it; try --workers or a lower rate")]
+      : []),
+    ...(nodesCpu.length > 0
+      ? [style.dim(`processor time, of a core: ${nodesCpu.map(({ node, cpu }) => `${node} ${formatPercent(cpu)}`).join(", ")}`)]
       : []),
     ...(colocated ? [style.dim(`the target shares this machine's ${cores} cores with the generator`)] : []),
   ];

@@ -2,7 +2,7 @@ import type { ClusterClient } from "../../cluster/contract.ts";
 import type { ClusterConfig } from "../../config/schema.ts";
 import { usageError } from "../../errors.ts";
 import { seededRng, type Clock } from "../../runtime.ts";
-import type { CollectionInfo, Filter } from "../../stores/contract.ts";
+import type { CollectionInfo } from "../../stores/contract.ts";
 import type { OperationSpec, SharedVectors } from "../contract.ts";
 import { choiceOf, textsOf, vectorsOf, type FeedDeps } from "../feeds/source.ts";
 import { httpTarget } from "../targets/http.ts";
@@ -47,7 +47,7 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
         k,
         ...(ef !== undefined && { ef }),
         ...(exact && { exact }),
-        ...(filter && { filter: filter as Filter }),
+        ...(filter && { filter }),
         queries,
         choice: choiceOf(logFeed(scenario)),
         partialIsOk: allowPartial,

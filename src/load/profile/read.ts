@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { extname, join, resolve } from "node:path";
-import { describeIssues } from "../../config/issues.ts";
+import { describeIssues, type Finding } from "../../config/issues.ts";
 import { readSource, shownPath } from "../../config/load.ts";
 import { dotted } from "../../config/source-text.ts";
 import { didYouMean } from "../../config/suggest.ts";
@@ -41,18 +41,18 @@ export async function readProfile(cwd: string, wanted: string): Promise<ReadProf
       code: "profile-invalid",
       hint: "schemas/load-profile.json describes every key; profiles/load/ has examples.",
     });
-  if (source.problems.length > 0) throw failed(source.problems.map((problem) => ({ file: shownFile, ...problem })));
+  if (source.problems.length > 0) throw failed(source.problems.map((problem) => Object.assign(problem, { file: shownFile })));
   const result = profileSchema.safeParse(source.value ?? {});
   if (!result.success) {
-    const problems = describeIssues(result.error.issues, source.value, () => true, profileJsonSchema()).map(
-      ({ path, message }): Problem => {
-        const line = source.lineOf(path);
-        return { file: shownFile, ...(line !== undefined && { line }), ...(path.length > 0 && { path: dotted(path) }), message };
-      },
-    );
+    const findings = describeIssues(result.error.issues, source.value, () => true, profileJsonSchema());
+    const problems = findings.map((finding) => asProblem(finding, shownFile, source.lineOf(finding.path)));
     throw failed(problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)));
   }
   return { name: wanted, file, shownFile, profile: result.data };
+}
+
+function asProblem({ path, message }: Finding, file: string, line: number | undefined): Problem {
+  return { file, ...(line !== undefined && { line }), ...(path.length > 0 && { path: dotted(path) }), message };
 }
 
 function findProfile(cwd: string, wanted: string): string {

@@ -42,7 +42,7 @@ export async function runProfile(
   const limits = thresholds ?? profileThresholds(profile.thresholds);
   const spec: LoadSpec = { ...compiled.spec, thresholds: limits };
   const loadDeps: LoadDeps = { ...deps, target: compiled.target, urls: compiled.urls };
-  await judgeRecall(spec, profile, limits, tag, compiled.writesTo, deps);
+  await judgeRecall(spec, profile, { thresholds: limits, tag, writesTo: compiled.writesTo }, deps);
 
   let result: LoadResult;
   try {
@@ -74,10 +74,8 @@ async function clean(
 async function judgeRecall(
   spec: LoadSpec,
   profile: Profile,
-  thresholds: readonly ThresholdInput[],
-  tag: string,
-  writesTo: readonly string[],
-  { onProgress: _, ...deps }: ProfileRunDeps,
+  { thresholds, tag, writesTo }: { thresholds: readonly ThresholdInput[]; tag: string; writesTo: readonly string[] },
+  { clock, rng, cwd, stateDir, pid, signal, warn }: ProfileRunDeps,
 ): Promise<void> {
   const ofThresholds = thresholds.flatMap(({ metric, expression }) => {
     const match = /recall(?:@(\d+))?/.exec(`${metric ?? ""} ${expression}`);
@@ -100,7 +98,7 @@ async function judgeRecall(
           ...(writesTo.includes(operation.collection) && { ownPrefix: tag }),
           seed: spec.seed,
         },
-        deps,
+        { clock, rng, cwd, stateDir, pid, ...(signal && { signal }), ...(warn && { warn }) },
       ),
     };
   }

@@ -136,5 +136,5 @@ function changed(scenario: ScenarioProfile, overrides: ProfileOverrides): Scenar
       ...(collection !== undefined && onCollection && { collection }),
       ...(operation.kind === "search" && { ...(k !== undefined && { k }), ...(ef !== undefined && { ef }) }),
     } as typeof operation,
-  } as ScenarioProfile;
+  };
 }

@@ -179,10 +179,7 @@ export const profileSchema = z
       const total = each.stages.reduce((sum, { duration }) => sum + duration, 0);
       const path = ["scenarios", key, "stages"];
       if (total <= 0) context.addIssue({ code: "custom", path, message: "expected stages that take some time together" });
-      const most = Math.max(
-        "startVUs" in each ? each.startVUs : Number(each.startRate),
-        ...each.stages.map(({ target }) => target),
-      );
+      const most = Math.max("startVUs" in each ? each.startVUs : each.startRate, ...each.stages.map(({ target }) => target));
       if (most <= 0) context.addIssue({ code: "custom", path, message: "expected a target above zero somewhere" });
     }
   });

@@ -1,4 +1,3 @@
-import type { NodeOutcome } from "../../cluster/contract.ts";
 import type { DropCause } from "../contract.ts";
 import type { LatencySummary } from "./histogram.ts";
 import type { SampleSink, SettledSample } from "./sink.ts";

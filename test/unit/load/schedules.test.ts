@@ -151,7 +151,7 @@ describe("poisson", () => {
   });
 
   test("a rate so low that nothing may be due", () => {
-    const schedule = buildSchedule({ ...spec(1, 1e-6), durationUs: second } as ScheduleSpec);
+    const schedule = buildSchedule({ ...spec(1, 1e-6), durationUs: second });
     expect(schedule.total).toBe(0);
   });
 });
