@@ -7,6 +7,7 @@ import { confirmSevere } from "./confirm.ts";
 import { defineCommand } from "./define.ts";
 import { flag } from "./flags.ts";
 import { refuseOtherCluster } from "./local-only.ts";
+import { plural } from "../src/units.ts";
 
 export default defineCommand({
   details:
@@ -35,6 +36,6 @@ export default defineCommand({
 
 function downText({ dir, stopped, deleted }: DownResult): string {
   if (dir === null) return "nothing to stop: ragctl up has started no cluster here or above";
-  const what = stopped === 0 ? "nothing was running" : `stopped ${stopped} ${stopped === 1 ? "process" : "processes"}`;
+  const what = stopped === 0 ? "nothing was running" : `stopped ${plural(stopped, "process")}`;
   return `${what}; ${deleted ? "the data is deleted" : `the data stays in ${join(dir, localDirName)}`}`;
 }

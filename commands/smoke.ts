@@ -9,6 +9,7 @@ import { smokeAnnotations, smokeReport, smokeSuite } from "../src/report/smoke.t
 import { smokeResultSchema, type SmokeCheck } from "../src/smoke/result.ts";
 import { defineCommand, type CommandContext } from "./define.ts";
 import { flag } from "./flags.ts";
+import { plural } from "../src/units.ts";
 
 export default defineCommand({
   details:
@@ -88,9 +89,9 @@ async function clusterOrFailure(
 
 function configDetail(cluster: ClusterConfig, runtime: CommandContext["runtime"]): string {
   const { topology, nodes, routing } = cluster;
-  const copies = topology === "routed" ? `, ${Math.min(routing.replicas, nodes.length)} replicas` : "";
+  const copies = topology === "routed" ? `, ${plural(Math.min(routing.replicas, nodes.length), "replica")}` : "";
   const guard = cluster.protected ? "; protected, and nothing of its own is touched" : "";
-  return `${clusterLine(runtime, cluster)}: ${topology}, ${nodes.length} nodes${copies}${guard}`;
+  return `${clusterLine(runtime, cluster)}: ${topology}, ${plural(nodes.length, "node")}${copies}${guard}`;
 }
 
 async function publishChecks(checks: SmokeCheck[], junit: string | undefined, { runtime }: CommandContext): Promise<void> {

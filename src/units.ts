@@ -97,6 +97,16 @@ export function formatCount(count: number): string {
   return Number.isSafeInteger(whole) ? `${whole}`.replaceAll(/\B(?=(?:\d{3})+$)/g, ",") : whole.toLocaleString("en-US");
 }
 
+/** `plural(1, "document")` → 1 document; `plural(1200, "query")` → 1,200 queries. Regular nouns only. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${Math.round(count) === 1 ? noun : pluralOf(noun)}`;
+}
+
+function pluralOf(noun: string): string {
+  if (/[^aeiou]y$/.test(noun)) return `${noun.slice(0, -1)}ies`;
+  return /(?:[sx]|[cs]h)$/.test(noun) ? `${noun}es` : `${noun}s`;
+}
+
 /** 0.12345 → 12.3 %. */
 export function formatPercent(fraction: number): string {
   return `${digits(fraction * 100)} %`;

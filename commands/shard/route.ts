@@ -7,6 +7,7 @@ import { shardRouteReport } from "../../src/report/shard-route.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagValues } from "../flags.ts";
 import { ringFlags } from "./inputs.ts";
+import { plural } from "../../src/units.ts";
 
 const flags = {
   idsFrom: flag.file({ description: "a file of ids, one a line; - is stdin" }),
@@ -69,7 +70,7 @@ async function ringRoute(flags: RouteFlags): Promise<{ source: string; route: Ro
   const layout = layoutOfFlags(ring, { weights: parseWeights(flags.weight), zones: parsePairs("--zone", flags.zone) });
   const placement = placementOfLayout(layout);
   return {
-    source: `${flags.nodes.length} nodes of --nodes, ${describePartitioner(layout.partitioner)}`,
+    source: `${plural(flags.nodes.length, "node")} of --nodes, ${describePartitioner(layout.partitioner)}`,
     route: (key) => placement.ownersOfKey(key),
   };
 }

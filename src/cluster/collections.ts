@@ -7,6 +7,7 @@ import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
 import type { NewTable } from "../state/contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import type { ClusterNode } from "./nodes.ts";
+import { plural } from "../units.ts";
 
 const indexes = [
   [field.hash, "integer"],
@@ -34,7 +35,7 @@ export async function ensureRoutedCollection(
   for (const [index, { existed, points }] of found.entries()) {
     if (!existed || points === 0 || (await state.getTable(name))) continue;
     throw new RagctlError(
-      `Node ${deps.nodes.all[index]!.id} already holds ${points} points in ${name} that no routing table knows.`,
+      `Node ${deps.nodes.all[index]!.id} already holds ${plural(points, "point")} in ${name} that no routing table knows.`,
       {
         code: "collection-unknown",
         exitCode: ExitCode.refused,

@@ -7,6 +7,7 @@ import { shownPath } from "./load.ts";
 import { lookAround, type LookOptions, type Surroundings } from "./look.ts";
 import type { InitResult } from "./result.ts";
 import { starterConfig } from "./starter.ts";
+import { plural } from "../units.ts";
 
 /**
  * Looks around and writes a starter config.
@@ -50,7 +51,7 @@ function findings({ qdrant, redis, local }: Surroundings): InitResult["found"] {
       detail: `${qdrant.version}${qdrant.clustered ? ", cluster mode" : ""}${
         qdrant.locked
           ? ", wants an api key"
-          : `, ${qdrant.collections.length} ${qdrant.collections.length === 1 ? "collection" : "collections"}`
+          : `, ${plural(qdrant.collections.length, "collection")}`
       }`,
     });
   if (redis) found.push({ what: "redis", where: redis.url, detail: redis.locked ? "wants a password" : "answers" });

@@ -1,4 +1,4 @@
-import { formatCount, formatDurationUs, formatPercent } from "../units.ts";
+import { formatDurationUs, formatPercent, plural } from "../units.ts";
 import type { Counts } from "./recorder/tally.ts";
 import type { LoadResult } from "./result.ts";
 import type { WorkerReport } from "./threads/messages.ts";
@@ -77,14 +77,14 @@ export function audit({ workers, counts, droppedForSockets, scheduleLagP99Us, pa
       value: droppedForSockets,
       limit: 0,
       unit: "count",
-      message: `${formatCount(droppedForSockets)} operations found no socket: raise ulimit -n and net.ipv4.ip_local_port_range, or lower --max-in-flight`,
+      message: `${plural(droppedForSockets, "operation")} found no socket: raise ulimit -n and net.ipv4.ip_local_port_range, or lower --max-in-flight`,
     },
     {
       check: "connections",
       value: connections,
       limit: limits.connections,
       unit: "count",
-      message: `${formatCount(connections)} connections were opened for ${formatCount(counts.sent)} operations: the target closes them, and this machine may run out of ports`,
+      message: `${plural(counts.sent, "operation")} took ${plural(connections, "connection")}: the target closes them, and this machine may run out of ports`,
     },
   ];
   return checks.filter(({ value, limit }) => value > limit);

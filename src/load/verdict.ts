@@ -1,4 +1,4 @@
-import { formatCount, formatDurationMs, formatDurationUs, formatPercent } from "../units.ts";
+import { formatDurationMs, formatDurationUs, formatPercent, plural } from "../units.ts";
 import type { DropCause } from "./contract.ts";
 import type { Counts } from "./recorder/tally.ts";
 import { holdsOnServiceTime, type Threshold, type ThresholdResult } from "./thresholds.ts";
@@ -28,7 +28,7 @@ export function decideVerdict(input: VerdictInput): { verdict: Verdict; reasons:
     return {
       verdict: "inconclusive",
       reasons: [
-        `the generator sent only ${formatPercent(counts.sent / counts.scheduled)} of what was due, and ${formatCount(byGenerator)} operations were not sent because of it`,
+        `the generator sent only ${formatPercent(counts.sent / counts.scheduled)} of what was due, and left out ${plural(byGenerator, "operation")}`,
         ...notes,
       ],
     };
@@ -86,15 +86,15 @@ function latency(us: number | null | undefined): string {
 }
 
 const dropSentences: Record<DropCause, string> = {
-  "in-flight-target": "were over --max-in-flight because the target was slow",
+  "in-flight-target": "dropped: over --max-in-flight because the target was slow",
   "in-flight-generator":
-    "were over --max-in-flight although the target was not slow (raise it, or the generator was too busy to read answers)",
-  late: "were due longer ago than --timeout when the generator got to them",
+    "dropped: over --max-in-flight although the target was not slow (raise it, or the generator was too busy to read answers)",
+  late: "dropped: due longer ago than --timeout when the generator got that far",
   sockets: "found no socket on this machine",
 };
 
 function dropNotes({ droppedByCause }: VerdictInput): string[] {
   return (Object.keys(dropSentences) as DropCause[])
     .filter((cause) => droppedByCause[cause] > 0)
-    .map((cause) => `${formatCount(droppedByCause[cause])} operations ${dropSentences[cause]}`);
+    .map((cause) => `${plural(droppedByCause[cause], "operation")} ${dropSentences[cause]}`);
 }

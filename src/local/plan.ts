@@ -1,5 +1,6 @@
 import { ExitCode, RagctlError, usageError, type Problem } from "../errors.ts";
 import type { CacheName, EngineName, LocalSpec } from "./spec.ts";
+import { plural } from "../units.ts";
 
 /** The flags of `up` that were given; the others keep what the cluster has, or take the defaults. */
 export interface UpFlags {
@@ -75,7 +76,7 @@ function checkFlags(existing: LocalSpec | undefined, flags: UpFlags, { count, re
   if (replicas > count)
     problems.push({
       path: "--replicas",
-      message: `${replicas} replicas need as many nodes, and there ${count === 1 ? "is 1" : `are ${count}`}`,
+      message: `${plural(replicas, "replica")} ${replicas === 1 ? "needs" : "need"} as many nodes, and there ${count === 1 ? "is 1" : `are ${count}`}`,
     });
   if (zones.length > count)
     problems.push({ path: "--zones", message: `${zones.length} zones need as many nodes, and there are ${count}` });
@@ -102,7 +103,7 @@ function refuseChanges(existing: LocalSpec, wanted: Wanted & { engine: EngineNam
   if (wanted.replicas !== existing.replicas)
     throw refused(
       "replicas-fixed",
-      `${named} ${collections.length === 1 ? "has" : "have"} ${existing.replicas} replicas of every point; changing that moves data, which up does not`,
+      `${named} ${collections.length === 1 ? "has" : "have"} ${plural(existing.replicas, "replica")} of every point; changing that moves data, which up does not`,
       "plan it (ragctl shard plan --replicas), or start anew: ragctl down --delete, then ragctl up",
     );
   if (!sameList(wanted.zones, existing.zones))
@@ -116,7 +117,7 @@ function refuseChanges(existing: LocalSpec, wanted: Wanted & { engine: EngineNam
 function fewerNodes(has: number): RagctlError {
   return refused(
     "fewer-nodes",
-    `this cluster has ${has} nodes, and up takes none away: what they hold would be gone`,
+    `this cluster has ${plural(has, "node")}, and up takes none away: what they hold would be gone`,
     "drain them first (ragctl shard plan --remove), or start anew: ragctl down --delete, then ragctl up",
   );
 }

@@ -2,6 +2,7 @@ import { ExitCode, RagctlError } from "../errors.ts";
 import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import type { Plan, SettleStep } from "../sharding/plan/contract.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
+import { plural } from "../units.ts";
 
 /** The moves of a plan in a table are named after it. */
 export function moveIdOf(planId: string, stepId: string): string {
@@ -84,7 +85,7 @@ function difference(plan: Plan, table: RoutingTable): string {
     ...(gone.length > 0 ? [`${gone.join(", ")} went since it was made`] : []),
     ...(plan.fingerprint.replicas === table.replicas
       ? []
-      : [`it was made for ${plan.fingerprint.replicas} replicas, and there are ${table.replicas}`]),
+      : [`it was made for ${plural(plan.fingerprint.replicas, "replica")}, and there are ${table.replicas}`]),
   ];
   return parts.length > 0 ? parts.join("; ") : "members, weights, zones or partitioner have changed since it was made";
 }

@@ -1,4 +1,5 @@
 import type { PartitionerSpec } from "../sharding/table.ts";
+import { plural } from "../units.ts";
 
 /** How keys are placed, in words: `ring of 150 virtual nodes a node, xxh32`. */
 export function describePartitioner(spec: PartitionerSpec): string {
@@ -10,7 +11,7 @@ export function describePartitioner(spec: PartitionerSpec): string {
     case "rendezvous":
       return `rendezvous over 16,384 slots, ${spec.hash}`;
     case "range":
-      return `${spec.bounds.length + 1} ranges of integer keys`;
+      return `${plural(spec.bounds.length + 1, "range")} of integer keys`;
     case "semantic":
       return `${spec.centroids.length} semantic cells of model ${spec.modelId}`;
   }

@@ -1,5 +1,5 @@
 import type { PlanDraft } from "../sharding/plan/build.ts";
-import { formatCount, formatPercent } from "../units.ts";
+import { formatPercent, plural } from "../units.ts";
 import type { PlanInputs } from "./inputs.ts";
 
 /** What a person should know of a routed plan beside its figures: what is at risk, what was left out, what is assumed. */
@@ -10,7 +10,7 @@ export function planNotes({ plan, part, balancing, wanted }: PlanDraft, inputs: 
   if (alone.length > 0) {
     const points = alone.reduce((sum, step) => sum + (step.kind === "copy" ? step.points : 0), 0);
     notes.push(
-      `at risk: while ${alone.length} of ${copies.length} moves run, ${formatCount(points)} points have one copy that serves; losing its node then loses them`,
+      `at risk: while ${alone.length} of ${copies.length} moves run, ${plural(points, "point")} ${points === 1 ? "has" : "have"} one copy that serves; losing its node then loses them`,
     );
   }
   if (balancing && !balancing.reached)

@@ -6,6 +6,7 @@ import { placementOf } from "../sharding/owners.ts";
 import type { Placement } from "../sharding/segments.ts";
 import type { Filter } from "../stores/contract.ts";
 import { pointsOn, type NodeAccess, type Nodes } from "./node-access.ts";
+import { plural } from "../units.ts";
 
 /** What a live routed collection was found to hold. */
 export interface Observed {
@@ -45,7 +46,7 @@ export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observ
   const points = distinctPoints(placement, counts);
   const model: LoadModel = { points, bytes: points * bytesPerPoint };
   const notes = [
-    `bytes are an estimate: 4 × ${table.vector.size} for the vector and ${Math.round(payload)} for the payload, as in a sample of ${payloads.length} points; indexes are not in it`,
+    `bytes are an estimate: 4 × ${table.vector.size} for the vector and ${Math.round(payload)} for the payload, as in a sample of ${plural(payloads.length, "point")}; indexes are not in it`,
   ];
   const counted = await countPartitions(table, placement, nodes, unreachable);
   if (counted === "too many") notes.push(`more than ${countedPartitions} partitions: their points are taken to be spread evenly`);

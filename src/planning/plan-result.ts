@@ -3,6 +3,7 @@ import type { PlanDraft } from "../sharding/plan/build.ts";
 import type { MaxRate } from "../sharding/plan/price.ts";
 import { describePartitioner } from "./describe.ts";
 import type { ShardPlanResult } from "./result.ts";
+import { plural } from "../units.ts";
 
 type Move = ShardPlanResult["moves"][number];
 
@@ -31,7 +32,7 @@ export function planResult(plan: Plan, draft: Pick<PlanDraft, "part"> | undefine
     fingerprint: fingerprint.digest,
     placement:
       fingerprint.partitioner.kind === "native"
-        ? `${fingerprint.partitioner.shards.length} shards of the store itself`
+        ? `${plural(fingerprint.partitioner.shards.length, "shard")} of the store itself`
         : describePartitioner(settle?.layout.partitioner ?? fingerprint.partitioner),
     replicas: { before: fingerprint.replicas, after: settle?.layout.replicas ?? fingerprint.replicas },
     added: idsAfter.filter((id) => !idsBefore.includes(id)),

@@ -16,6 +16,7 @@ import { readQueryLog } from "./heat/query-log.ts";
 import { changesOf, limitsOf, type PlanInputs } from "./inputs.ts";
 import type { Nodes } from "./node-access.ts";
 import { observe, type Observed } from "./observe.ts";
+import { plural } from "../units.ts";
 
 export interface RoutedDeps {
   nodes: Nodes;
@@ -80,7 +81,7 @@ function refuse({ collection, moves, partitioner }: RoutingTable): void {
   const open = moves.filter(({ repair }) => !repair);
   if (open.length > 0)
     throw new RagctlError(
-      `${open.length} ${open.length === 1 ? "move" : "moves"} of an earlier plan ${open.length === 1 ? "is" : "are"} in the routing table of ${collection}: what they lead to is not settled yet.`,
+      `${plural(open.length, "move")} of an earlier plan ${open.length === 1 ? "is" : "are"} in the routing table of ${collection}: what they lead to is not settled yet.`,
       {
         code: "moves-in-flight",
         exitCode: ExitCode.refused,

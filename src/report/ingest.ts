@@ -1,5 +1,5 @@
 import type { IngestResult } from "../ingest/result.ts";
-import { formatCount, formatDurationMs, formatPercent, formatRate } from "../units.ts";
+import { formatCount, formatDurationMs, formatPercent, formatRate, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 
 /** What became of every document, and where the time went. */
@@ -37,7 +37,7 @@ export function ingestReport(result: IngestResult, style: Style): string {
     for (const { reason, count } of deadLetters.reasons.slice(0, 10))
       lines.push(row("", style.bad(`${formatCount(count)} × ${reason}`)));
     const more = deadLetters.reasons.length - 10;
-    if (more > 0) lines.push(row("", style.dim(`and ${more} other reasons`)));
+    if (more > 0) lines.push(row("", style.dim(`and ${plural(more, "other reason")}`)));
   }
   return lines.join("\n");
 }
@@ -50,11 +50,11 @@ function perSec(rate: number, what: string): string {
 /** `1,200 documents, 1,512 chunks; slowest: embed`. */
 export function ingestProgressNote(progress: { documents: number; chunks: number; slowest: string | undefined }): string {
   const slowest = progress.slowest === undefined ? "" : `; slowest: ${progress.slowest}`;
-  return `${formatCount(progress.documents)} documents, ${formatCount(progress.chunks)} chunks${slowest}`;
+  return `${plural(progress.documents, "document")}, ${plural(progress.chunks, "chunk")}${slowest}`;
 }
 
 function headline({ interrupted, documents, collection, cluster, created }: IngestResult, style: Style): string {
-  const what = `${formatCount(documents.read)} documents read into ${created ? "the new " : ""}collection ${collection} of cluster ${cluster}`;
+  const what = `${plural(documents.read, "document")} read into ${created ? "the new " : ""}collection ${collection} of cluster ${cluster}`;
   if (interrupted) return `${style.warn("interrupted:")} ${what}; the same command goes on`;
   if (documents.dead > 0) return `${style.bad("not all:")} ${what}`;
   if (documents.ok === 0) return `${style.good("nothing to do:")} ${what}, all as they were`;

@@ -1,5 +1,5 @@
 import type { CompareResult, MetricComparison } from "../load/compare/result.ts";
-import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate } from "../units.ts";
+import { formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -81,7 +81,7 @@ function headline({ verdict, regression, metrics }: CompareResult): string {
 
 function runLine({ name, operations, windows, windowMs, durationMs, targetPerSec }: CompareResult["a"]): string {
   const rate = targetPerSec === undefined ? "closed loop" : `${formatRate(targetPerSec)} wanted`;
-  return `${name} · ${rate} · ${formatDurationMs(durationMs)} · ${formatCount(operations)} operations · ${windows} windows of ${formatDurationMs(windowMs)}`;
+  return `${name} · ${rate} · ${formatDurationMs(durationMs)} · ${plural(operations, "operation")} · ${plural(windows, "window")} of ${formatDurationMs(windowMs)}`;
 }
 
 /** Something to show: a figure of either run. */

@@ -1,5 +1,5 @@
 import type { LoadResult } from "../load/result.ts";
-import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate } from "../units.ts";
+import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
 
 const marks = { pass: "✅ pass", fail: "❌ fail", inconclusive: "⚠️ inconclusive" } as const;
 
@@ -38,7 +38,7 @@ export function loadMarkdown(result: LoadResult): string {
       ({ k, mean, low, high, n }) =>
         `recall@${k} ${mean.toFixed(4)} (${low.toFixed(4)} – ${high.toFixed(4)}, ${formatCount(n)} searches)  `,
     ),
-    `${formatCount(counts.scheduled)} scheduled = ${formatCount(counts.ok)} ok + ${formatCount(counts.errors)} errors + ${formatCount(counts.dropped)} dropped + ${formatCount(counts.unfinished)} unfinished`,
+    `${formatCount(counts.scheduled)} scheduled = ${formatCount(counts.ok)} ok + ${plural(counts.errors, "error")} + ${formatCount(counts.dropped)} dropped + ${formatCount(counts.unfinished)} unfinished`,
     "",
   ].join("\n");
 }

@@ -1,5 +1,5 @@
 import type { LoadProgress } from "../load/result.ts";
-import { formatCount, formatDurationMs, formatDurationUs, formatRate } from "../units.ts";
+import { formatCount, formatDurationMs, formatDurationUs, formatRate, plural } from "../units.ts";
 
 /** The changing part of the progress line of a load run. */
 export function loadProgressNote({ elapsedMs, leftMs, counts, responseP99Us }: LoadProgress): string {
@@ -7,7 +7,7 @@ export function loadProgressNote({ elapsedMs, leftMs, counts, responseP99Us }: L
   const parts = [
     elapsedMs > 500 ? `sent ${formatRate(counts.sent / (elapsedMs / 1000))}` : "",
     responseP99Us === undefined ? "" : `p99 ${formatDurationUs(responseP99Us)}`,
-    counts.errors > 0 ? `${formatCount(counts.errors)} errors` : "",
+    counts.errors > 0 ? plural(counts.errors, "error") : "",
     counts.dropped > 0 ? `${formatCount(counts.dropped)} dropped` : "",
     leftMs > 0 ? "" : "draining",
   ];

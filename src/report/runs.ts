@@ -1,12 +1,12 @@
 import type { RunsResult } from "../runs/result.ts";
-import { formatDurationMs } from "../units.ts";
+import { formatDurationMs, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
 type Summary = RunsResult["runs"][number];
 
 export function runsReport(result: RunsResult, style: Style): string {
-  const pruned = result.pruned.length > 0 ? [`removed ${result.pruned.length} old runs`] : [];
+  const pruned = result.pruned.length > 0 ? [`removed ${plural(result.pruned.length, "old run")}`] : [];
   if (result.run) return runReport(result.run, result.asOf, style);
   if (result.runs.length === 0) return [...pruned, `no runs in ${result.dir}`].join("\n");
   const rows = result.runs.map((run) => [

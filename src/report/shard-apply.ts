@@ -1,5 +1,5 @@
 import type { ShardApplyResult, ShardReverseResult } from "../migration/result.ts";
-import { formatBytes, formatCount, formatDurationMs, formatPercent, formatRate } from "../units.ts";
+import { formatBytes, formatDurationMs, formatPercent, formatRate, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 
 /** What an apply did, and what is left. */
@@ -12,7 +12,7 @@ export function shardApplyReport(result: ShardApplyResult, style: Style): string
     style.bold(headline(state, steps, what, style)),
     "",
     row("steps", `${steps.done} of ${steps.total}${resumed ? style.dim(", begun earlier") : ""}`),
-    row("copied", `${formatCount(points)} points · ${formatBytes(bytes)}${points > 0 ? rate : ""}`),
+    row("copied", `${plural(points, "point")} · ${formatBytes(bytes)}${points > 0 ? rate : ""}`),
     row("time", formatDurationMs(elapsedMs)),
     ...(epoch === null ? [] : [row("epoch", String(epoch))]),
   ];
@@ -42,12 +42,12 @@ export function blastRadiusText(plan: {
   const targets = [...new Set(moves.flatMap(({ to }) => (to === undefined ? [] : [to])))];
   const single = moves.filter(({ copiesDuring }) => copiesDuring !== undefined && copiesDuring < 2).length;
   const risk = single > 0 ? `; ${single} of ${moves.length} steps read points that one node alone serves` : "";
-  return `moving ${formatCount(points)} points (${formatBytes(bytes)}) of ${plan.collection} to ${targets.join(", ") || "nobody"} in ${moves.length} ${moves.length === 1 ? "step" : "steps"}${risk}`;
+  return `moving ${plural(points, "point")} (${formatBytes(bytes)}) of ${plan.collection} to ${targets.join(", ") || "nobody"} in ${plural(moves.length, "step")}${risk}`;
 }
 
 /** `2 of 4 steps`. */
 export function applyProgressNote(done: number, total: number): string {
-  return `${done} of ${total} steps`;
+  return `${done} of ${plural(total, "step")}`;
 }
 
 /** The plan that undoes another, in short. */
@@ -56,7 +56,7 @@ export function shardReverseReport(result: ShardReverseResult, style: Style): st
   if (steps === 0) return `${style.good("nothing to undo:")} ${collection} is as it was before ${reverses}`;
   const lines = [
     style.bold(`plan ${planId} undoes ${reverses}, collection ${collection}`),
-    `  ${steps} steps · about ${formatCount(points)} points (${formatBytes(bytes)}), ${formatPercent(movedFraction)} of all copies`,
+    `  ${plural(steps, "step")} · about ${plural(points, "point")} (${formatBytes(bytes)}), ${formatPercent(movedFraction)} of all copies`,
   ];
   if (file !== null) lines.push(`  written to ${file}`);
   return lines.join("\n");

@@ -1,5 +1,5 @@
 import type { ShardPlanResult } from "../planning/result.ts";
-import { formatBytes, formatCount, formatDurationMs, formatPercent, formatRate } from "../units.ts";
+import { formatBytes, formatCount, formatDurationMs, formatPercent, formatRate, plural } from "../units.ts";
 import { shareBar } from "./share-bar.ts";
 import type { Style } from "./style.ts";
 import { markdownTable, table, type Column } from "./table.ts";
@@ -45,7 +45,9 @@ function headline(plan: ShardPlanResult): string {
   const what = [
     ...(plan.added.length > 0 ? [`${plan.part < 1 ? "begins to take in" : "takes in"} ${list(plan.added)}`] : []),
     ...(plan.removed.length > 0 ? [`empties ${list(plan.removed)}`] : []),
-    ...(plan.replicas.before === plan.replicas.after ? [] : [`${plan.replicas.before} → ${plan.replicas.after} replicas`]),
+    ...(plan.replicas.before === plan.replicas.after
+      ? []
+      : [`${plan.replicas.before} → ${plural(plan.replicas.after, "replica")}`]),
   ];
   const moved =
     plan.movedFraction === 0 ? "nothing has to be copied" : `moves ${formatPercent(plan.movedFraction)} of all copies`;
@@ -55,7 +57,7 @@ function headline(plan: ShardPlanResult): string {
 function subject(plan: ShardPlanResult): string {
   const where = plan.offline ? "offline" : `collection ${plan.collection} of cluster ${plan.cluster} (${plan.topology})`;
   const { after } = plan.replicas;
-  return `${where} · ${after} ${after === 1 ? "replica" : "replicas"} · ${plan.placement}`;
+  return `${where} · ${plural(after, "replica")} · ${plan.placement}`;
 }
 
 function nodeColumns({ before }: ShardPlanResult): Column[] {
@@ -116,7 +118,7 @@ function priceLines(plan: ShardPlanResult): string[] {
   const over = minimumFraction > 0 ? ` (${ratio(movedFraction / minimumFraction)} times that)` : "";
   const rate = maxRate.per === "bytes" ? `${formatBytes(maxRate.perSec)}/s` : `${formatCount(maxRate.perSec)} points/s`;
   return [
-    `copies ${formatCount(points)} points, ${formatBytes(bytes)}: ${formatPercent(movedFraction)} of all copies, and ${formatPercent(minimumFraction)} is the least for these shares${over}`,
+    `copies ${plural(points, "point")}, ${formatBytes(bytes)}: ${formatPercent(movedFraction)} of all copies, and ${formatPercent(minimumFraction)} is the least for these shares${over}`,
     `first owners change for ${formatPercent(plan.primaryChangedFraction)} of the keys · about ${formatDurationMs(plan.estimatedSeconds * 1000)} at ${rate}`,
   ];
 }
@@ -148,8 +150,8 @@ function what({ kind, replaces, selector }: Pick<ShardPlanResult["moves"][number
     selector.kind === "shard"
       ? `shard ${selector.shardId}`
       : selector.kind === "cells"
-        ? counted(selector.cells.length, "cell")
-        : counted(selector.ranges.length, "range");
+        ? plural(selector.cells.length, "cell")
+        : plural(selector.ranges.length, "range");
   switch (kind) {
     case "rebuild":
       return `${size}, in place of ${replaces}`;
@@ -169,15 +171,14 @@ function what({ kind, replaces, selector }: Pick<ShardPlanResult["moves"][number
 function hiddenMoves({ moves }: ShardPlanResult): string {
   const rest = moves.slice(movesShown);
   if (rest.length === 0) return "";
-  return `\n… and ${rest.length} more of ${formatCount(rest.reduce((sum, { points }) => sum + points, 0))} points (--json, --markdown)`;
+  return `\n… and ${rest.length} more of ${plural(
+    rest.reduce((sum, { points }) => sum + points, 0),
+    "point",
+  )} (--json, --markdown)`;
 }
 
 function list(ids: readonly string[]): string {
   return ids.length > 4 ? `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more` : ids.join(", ");
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function ratio(value: number): string {

@@ -1,5 +1,5 @@
 import type { LockResult, ShardAdoptResult, ShardRepairResult } from "../migration/result.ts";
-import { formatCount, formatDurationMs } from "../units.ts";
+import { formatCount, formatDurationMs, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -8,7 +8,7 @@ export function shardRepairReport({ repaired, stale, cluster }: ShardRepairResul
   return [
     ...repaired.map(
       ({ collection, node, points, elapsedMs }) =>
-        `${style.good("in service again:")} ${node}, ${collection}: ${formatCount(points)} points copied in ${formatDurationMs(elapsedMs)}`,
+        `${style.good("in service again:")} ${node}, ${collection}: ${plural(points, "point")} copied in ${formatDurationMs(elapsedMs)}`,
     ),
     ...stale.map(({ collection, node, reason }) => `${style.bad("still stale:")} ${node}, ${collection}: ${reason}`),
   ].join("\n");
@@ -18,7 +18,7 @@ export function shardAdoptReport(result: ShardAdoptResult, style: Style): string
   const { collection, cluster, points, stamped, members, joining, epoch } = result;
   const lines = [
     `${style.good("adopted:")} ${collection} of cluster ${cluster}, epoch ${epoch}`,
-    `  ${formatCount(points)} copies, ${formatCount(stamped)} stamped in this run · on ${members.join(", ")}`,
+    `  ${plural(points, "copy")}, ${formatCount(stamped)} stamped in this run · on ${members.join(", ")}`,
   ];
   if (joining.length > 0) lines.push(`  joining, and owning nothing until a plan brings them in: ${joining.join(", ")}`);
   return lines.join("\n");

@@ -1,5 +1,5 @@
 import type { ShardStatusResult } from "../planning/result.ts";
-import { formatBytes, formatCount, formatDurationMs, formatPercent } from "../units.ts";
+import { formatBytes, formatCount, formatDurationMs, formatPercent, plural } from "../units.ts";
 import { shareBar } from "./share-bar.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -25,11 +25,7 @@ export function shardStatusReport(status: ShardStatusResult, style: Style): stri
       ),
     );
   if (!status.native)
-    parts.push(
-      style.dim(
-        `${status.locks.length === 0 ? "no locks held · " : ""}${status.clients} ${status.clients === 1 ? "client" : "clients"} at work`,
-      ),
-    );
+    parts.push(style.dim(`${status.locks.length === 0 ? "no locks held · " : ""}${plural(status.clients, "client")} at work`));
   return parts.join("\n\n");
 }
 
@@ -38,7 +34,7 @@ const stateColor = { serving: "good", joining: "dim", leaving: "warn", stale: "b
 function tableParts({ collection, epoch, replicas, placement, nodes, moves, ...rest }: TableStatus, style: Style): string[] {
   const most = Math.max(...nodes.map(({ share }) => share));
   const parts = [
-    `${style.bold(collection)} · epoch ${epoch} · ${replicas} ${replicas === 1 ? "replica" : "replicas"} · ${placement}`,
+    `${style.bold(collection)} · epoch ${epoch} · ${plural(replicas, "replica")} · ${placement}`,
     table(
       [
         { header: "node" },
@@ -89,7 +85,7 @@ function tableParts({ collection, epoch, replicas, placement, nodes, moves, ...r
 function nativeParts(native: NonNullable<ShardStatusResult["native"]>, style: Style): string[] {
   const { collection, shards, transfers, quorum, leader, notes } = native;
   const parts = [
-    `${style.bold(collection)} · ${shards.length} shards · ${quorum ? `leader ${leader ?? "unknown"}` : style.bad("no quorum")}`,
+    `${style.bold(collection)} · ${plural(shards.length, "shard")} · ${quorum ? `leader ${leader ?? "unknown"}` : style.bad("no quorum")}`,
     table(
       [
         { header: "shard", align: "right" },

@@ -1,5 +1,5 @@
 import type { ShardVerifyResult } from "../migration/result.ts";
-import { formatCount } from "../units.ts";
+import { formatCount, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -10,7 +10,7 @@ export function shardVerifyReport(result: ShardVerifyResult, style: Style): stri
   const verdict = clean ? style.good("clean:") : style.bad("not clean:");
   const parts = [
     [
-      style.bold(`${verdict} ${formatCount(checked)} points of ${where}`),
+      style.bold(`${verdict} ${plural(checked, "point")} of ${where}`),
       `  ${count(missing, "missing", style)} · ${count(orphaned, "orphaned", style)} · ${count(different, "different", style)}` +
         style.dim(` · ${formatCount(sampledVectors)} compared whole`),
     ].join("\n"),
@@ -48,9 +48,8 @@ export function shardVerifyReport(result: ShardVerifyResult, style: Style): stri
       ),
     );
   if (problems.length > 0) parts.push(problems.map((problem) => `  ${style.bad("•")} ${problem}`).join("\n"));
-  if (repaired)
-    parts.push(`repaired: ${formatCount(repaired.copied)} copies written, ${formatCount(repaired.deleted)} orphans deleted`);
-  if (moves > 0) parts.push(style.dim(`${moves} ${moves === 1 ? "move" : "moves"} in flight: what they copy is no orphan`));
+  if (repaired) parts.push(`repaired: ${plural(repaired.copied, "copy")} written, ${plural(repaired.deleted, "orphan")} deleted`);
+  if (moves > 0) parts.push(style.dim(`${plural(moves, "move")} in flight: what they copy is no orphan`));
   return parts.join("\n\n");
 }
 

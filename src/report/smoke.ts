@@ -1,5 +1,5 @@
 import type { SmokeCheck, SmokeResult } from "../smoke/result.ts";
-import { formatDurationMs } from "../units.ts";
+import { formatDurationMs, plural } from "../units.ts";
 import type { Annotation } from "./github.ts";
 import type { JunitSuite } from "./junit.ts";
 import type { Style } from "./style.ts";
@@ -7,7 +7,7 @@ import type { Style } from "./style.ts";
 /** The verdict, and every check on a line of its own with what it saw. */
 export function smokeReport({ cluster, verdict, checks, elapsedMs }: SmokeResult, style: Style): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const head = `${paint(verdict, style)} · ${checks.filter(({ ok }) => ok).length} of ${checks.length} checks of cluster ${cluster} in ${formatDurationMs(elapsedMs)}`;
+  const head = `${paint(verdict, style)} · ${checks.filter(({ ok }) => ok).length} of ${plural(checks.length, "check")} of cluster ${cluster} in ${formatDurationMs(elapsedMs)}`;
   return [style.bold(head), "", ...checks.flatMap((check) => checkLines(check, width, style))].join("\n");
 }
 

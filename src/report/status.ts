@@ -1,5 +1,5 @@
 import type { CacheStatus, Health, NodeStatus, StatusResult } from "../status/result.ts";
-import { formatBytes, formatCount, formatDurationMs, formatPercent } from "../units.ts";
+import { formatBytes, formatCount, formatDurationMs, formatPercent, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -28,7 +28,7 @@ export function summaryLine({ cluster, topology, nodes }: StatusResult): string 
     .map((health) => [nodes.filter((node) => node.health === health).length, health] as const)
     .filter(([count]) => count > 0)
     .map(([count, health]) => (count === nodes.length ? `all ${health}` : `${count} ${health}`));
-  return `cluster ${cluster} · ${topology} · ${nodes.length} ${nodes.length === 1 ? "node" : "nodes"}: ${counts.join(", ")}`;
+  return `cluster ${cluster} · ${topology} · ${plural(nodes.length, "node")}: ${counts.join(", ")}`;
 }
 
 /** Cells of a node's row, uncoloured: what the table and the live view share. */

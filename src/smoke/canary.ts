@@ -2,6 +2,7 @@ import type { ClusterClient, StoredRecord, WriteRecord, WriteResult } from "../c
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import { createRouting, loadHashes, pointIdOf } from "../sharding/index.ts";
+import { plural } from "../units.ts";
 
 const prefix = "_ragctl_smoke_";
 const dim = 32;
@@ -104,14 +105,17 @@ export function makeCanary({ client, collection, clock, rng, signal }: CanaryDep
         for (const [node, wanted] of expected) {
           const held = await heldBy(node, wanted);
           const missing = wanted.filter((key) => !held.has(key));
-          if (missing.length > 0) return `${node} acknowledged ${wanted.length} points and lacks ${missing.length} of them`;
+          if (missing.length > 0)
+            return `${node} acknowledged ${plural(wanted.length, "point")} and lacks ${missing.length} of them`;
           copies += wanted.length;
         }
         return undefined;
       });
       const where =
-        expected.size === 1 ? "on its one node" : `found on every replica (${copies} copies on ${expected.size} nodes)`;
-      return `${records.length} points in ${collection}, ${where}`;
+        expected.size === 1
+          ? "on its one node"
+          : `found on every replica (${plural(copies, "copy")} on ${plural(expected.size, "node")})`;
+      return `${plural(records.length, "point")} in ${collection}, ${where}`;
     },
 
     async search() {
@@ -132,7 +136,7 @@ export function makeCanary({ client, collection, clock, rng, signal }: CanaryDep
       await settled(async () => {
         for (const node of nodes) {
           const held = await heldBy(node, keys);
-          if (held.size > 0) return `${node} still has ${held.size} of ${keys.length} deleted points`;
+          if (held.size > 0) return `${node} still has ${held.size} of ${plural(keys.length, "deleted point")}`;
         }
         return undefined;
       });
@@ -167,7 +171,7 @@ function canaryRecords(count: number, rng: Rng): WriteRecord[] {
 
 function acknowledged({ failed: missed, markedStale }: WriteResult, what: string): void {
   const first = missed[0];
-  if (first) throw failed(`${missed.length} points could not be ${what}: ${first.reason}`);
+  if (first) throw failed(`${plural(missed.length, "point")} could not be ${what}: ${first.reason}`);
   if (markedStale.length > 0) throw failed(`${markedStale.join(", ")} missed a write and was marked stale`);
 }
 

@@ -2,6 +2,7 @@ import { Box, render, Text, useApp, useInput } from "ink";
 import { createElement, useEffect, useState, type ReactElement } from "react";
 import { cacheText, healthColor, nodeCells, nodeColumns, summaryLine } from "../report/status.ts";
 import type { NodeStatus, StatusResult } from "../status/result.ts";
+import { plural } from "../units.ts";
 
 const colors = { good: "green", warn: "yellow", bad: "red" } as const;
 
@@ -19,7 +20,7 @@ export function StatusView({ status, footer }: { status: StatusResult; footer: s
     createElement(Text, { bold: true }, summaryLine(status)),
     createElement(Text, { dimColor: true, wrap: "truncate" }, line(nodeColumns.map(({ header }) => header)).join("  ")),
     ...status.nodes.map((node, index) => createElement(NodeRow, { key: node.id, node, cells: line(rows[index]!) })),
-    ...status.collections.map(({ name, copies }) => createElement(Text, { key: `c-${name}` }, `${name}: ${copies} copies`)),
+    ...status.collections.map(({ name, copies }) => createElement(Text, { key: `c-${name}` }, `${name}: ${plural(copies, "copy")}`)),
     status.cache
       ? createElement(
           Text,

@@ -3,6 +3,7 @@ import { holdersOf, shardStepsOf, staleShards, type ObservedNative } from "../..
 import type { Plan, ShardStep } from "../../sharding/plan/contract.ts";
 import { nativeFingerprint } from "../../sharding/native/index.ts";
 import { stepState } from "./step-state.ts";
+import { plural } from "../../units.ts";
 
 /** Where a plan stands, by the cluster alone: `fresh` never began, `finished` has nothing left to do. */
 export type NativePlanState = "fresh" | "begun" | "finished";
@@ -59,7 +60,7 @@ function differences(then: Plan["fingerprint"], now: Plan["fingerprint"]): strin
   if (others.length > 0)
     different.push(`${others.map(([id]) => id).join(", ")} ${others.length === 1 ? "is another peer" : "are other peers"} now`);
   const [planned, there] = [then.partitioner.shards.length, now.partitioner.shards.length];
-  if (planned !== there) different.push(`it was made for ${planned} shards, and there are ${there}`);
+  if (planned !== there) different.push(`it was made for ${plural(planned, "shard")}, and there are ${there}`);
   if (then.replicas !== now.replicas) different.push(`the replication factor was ${then.replicas} and is ${now.replicas}`);
   return different.length > 0 ? different : ["peers or shard keys have changed since it was made"];
 }

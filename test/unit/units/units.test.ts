@@ -7,6 +7,7 @@ import {
   formatDurationUs,
   formatPercent,
   formatRate,
+  plural,
   parseDurationMs,
   parseFraction,
   parseRatePerSec,
@@ -90,3 +91,14 @@ test("counts, shares, rates and sizes as a reader expects them", () => {
   expect([0, 512, 1536, 5 * 2 ** 40, 2 ** 60].map(formatBytes)).toEqual(["0 B", "512 B", "1.50 KiB", "5.00 TiB", "1048576 TiB"]);
   expect(formatDurationMs(1500)).toBe("1.50 s");
 });
+
+test.each([
+  [0, "document", "0 documents"],
+  [1, "document", "1 document"],
+  [1, "query", "1 query"],
+  [2, "query", "2 queries"],
+  [1200, "copy", "1,200 copies"],
+  [3, "key", "3 keys"],
+  [2, "process", "2 processes"],
+  [2, "batch", "2 batches"],
+])("%d of %s: %s", (count, noun, text) => expect(plural(count, noun)).toBe(text));
