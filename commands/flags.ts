@@ -1,3 +1,4 @@
+import { parseCollectionName } from "../src/config/collection-name.ts";
 import { parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes } from "../src/units.ts";
 
 /** One option of a command. `parse` throws a plain sentence, which main() collects with every other problem. */
@@ -68,6 +69,8 @@ function parseList(text: string): string[] {
 export const flag = {
   string: valueFlag("text", (text) => text),
   file: valueFlag("file", (text) => text),
+  /** A name that a store takes for a collection. */
+  collection: valueFlag("name", parseCollectionName),
   /** Whole number ≥ 0. */
   count: valueFlag("n", parseCount),
   /** Whole number ≥ 1. */

@@ -19,7 +19,7 @@ export default defineCommand({
     "The embedder is the cluster's; without one, feature hashing into 384 dimensions: lexical, not semantic. It finds texts that share words.",
   positionals: [{ name: "path", description: "files and folders", required: true, variadic: true }],
   flags: {
-    collection: flag.string({ description: "made where it is not there (default: the config's)", placeholder: "name" }),
+    collection: flag.collection({ description: "made where it is not there (default: the config's)" }),
     idField: flag.string({
       description: "of a JSONL record; without an id, its content makes one",
       placeholder: "name",

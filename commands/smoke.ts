@@ -18,7 +18,7 @@ export default defineCommand({
     "failure and after Ctrl-C too. Exits 3 where something does not answer, 4 where it answers wrong, 6 where this machine was too busy to tell.\n\n" +
     "On GitHub Actions what failed becomes annotations.",
   flags: {
-    collection: flag.string({ description: "to query (default: the config's, or one that has points)", placeholder: "name" }),
+    collection: flag.collection({ description: "to query (default: the config's, or one that has points)" }),
     junit: flag.file({ description: "write the checks as JUnit XML, too" }),
   },
   examples: [

@@ -27,7 +27,7 @@ export const loadFlags = {
   timeout: flag.positiveDurationMs({ description: "per operation", default: 5_000 }),
   maxInFlight: flag.positive({ description: "operations under way at most (default: 1000, or two seconds of the rate)" }),
   threshold: thresholdFlag,
-  collection: flag.string({ description: "collection to search (default: the config's, or the only one)", placeholder: "name" }),
+  collection: flag.collection({ description: "collection to search (default: the config's, or the only one)" }),
   k: flag.positive({ description: "hits per search", default: 10 }),
   ef: flag.positive({ description: "hnsw_ef of each search" }),
   queries: flag.file({ description: "JSONL of vector or text (default: the collection's own points)" }),

@@ -12,10 +12,11 @@ import { flag, type FlagValues } from "../flags.ts";
 
 /** What load goes to: a cluster's collection, or any HTTP server. */
 export const targetFlags = {
-  collection: flag.string({ description: "collection to search (default: the config's, or the only one)", placeholder: "name" }),
+  collection: flag.collection({ description: "collection to search (default: the config's, or the only one)" }),
   k: flag.positive({ description: "hits per search", default: 10 }),
   ef: flag.positive({ description: "hnsw_ef of each search" }),
   queries: flag.file({ description: "JSONL of vector or text (default: the collection's own points)" }),
+  consistency: flag.choice(["one", "quorum", "all"], { description: "owners that must be asked (default: the config's)" }),
   allowPartial: flag.boolean({ description: "an answer that misses part of the collection counts as ok" }),
   url: flag.string({ description: "any HTTP target instead of a cluster", placeholder: "url" }),
   method: flag.string({ description: "GET, POST, … (default: POST with a body, else GET)", placeholder: "method" }),
@@ -33,6 +34,7 @@ const ofClusters = {
   ef: "ef",
   queries: "queries",
   allowPartial: "allow-partial",
+  consistency: "consistency",
   confirm: "confirm",
 };
 const ofUrls = { method: "method", body: "body", header: "header" };
@@ -57,6 +59,23 @@ export async function urlTarget(flags: Values, runtime: Runtime): Promise<Target
 }
 
 /**
+ * The cluster of the config, at the consistency that is wanted; a protected one asks first.
+ * @param blast what its name is asked for: `load of 500/s`; undefined where it need not be
+ */
+export async function loadedCluster(
+  { confirm, consistency }: Pick<Values, "confirm" | "consistency">,
+  context: CommandContext,
+  blast: (cluster: ClusterConfig) => string | undefined,
+): Promise<ClusterConfig> {
+  const { runtime, globals, note } = context;
+  const cluster = await resolveCluster(runtime, globals);
+  note(clusterLine(runtime, cluster));
+  const doing = cluster.protected ? blast(cluster) : undefined;
+  if (doing !== undefined) await confirmProtected(context, cluster, doing, confirm);
+  return consistency === undefined ? cluster : { ...cluster, routing: { ...cluster.routing, consistency } };
+}
+
+/**
  * A cluster's collection from flags.
  * @param blast what a protected cluster's name is asked for: `load of 500/s`; undefined where it need not be
  */
@@ -65,11 +84,8 @@ export async function clusterTarget(
   context: CommandContext,
   blast: (cluster: ClusterConfig) => string | undefined,
 ): Promise<Target & { operation: SearchOperationSpec; cluster: ClusterConfig }> {
-  const { runtime, globals, note } = context;
-  const cluster = await resolveCluster(runtime, globals);
-  note(clusterLine(runtime, cluster));
-  const doing = cluster.protected ? blast(cluster) : undefined;
-  if (doing !== undefined) await confirmProtected(context, cluster, doing, flags.confirm);
+  const { runtime } = context;
+  const cluster = await loadedCluster(flags, context, blast);
   const [{ searchTarget }, { parseQueries }] = await Promise.all([
     import("../../src/load/targets/search.ts"),
     import("../../src/load/feeds/query-file.ts"),

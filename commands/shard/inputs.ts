@@ -38,7 +38,7 @@ export const ringFlags = {
 };
 
 export const planFlags = {
-  collection: flag.string({ description: "of the cluster (default: the config's, or the only one)", placeholder: "name" }),
+  collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
   add: flag.list({ description: "a node that comes; with its URL where the config does not know it", placeholder: "id[=url]" }),
   remove: flag.list({ description: "a node that goes; a dead one's points are copied from the others", placeholder: "id" }),
   ...ringFlags,

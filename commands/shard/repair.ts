@@ -12,7 +12,7 @@ export default defineCommand({
     "that is gone for good is replaced by ragctl shard plan --remove instead.",
   positionals: [{ name: "node", description: "this one alone", required: false }],
   flags: {
-    collection: flag.string({ description: "this one alone", placeholder: "name" }),
+    collection: flag.collection({ description: "this one alone" }),
     watch: flag.boolean({ description: "go on, and repair what becomes stale, until Ctrl-C" }),
     patience: flag.positiveDurationMs({ description: "how long to wait for a node that does not answer", default: 30_000 }),
   },

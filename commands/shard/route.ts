@@ -11,7 +11,7 @@ import { plural } from "../../src/units.ts";
 
 const flags = {
   idsFrom: flag.file({ description: "a file of ids, one a line; - is stdin" }),
-  collection: flag.string({ description: "of the cluster (default: the config's, or the only one)", placeholder: "name" }),
+  collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
   ...ringFlags,
   out: flag.file({ description: "write the routes there, a JSON line each: for any number of ids", short: "o" }),
 };

@@ -10,7 +10,7 @@ export default defineCommand({
   details:
     "What the state store says of each routed collection, and what each node holds; of a native cluster, shards and transfers.",
   flags: {
-    collection: flag.string({ description: "this one alone (native: default the config's)", placeholder: "name" }),
+    collection: flag.collection({ description: "this one alone (native: default the config's)" }),
   },
   examples: [["ragctl shard status --collection docs", "the table, node by node"]],
   resultSchema: shardStatusSchema,

@@ -11,7 +11,7 @@ export default defineCommand({
     "Compares every replica id by id and version by version, and a sample of vectors and payloads; finds gaps, orphans and differences, while writes go on. " +
     "With --repair owners get the highest version that one of them holds, and orphans are deleted. Exits 4 when anything is (still) wrong.",
   flags: {
-    collection: flag.string({ description: "of the cluster (default: the config's, or the only one)", placeholder: "name" }),
+    collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
     repair: flag.boolean({ description: "put right what is wrong" }),
     sample: flag.count({ description: "points whose vectors are compared", default: 200 }),
     plan: flag.file({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { collectionNameProblem } from "./collection-name.ts";
 import { durationInput, parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes, sizeInput } from "../units.ts";
 
 /** The config file as zod sees it. Inputs are what people write (`100ms`, `0.1%`); outputs carry units in their names where a number has one. */
@@ -54,7 +55,15 @@ const tls = z.strictObject({
 
 const store = z.strictObject({
   driver: z.enum(["qdrant"]),
-  collection: z.string().min(1).optional().describe("the collection that commands use unless told otherwise"),
+  collection: z
+    .string()
+    .min(1)
+    .superRefine((name, { addIssue }) => {
+      const problem = name === "" ? undefined : collectionNameProblem(name);
+      if (problem !== undefined) addIssue({ code: "custom", message: problem });
+    })
+    .optional()
+    .describe("the collection that commands use unless told otherwise"),
   vector: z.string().min(1).optional().describe("the named vector; absent: the unnamed one"),
   apiKey: z.string().optional(),
   tls: tls.optional(),
@@ -169,6 +178,8 @@ export const configSchema = z.strictObject({
 });
 
 export type ConfigFile = z.output<typeof configSchema>;
+/** What people write: units as text, defaults left out. */
+export type ConfigInput = z.input<typeof configSchema>;
 type ClusterFields = z.output<typeof clusterSchema>;
 
 /** A cluster of the config, resolved: variables expanded, defaults filled in, units parsed (durations in ms, sizes in bytes). */
