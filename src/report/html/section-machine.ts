@@ -32,7 +32,7 @@ function scenariosTable(scenarios: LoadResult["scenarios"]): Markup {
       operation,
       executor,
       ratePerSec === undefined ? (vus === undefined ? "–" : `${formatCount(vus)} users`) : formatRate(ratePerSec),
-      formatDurationMs(startMs),
+      startMs === 0 ? "0" : formatDurationMs(startMs),
       formatDurationMs(durationMs),
       Object.entries(tags)
         .map(([key, value]) => `${key}=${value}`)

@@ -50,11 +50,13 @@ function note(threshold: Threshold): string {
 }
 
 /** The limits of thresholds on whole-run latency: `p99<100ms` → 0.99. */
-export function latencyLimits({ thresholds }: LoadResult): { q: number; us: number; name: string; ok: boolean }[] {
+export function latencyLimits({ thresholds, perScenario }: LoadResult): { q: number; us: number; name: string; ok: boolean }[] {
   return thresholds.flatMap(({ unit, expression, limit, ok }) => {
     const match = /(?:^|\s|:)(?:p(\d+(?:\.\d+)?)|(max))\s*<=?/.exec(expression);
-    if (unit !== "us" || !match || /fresh|service|token/i.test(expression)) return [];
-    const q = match[2] === "max" ? 1 : Number(match[1]) / 100;
+    // A limit of one scenario says nothing of all of them together.
+    const scoped = perScenario.length > 0 && /^[^:]+\./.test(expression);
+    if (scoped || unit !== "us" || !match || /fresh|service|token/i.test(expression)) return [];
+    const q = match[2] === "max" ? 1 : Number((Number(match[1]) / 100).toPrecision(12));
     return [{ q, us: limit, name: expression, ok }];
   });
 }

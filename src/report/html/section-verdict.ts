@@ -11,7 +11,7 @@ export function verdictSection(model: Model): Markup {
   const { result, runId, version } = model;
   const { verdict, reasons, interrupted, rates, elapsedMs, startedAt } = result;
   const sent = `${formatRate(rates.sentPerSec)} sent${wanted(rates.targetPerSec)} for ${formatDurationMs(elapsedMs)}`;
-  const shown = reasons.length > 0 ? reasons : verdict === "pass" ? ["every threshold held, and the generator kept up"] : [];
+  const shown = reasons.length > 0 ? reasons : verdict === "pass" ? ["every threshold held"] : [];
   return markup`<header>
 <div class="over"><span>ragctl ${version} load report</span><span>${startedAt.slice(0, 19).replace("T", " ")} UTC${runId !== undefined && ` · run ${runId}`}</span></div>
 <div class="verdict"><h1 class="${verdict}" id="verdict">${words[verdict]}</h1><p>${sent}${interrupted && markup` <span class="warn">(interrupted)</span>`}</p></div>
