@@ -120,6 +120,20 @@ export default defineConfig({
       files: ["src/*.ts"],
       rules: importRule([...rooms([...allRooms, ...views], "The foundation imports no room."), outside], [commander, ...looks]),
     },
+    {
+      // What `import … from "ragctl"` gives: a client of a cluster, and the types that it speaks in.
+      files: ["src/index.ts"],
+      rules: importRule(
+        [
+          ...rooms(
+            [...allRooms.filter((room) => !["cluster", "config", "stores", "sharding"].includes(room)), ...views],
+            "Applications get the client; the rest is ragctl's own.",
+          ),
+          outside,
+        ],
+        [commander, ...looks],
+      ),
+    },
     ...roomOverrides,
     {
       files: ["src/report/**/*.ts"],

@@ -102,6 +102,11 @@ export function seededRng(seed: number): Rng {
   };
 }
 
+/** What a library takes from the process that it is part of: nothing is subscribed to, and nothing of it is changed. */
+export function libraryContext(): Pick<Runtime, "env" | "cwd" | "clock" | "rng"> {
+  return { env: process.env, cwd: process.cwd(), clock: realClock, rng: seededRng(Date.now() ^ process.pid) };
+}
+
 export function stateDirOf(env: Readonly<Record<string, string | undefined>>): string {
   const base = env["XDG_STATE_HOME"];
   return join(base?.startsWith("/") ? base : join(homedir(), ".local", "state"), "ragctl");

@@ -28,7 +28,11 @@ const largestBytes = 256 * 1024;
  * @param file absolute
  * @throws RagctlError exit 2, code `config-invalid`, with every problem: file, line, path, what was expected
  */
-export async function loadConfigFile(runtime: Runtime, file: string, options: { hint?: string } = {}): Promise<LoadedConfig> {
+export async function loadConfigFile(
+  runtime: Pick<Runtime, "env" | "cwd">,
+  file: string,
+  options: { hint?: string } = {},
+): Promise<LoadedConfig> {
   const shownFile = shownPath(runtime.cwd, file);
   const failed = (problems: Problem[]) =>
     usageError(problems, { code: "config-invalid", hint: options.hint ?? "ragctl config schema describes every key" });
@@ -45,6 +49,22 @@ export async function loadConfigFile(runtime: Runtime, file: string, options: { 
   rememberSecrets(runtime, secretsOf(expanded));
   if (!config) throw failed(problems);
   return { file, shownFile, config, warnings };
+}
+
+/**
+ * The same for a config that is a value already.
+ * @param shownFile what messages call it
+ */
+export function loadConfigValue(runtime: Pick<Runtime, "env" | "cwd">, value: unknown, shownFile: string): ConfigFile {
+  const { config, expanded, problems } = validateConfig(value, {
+    env: runtime.env,
+    file: shownFile,
+    lineOf: () => undefined,
+    fileExists: (path) => isReadable(resolve(runtime.cwd, path)),
+  });
+  rememberSecrets(runtime, secretsOf(expanded));
+  if (!config) throw usageError(problems, { code: "config-invalid", hint: "ragctl config schema describes every key" });
+  return config;
 }
 
 /** Relative to the working directory where that is shorter to read. */

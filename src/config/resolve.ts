@@ -1,7 +1,7 @@
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import { findConfigFile, findLocalClusterFile, localName, namedConfigFile } from "./find.ts";
-import { loadConfigFile, shownPath, type LoadedConfig } from "./load.ts";
+import { loadConfigFile, loadConfigValue, shownPath, type LoadedConfig } from "./load.ts";
 import type { ClusterConfig } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -16,37 +16,58 @@ export interface ClusterChoice {
  * `default`, else its only one; where no config names any, the `local` cluster that `ragctl up` started from here.
  * @throws RagctlError exit 2 with every problem of the file, or when no such cluster exists
  */
-export async function resolveCluster(runtime: Runtime, choice: ClusterChoice): Promise<ClusterConfig> {
+export async function resolveCluster(runtime: Pick<Runtime, "env" | "cwd">, choice: ClusterChoice): Promise<ClusterConfig> {
   const loaded = await loadConfig(runtime, choice.config);
   if (!loaded) {
     const local = await loadLocal(runtime);
     if (!local) throw noCluster(choice.cluster);
     return pick(local, choice.cluster ?? local.config.default, "local") ?? unknownCluster(choice.cluster ?? "", local);
   }
-  const names = Object.keys(loaded.config.clusters);
-  const name = choice.cluster ?? loaded.config.default ?? (names.length === 1 ? names[0] : undefined);
-  if (name === undefined)
-    throw usageError(
-      [{ file: loaded.shownFile, message: `names ${names.length} clusters and no default: ${names.join(", ")}` }],
-      {
-        code: "cluster-ambiguous",
-        hint: `choose one: --cluster ${names[0]}; or write default: ${names[0]} into the config`,
-      },
-    );
+  const name = chosenName(loaded, choice.cluster);
   const picked = pick(loaded, name, "config");
   if (picked) return picked;
   const local = name === localName ? await loadLocal(runtime) : undefined;
   return (local && pick(local, name, "local")) ?? unknownCluster(name, loaded);
 }
 
+/**
+ * A cluster of a config that an application gives as a value; paths in it are relative to `cwd`.
+ * @throws RagctlError exit 2 with every problem, or when no such cluster is in it
+ */
+export function clusterOfValue(
+  runtime: Pick<Runtime, "env" | "cwd">,
+  value: unknown,
+  cluster: string | undefined,
+): ClusterConfig {
+  const shownFile = "the config";
+  const config = loadConfigValue(runtime, value, shownFile);
+  const loaded = { config, shownFile };
+  const name = chosenName(loaded, cluster);
+  if (!Object.hasOwn(config.clusters, name)) return unknownCluster(name, loaded);
+  return { ...config.clusters[name]!, name, source: { kind: "flags" } };
+}
+
+function chosenName({ config, shownFile }: Pick<LoadedConfig, "config" | "shownFile">, wanted: string | undefined): string {
+  const names = Object.keys(config.clusters);
+  const name = wanted ?? config.default ?? (names.length === 1 ? names[0] : undefined);
+  if (name !== undefined) return name;
+  throw usageError([{ file: shownFile, message: `names ${names.length} clusters and no default: ${names.join(", ")}` }], {
+    code: "cluster-ambiguous",
+    hint: `choose one: --cluster ${names[0]}; or write default: ${names[0]} into the config`,
+  });
+}
+
 /** The config that a command line means; undefined when none is named and none is found. */
-export async function loadConfig(runtime: Runtime, named: string | undefined): Promise<LoadedConfig | undefined> {
+export async function loadConfig(
+  runtime: Pick<Runtime, "env" | "cwd">,
+  named: string | undefined,
+): Promise<LoadedConfig | undefined> {
   const file = named === undefined ? await findConfigFile(runtime) : namedConfigFile(runtime, named);
   return file === undefined ? undefined : await loadConfigFile(runtime, file);
 }
 
 /** What `ragctl up` wrote in this directory or one above. */
-export async function loadLocal(runtime: Runtime): Promise<LoadedConfig | undefined> {
+export async function loadLocal(runtime: Pick<Runtime, "env" | "cwd">): Promise<LoadedConfig | undefined> {
   const file = findLocalClusterFile(runtime);
   return file === undefined
     ? undefined
@@ -67,7 +88,7 @@ function pick(loaded: LoadedConfig, name: string | undefined, kind: "config" | "
   return { ...loaded.config.clusters[name]!, name, source: { kind, file: loaded.file } };
 }
 
-function unknownCluster(name: string, loaded: LoadedConfig): never {
+function unknownCluster(name: string, loaded: Pick<LoadedConfig, "config" | "shownFile">): never {
   const names = Object.keys(loaded.config.clusters);
   throw usageError([{ path: "--cluster", message: `${loaded.shownFile} has no cluster "${name}"${didYouMean(name, names)}` }], {
     code: "cluster-unknown",
