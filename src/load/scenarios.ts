@@ -4,6 +4,7 @@ import type { ObservedOperation } from "./observe.ts";
 import { SampleReader } from "./recorder/samples.ts";
 import type { SampleSink } from "./recorder/sink.ts";
 import { buildSchedule, firstDueAt, isClosed } from "./schedules/index.ts";
+import { edgeUs } from "./windows/length.ts";
 import { startCrew, type Crew } from "./threads/crew.ts";
 import type { PacerReport, WorkerReport } from "./threads/messages.ts";
 
@@ -45,7 +46,10 @@ export function planOf({ scenarios }: Pick<LoadSpec, "scenarios">): RunPlan {
       schedules.length < scenarios.length
         ? undefined
         : (offsetUs) =>
-            schedules.reduce((sum, schedule, index) => sum + firstDueAt(schedule, warmupUs + offsetUs) - warm[index]!, 0),
+            schedules.reduce(
+              (sum, schedule, index) => sum + firstDueAt(schedule, warmupUs + offsetUs - edgeUs) - warm[index]!,
+              0,
+            ),
   };
 }
 

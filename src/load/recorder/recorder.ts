@@ -60,6 +60,8 @@ export class Recorder {
   readonly #spare: OpenWindow[] = [];
   readonly #options: RecorderOptions;
   readonly #ticks: number;
+  /** How many windows were ever held at a time: what the memory of a run depends on. */
+  windowsHeld = 0;
   /** Windows below this are dealt with. */
   #next = 0;
   #seen = -1;
@@ -186,9 +188,14 @@ export class Recorder {
   #windowAt(window: number): OpenWindow {
     const index = Math.max(window, this.#next);
     let open = this.#open.get(index);
-    if (!open) this.#open.set(index, (open = this.#spare.pop() ?? new OpenWindow()));
+    if (!open) this.#open.set(index, (open = this.#spare.pop() ?? this.#newWindow()));
     if (index > this.#seen) this.#seen = index;
     return open;
+  }
+
+  #newWindow(): OpenWindow {
+    this.windowsHeld++;
+    return new OpenWindow();
   }
 
   #outcome(window: number, open: OpenWindow): void {

@@ -24,6 +24,7 @@ const none = 0xffff_ffff;
 const warmup = none;
 const recordsPerChunk = 2048;
 const ratioScale = 1e9;
+const sparesKept = 64;
 
 export interface SampleChunk {
   records: Uint32Array<ArrayBuffer>;
@@ -38,6 +39,7 @@ export class SampleWriter implements SampleSink {
   #records = new Uint32Array(recordsPerChunk * recordLength);
   #count = 0;
   #names: string[] = [];
+  readonly #spare: Uint32Array<ArrayBuffer>[] = [];
   readonly #indexOf = new Map<string, number>();
 
   constructor(post: (chunk: SampleChunk) => void) {
@@ -69,9 +71,14 @@ export class SampleWriter implements SampleSink {
   flush(): void {
     if (this.#count === 0) return;
     this.#post({ records: this.#records, count: this.#count, names: this.#names });
-    this.#records = new Uint32Array(recordsPerChunk * recordLength);
+    this.#records = this.#spare.pop() ?? new Uint32Array(recordsPerChunk * recordLength);
     this.#count = 0;
     this.#names = [];
+  }
+
+  /** Takes back the records of a chunk that has been read: a long run then makes no garbage of them. */
+  recycle(records: Uint32Array<ArrayBuffer>): void {
+    if (this.#spare.length < sparesKept) this.#spare.push(records);
   }
 
   #put(word: number, window: number, a: number, b: number, c: number, d: number | undefined): void {

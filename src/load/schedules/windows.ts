@@ -1,9 +1,9 @@
 import type { Schedule } from "../contract.ts";
-import { tickUs } from "../windows/length.ts";
+import { edgeUs, tickUs } from "../windows/length.ts";
 
 /** The tenth of a second that an operation is counted in, by its intended start; −1 is warm-up. */
 export function windowOf({ warmupUs }: Pick<Schedule, "warmupUs">, offsetUs: number): number {
-  return offsetUs < warmupUs ? -1 : Math.floor((offsetUs - warmupUs) / tickUs);
+  return offsetUs < warmupUs ? -1 : Math.floor((offsetUs - warmupUs + edgeUs) / tickUs);
 }
 
 /** The first index that is due at or after `offsetUs`: how many were due before it. */

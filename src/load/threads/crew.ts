@@ -41,10 +41,15 @@ export async function startCrew(scenario: ScenarioSpec, slowUs: number, listener
   const workers = Array.from({ length: count }, (_, worker) => {
     const alarm = paced?.channels[worker]!.port1;
     const workerData: WorkerStart = { scenario, worker, slowUs, wake, alarm, observe: listeners.onObserved !== undefined };
-    return startThread<FromWorker, WorkerReport>("./worker.main", workerData, alarm ? [alarm] : [], (message) => {
-      if (message.type === "samples") listeners.onSamples(worker, message.chunk);
-      else if (message.type === "observed") listeners.onObserved?.(message.operations);
+    const handle = startThread<FromWorker, WorkerReport>("./worker.main", workerData, alarm ? [alarm] : [], (message) => {
+      if (message.type === "samples") {
+        const { chunk } = message;
+        listeners.onSamples(worker, chunk);
+        const { records } = chunk;
+        handle.thread.postMessage({ type: "recycle", records } satisfies Command, [records.buffer]);
+      } else if (message.type === "observed") listeners.onObserved?.(message.operations);
     });
+    return handle;
   });
   const startPacer = ({ schedule, channels }: NonNullable<typeof paced>) => {
     const alarms = channels.map(({ port2 }) => port2);

@@ -23,7 +23,12 @@ export interface PacerStart {
 }
 
 /** Main to worker and to pacer. `startUs`: monotonic time of offset 0 of the schedule. */
-export type Command = { type: "go"; startUs: number } | { type: "stop" } | { type: "abandon" };
+export type Command =
+  | { type: "go"; startUs: number }
+  | { type: "stop" }
+  | { type: "abandon" }
+  /** To a worker: records that have been read, to be filled again. */
+  | { type: "recycle"; records: Uint32Array<ArrayBuffer> };
 
 export interface WorkerReport {
   /** Share of the run that the event loop was busy; processor time as a share of one core, where the platform tells. */

@@ -151,6 +151,9 @@ async function run(): Promise<void> {
       case "stop":
         drive.stop();
         break;
+      case "recycle":
+        samples.recycle(command.records);
+        break;
       case "abandon":
         drive.stop();
         drive.sweep();

@@ -1,6 +1,9 @@
 /** What workers count in: a tenth of a second. Windows are whole numbers of these. */
 export const tickUs = 100_000;
 
+/** What is due this little before the border of two windows belongs to the later one: times are sums of fractions, and whoever rounds must round alike. */
+export const edgeUs = 0.01;
+
 /** A run that is too short for this many seconds is cut finer: a comparison needs windows, and a plot points. */
 const windowsWanted = 60;
 

@@ -6,6 +6,9 @@ import { Measurement, type MeasurementOptions } from "../../../src/load/measurem
 import { LatencyHistogram, prepareHistograms } from "../../../src/load/recorder/histogram.ts";
 import { rankOf } from "../../../src/load/recorder/quantiles.ts";
 import { SampleReader, SampleWriter, type SampleChunk } from "../../../src/load/recorder/samples.ts";
+import { planOf } from "../../../src/load/scenarios.ts";
+import { constantRate } from "../../../src/load/schedules/constant.ts";
+import { windowOf } from "../../../src/load/schedules/windows.ts";
 import { parseThreshold } from "../../../src/load/thresholds.ts";
 import { mergeRecords, type WindowRecord } from "../../../src/load/windows/record.ts";
 import { WindowSeries } from "../../../src/load/windows/series.ts";
@@ -177,6 +180,24 @@ describe("windows", () => {
     expect(result.times).toMatchObject([{ name: "freshness", never: 1, timeUs: { n: 1, max: 250_000 } }]);
     await m.destroy();
   });
+
+  test.each([7, 30, 333.3, 999, 12_345.6])(
+    "at %d/s close as soon as all has an outcome: few are held at a time, however long the run, whatever the rounding",
+    async (ratePerSec) => {
+      const schedule = constantRate({ ratePerSec, warmupUs: 1_234_567.8, durationUs: 60e6 });
+      const scenario = { name: "search", operation: { kind: "search" }, timeoutUs: 5e6 };
+      const executor = { kind: "constant-arrival-rate", ratePerSec, warmupUs: 1_234_567.8, durationUs: 60e6 };
+      const { dueBefore } = planOf({ scenarios: [{ ...scenario, executor }] } as never);
+      const m = measurement({ durationUs: 60e6, dueBefore });
+      const sink = m.sink(0);
+      for (let i = 0; i < schedule.total; i++) sink.settled(ok(windowOf(schedule, schedule.intendedUs(i)), 1000));
+      expect(m.recorder.windowsHeld).toBe(1);
+      const { result } = m.end();
+      expect(result.windows).toHaveLength(60);
+      expect(result.counts.scheduled).toBe(Math.round(60 * ratePerSec));
+      await m.destroy();
+    },
+  );
 
   test("a long run's series stays below its bound, loses nothing, and merges neighbours alone", () => {
     const series = new WindowSeries(1000);
