@@ -199,6 +199,7 @@ describe("the queries' sentence", () => {
     actual: 2000,
     unit: "us" as const,
     limit: 1000,
+    n: 50,
   };
   it("says which objective was missed, and by how much", () => {
     const failed = load({ verdict: "fail", thresholds: [objective, { ...objective, expression: "p50<9ms", ok: true }] });
