@@ -16,7 +16,8 @@ export default defineCommand({
     "holds is skipped, chunks that vanished from a document are deleted: a second run of the same input changes nothing, and a run that was " +
     "stopped goes on when it is started again. Documents without text are skipped; records that are broken, or cannot be stored, go to a " +
     "dead-letter file with their reason, and the exit code is 4.\n\n" +
-    "The embedder is the cluster's; without one, feature hashing into 384 dimensions: lexical, not semantic. It finds texts that share words.",
+    "The embedder is the cluster's; without one, feature hashing into 384 dimensions: lexical, not semantic. It finds texts that share words; " +
+    "docs/embedding.md says how well, and when to name a model instead.",
   positionals: [{ name: "path", description: "files and folders", required: true, variadic: true }],
   flags: {
     collection: flag.collection({ description: "made where it is not there (default: the config's)" }),
@@ -130,8 +131,12 @@ function exitCodeOf(result: IngestResult, runtime: Runtime): ExitCode {
 }
 
 function nextOf(result: IngestResult, again: string): string[] {
+  const { documents } = result;
   if (result.interrupted) return [again];
-  return result.documents.dead > 0 ? [] : [`ragctl load --rps 100 --collection ${result.collection}`];
+  // A collection without points can be asked nothing.
+  return documents.dead > 0 || documents.ok + documents.unchanged === 0
+    ? []
+    : [`ragctl load --rps 100 --collection ${result.collection}`];
 }
 
 /** A word as a shell takes it. */

@@ -53,12 +53,18 @@ export function ingestProgressNote(progress: { documents: number; chunks: number
   return `${plural(progress.documents, "document")}, ${plural(progress.chunks, "chunk")}${slowest}`;
 }
 
-function headline({ interrupted, documents, collection, cluster, created }: IngestResult, style: Style): string {
-  const what = `${plural(documents.read, "document")} read into ${created ? "the new " : ""}collection ${collection} of cluster ${cluster}`;
+function headline(result: IngestResult, style: Style): string {
+  const { interrupted, documents, chunks, collection, cluster, created } = result;
+  const where = `${created ? "the new " : ""}collection ${collection} of cluster ${cluster}`;
+  const what = `${plural(documents.read, "document")} read into ${where}`;
   if (interrupted) return `${style.warn("interrupted:")} ${what}; the same command goes on`;
   if (documents.dead > 0) return `${style.bad("not all:")} ${what}`;
-  if (documents.ok === 0) return `${style.good("nothing to do:")} ${what}, all as they were`;
-  return `${style.good("done:")} ${what}`;
+  if (chunks.written + chunks.deleted > 0) return `${style.good("done:")} ${what}`;
+  const skipped = documents.skipped > 0 ? `${plural(documents.skipped, "document")} skipped: no text` : "";
+  if (documents.unchanged > 0)
+    return `${style.good("nothing to do:")} ${plural(documents.unchanged, "document")} of ${where} as before${skipped && `; ${skipped}`}`;
+  const nothing = created ? `nothing was written, and ${where} is empty` : `nothing was written to ${where}`;
+  return `${style.warn("nothing to store:")} ${skipped || `no documents in ${plural(result.files.read, "file")}`}; ${nothing}`;
 }
 
 function skippedList({ skipped, documents }: IngestResult): string {

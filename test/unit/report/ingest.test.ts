@@ -4,7 +4,14 @@ import { ingestProgressNote, ingestReport } from "../../../src/report/ingest.ts"
 import { makeStyle } from "../../../src/report/style.ts";
 
 const style = makeStyle({ color: false, columns: 80 });
-const stage = (name: string, busy: number) => ({ name, workers: 1, done: 1, busy, blocked: 0, queue: { capacity: 4, peak: 1, meanFill: 0.1 } });
+const stage = (name: string, busy: number) => ({
+  name,
+  workers: 1,
+  done: 1,
+  busy,
+  blocked: 0,
+  queue: { capacity: 4, peak: 1, meanFill: 0.1 },
+});
 const result: IngestResult = {
   runId: "r1",
   cluster: "local",
@@ -45,15 +52,54 @@ it("says what became of every document", () => {
   expect(ingestReport({ ...result, interrupted: true }, style).split("\n")[0]).toMatchInlineSnapshot(
     `"interrupted: 1,400 documents read into the new collection docs of cluster local; the same command goes on"`,
   );
-  const again = { ...result, created: false, documents: { read: 5, ok: 0, unchanged: 5, skipped: 0, dead: 0 }, skipped: [] };
+  const chunks = { written: 0, unchanged: 2104, deleted: 0 };
+  const again = {
+    ...result,
+    created: false,
+    chunks,
+    documents: { read: 5, ok: 0, unchanged: 5, skipped: 0, dead: 0 },
+    skipped: [],
+  };
   expect(ingestReport({ ...again, deadLetters: { count: 0, file: null, reasons: [] } }, style)).toMatchInlineSnapshot(`
-    "nothing to do: 5 documents read into collection docs of cluster local, all as they were
+    "nothing to do: 5 documents of collection docs of cluster local as before
 
       documents  0 stored · 5 unchanged · 0 skipped · 0 dead
-      chunks     2,104 written · 0 unchanged · 0 deleted
+      chunks     0 written · 2,104 unchanged · 0 deleted
       time       1.84 s · 761 documents/s · 1,143 chunks/s
       busy       read 2.00 % · chunk 10.0 % · compare 0 % · embed 62.0 % · write 31.0 %
       embedder   hashing-384-v1, 384 dimensions"
+  `);
+});
+
+it("says what happened where nothing was stored", () => {
+  const head = (documents: Partial<IngestResult["documents"]>, more: Partial<IngestResult> = {}) =>
+    ingestReport(
+      {
+        ...result,
+        documents: { read: 0, ok: 0, unchanged: 0, skipped: 0, dead: 0, ...documents },
+        chunks: { written: 0, unchanged: 0, deleted: 0 },
+        deadLetters: { count: 0, file: null, reasons: [] },
+        ...more,
+      },
+      style,
+    ).split("\n")[0];
+  const there = { created: false };
+  expect([
+    head({ read: 1, skipped: 1 }),
+    head({ read: 2, skipped: 2 }, there),
+    head({}, { ...there, files: { read: 1, ignored: 0 } }),
+    head({ read: 3, unchanged: 1, skipped: 2 }, there),
+    head({ read: 1, skipped: 1 }, { ...there, chunks: { written: 0, unchanged: 0, deleted: 3 } }),
+    head({ read: 1, ok: 1 }, { chunks: { written: 1, unchanged: 0, deleted: 0 } }),
+  ]).toMatchInlineSnapshot(`
+    [
+      "nothing to store: 1 document skipped: no text; nothing was written, and the new collection docs of cluster local is empty",
+      "nothing to store: 2 documents skipped: no text; nothing was written to collection docs of cluster local",
+      "nothing to store: no documents in 1 file; nothing was written to collection docs of cluster local",
+      "nothing to do: 1 document of collection docs of cluster local as before; 2 documents skipped: no text",
+      "done: 1 document read into collection docs of cluster local",
+      "done: 1 document read into the new collection docs of cluster local",
+    ]
   `);
 });
 
