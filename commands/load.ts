@@ -10,6 +10,7 @@ import { defineCommand, type CommandContext } from "./define.ts";
 import { loadFlags, type LoadFlags } from "./load/flags.ts";
 import { outputProblems, watchLoad, writeReports } from "./load/outputs.ts";
 import { prepareLoad, type PreparedLoad } from "./load/prepare.ts";
+import { targetProblems } from "./load/target.ts";
 
 export default defineCommand({
   details:
@@ -81,23 +82,19 @@ export default defineCommand({
   human: loadReport,
 });
 
-const clusterOnly = ["collection", "k", "ef", "queries", "allowPartial", "confirm", "consistency", "recall"];
-const urlOnly = ["method", "body", "header"];
 const profileOnly = ["vus", "keepWrites"];
 /** A profile says these for each of its scenarios. */
-const saidByProfile = ["queries", "allowPartial", "url", ...urlOnly];
+const saidByProfile = ["queries", "allowPartial", "recall", "url", "method", "body", "header"];
 
 /** What must hold before anything is sent: flags of one kind of target make no sense with another, and the result must have a place. */
 function checkFlags(profile: string | undefined, flags: LoadFlags, given: ReadonlySet<string>, runtime: Runtime): void {
-  const [foreign, why] =
-    profile !== undefined
-      ? [saidByProfile, "is said by the profile"]
-      : given.has("url")
-        ? [clusterOnly, "is for clusters, and --url is none"]
-        : [urlOnly, "needs --url"];
   const refuse = (names: readonly string[], message: string) =>
     names.filter((name) => given.has(name)).map((name): Problem => ({ path: `--${kebab(name)}`, message }));
-  const problems = [...refuse(foreign, why), ...(profile === undefined ? refuse(profileOnly, "needs a PROFILE") : [])];
+  const problems =
+    profile === undefined
+      ? [...targetProblems(given), ...refuse(profileOnly, "needs a PROFILE")]
+      : refuse(saidByProfile, "is said by the profile");
+  if (profile === undefined && given.has("url")) problems.push(...refuse(["recall"], "is for clusters, and --url is none"));
   if (profile === undefined && flags.rps === undefined)
     problems.push({ path: "--rps", message: "is required without a PROFILE" });
   const folder = flags.out === undefined ? undefined : dirname(resolve(runtime.cwd, flags.out));

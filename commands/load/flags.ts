@@ -1,6 +1,7 @@
 import { parseThreshold } from "../../src/load/thresholds.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 import { liveFlags, reportFlags } from "./outputs.ts";
+import { targetFlags } from "./target.ts";
 
 const thresholdFlag: FlagSpec<string[]> = {
   ...flag.repeated({
@@ -27,26 +28,15 @@ export const loadFlags = {
   timeout: flag.positiveDurationMs({ description: "per operation", default: 5_000 }),
   maxInFlight: flag.positive({ description: "operations under way at most (default: 1000, or two seconds of the rate)" }),
   threshold: thresholdFlag,
-  collection: flag.collection({ description: "collection to search (default: the config's, or the only one)" }),
-  k: flag.positive({ description: "hits per search", default: 10 }),
-  ef: flag.positive({ description: "hnsw_ef of each search" }),
-  queries: flag.file({ description: "JSONL of vector or text (default: the collection's own points)" }),
-  allowPartial: flag.boolean({ description: "an answer that misses part of the collection counts as ok" }),
   recall: flag.positive({
     description: "judge the answers to so many queries (200 of themselves where a threshold names recall)",
   }),
-  consistency: flag.choice(["one", "quorum", "all"], { description: "owners that must be asked (default: the config's)" }),
-  url: flag.string({ description: "any HTTP target instead of a cluster", placeholder: "url" }),
-  method: flag.string({ description: "GET, POST, … (default: POST with a body, else GET)", placeholder: "method" }),
-  body: flag.file({ description: "file that each request carries" }),
-  header: flag.repeated({ description: '"Name: value"; may be given again', placeholder: "header" }),
+  ...targetFlags,
   events: flag.file({ description: "NDJSON of {at, kind, name, phase} that others append to: goes onto the timeline" }),
   keepWrites: flag.boolean({ description: "leave the points that a profile's upserts wrote" }),
   out: flag.file({ description: "write the result, with its histograms, here too" }),
   ...reportFlags,
   ...liveFlags,
-  seed: flag.count({ description: "repeats the choice of queries", default: 1 }),
-  confirm: flag.string({ description: "the name of a protected cluster, where nobody can be asked", placeholder: "name" }),
 };
 
 export type LoadFlags = FlagValues<typeof loadFlags>;

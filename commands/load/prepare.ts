@@ -1,8 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
-import { usageError } from "../../src/errors.ts";
 import type { LoadSpec, OperationSpec, ThresholdInput } from "../../src/load/contract.ts";
 import type { LoadDeps } from "../../src/load/index.ts";
 import type { ReadProfile } from "../../src/load/profile/read.ts";
@@ -12,10 +8,9 @@ import type { ChosenTarget } from "../../src/load/targets/http.ts";
 import { defaultThresholds, objectiveThresholds, recallObjective } from "../../src/load/thresholds.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { formatRate } from "../../src/units.ts";
-import { confirmProtected } from "../confirm.ts";
 import type { CommandContext } from "../define.ts";
 import type { LoadFlags } from "./flags.ts";
-import { withRecall } from "./target.ts";
+import { clusterTarget, loadedCluster, urlTarget, withRecall } from "./target.ts";
 
 /** What a run is given by its command; the target is the prepared load's own. */
 export type RunDeps = Omit<LoadDeps, "target" | "urls">;
@@ -42,43 +37,22 @@ export async function prepareLoad(
 }
 
 async function ofUrl(flags: LoadFlags, runtime: Runtime): Promise<PreparedLoad> {
-  const { httpTarget } = await import("../../src/load/targets/http.ts");
-  const body = flags.body === undefined ? undefined : { file: flags.body, bytes: await readInput(runtime, "--body", flags.body) };
-  const chosen = httpTarget({ url: flags.url!, method: flags.method, headers: flags.header, body });
-  return single(flags, chosen, thresholdsOf(flags, []), flags.url!);
+  return single(flags, await urlTarget(flags, runtime), thresholdsOf(flags, []), flags.url!);
 }
 
 async function ofCluster(flags: LoadFlags, context: CommandContext): Promise<PreparedLoad> {
-  const { runtime } = context;
-  const cluster = await clusterFor(flags, flags.rps, context);
-  const [{ searchTarget }, { parseQueries }] = await Promise.all([
-    import("../../src/load/targets/search.ts"),
-    import("../../src/load/feeds/query-file.ts"),
-  ]);
-  const file = flags.queries;
-  const queries =
-    file === undefined
-      ? undefined
-      : { file, list: parseQueries((await readInput(runtime, "--queries", file)).toString("utf8"), file) };
-  const chosen = await searchTarget(
-    {
-      cluster,
-      collection: flags.collection,
-      k: flags.k,
-      ef: flags.ef,
-      queries,
-      partialIsOk: flags.allowPartial,
-      seed: flags.seed,
-    },
-    { clock: runtime.clock, rng: runtime.rng, cwd: runtime.cwd, signal: runtime.signal },
-  );
-  const { objectives } = cluster;
-  const thresholds = thresholdsOf(flags, [
-    ...objectiveThresholds(objectives),
-    ...(flags.k >= 10 ? recallObjective(objectives) : []),
-  ]);
+  const chosen = await clusterTarget(flags, context, (cluster) => blastOf(cluster, flags.rps));
+  const { objectives, name } = chosen.cluster;
+  const recall = flags.k >= 10 ? recallObjective(objectives) : [];
+  const thresholds = thresholdsOf(flags, [...objectiveThresholds(objectives), ...recall]);
   const operation = await withRecall(chosen.operation, { thresholds, samples: flags.recall, seed: flags.seed }, context);
-  return { ...single(flags, { ...chosen, operation }, thresholds, `cluster ${cluster.name}`), cluster: cluster.name };
+  return { ...single(flags, { ...chosen, operation }, thresholds, `cluster ${name}`), cluster: name };
+}
+
+/** What a protected cluster's name is asked for: load above its stated rate. @param rps undefined: unknown */
+function blastOf({ maxRate }: ClusterConfig, rps: number | undefined): string | undefined {
+  if (rps === undefined) return "load";
+  return maxRate !== undefined && rps <= maxRate ? undefined : `load of ${formatRate(rps)}`;
 }
 
 function single(
@@ -144,9 +118,8 @@ async function ofProfile(
   const rates = Object.values(profile.scenarios).map(peakRate);
   // Users ask as fast as they are answered: no rate can be stated for them.
   const known = rates.every((rate) => rate !== undefined);
-  const cluster = needsCluster(profile)
-    ? await clusterFor(flags, known ? rates.reduce((sum, rate) => sum + rate, 0) : undefined, context)
-    : undefined;
+  const rps = known ? rates.reduce((sum, rate) => sum + rate, 0) : undefined;
+  const cluster = needsCluster(profile) ? await loadedCluster(flags, context, (each) => blastOf(each, rps)) : undefined;
   const { runProfile } = await import("../../src/load/profile/run.ts");
   const { runTag } = await import("../../src/load/mixed/run-key.ts");
   const tag = runTag(Math.floor(runtime.rng() * 2 ** 32));
@@ -167,28 +140,7 @@ async function ofProfile(
   };
 }
 
-/** The cluster of the config; a protected one asks first for more than its stated rate. @param rps undefined: unknown */
-async function clusterFor(flags: LoadFlags, rps: number | undefined, context: CommandContext): Promise<ClusterConfig> {
-  const { runtime, globals, note } = context;
-  const cluster = await resolveCluster(runtime, globals);
-  note(clusterLine(runtime, cluster));
-  const within = cluster.maxRate !== undefined && rps !== undefined && rps <= cluster.maxRate;
-  if (cluster.protected && !within)
-    await confirmProtected(context, cluster, rps === undefined ? "load" : `load of ${formatRate(rps)}`, flags.confirm);
-  const { consistency } = flags;
-  return consistency === undefined ? cluster : { ...cluster, routing: { ...cluster.routing, consistency } };
-}
-
 function thresholdsOf(flags: LoadFlags, objectives: ThresholdInput[]): ThresholdInput[] {
   if (flags.threshold.length > 0) return flags.threshold.map((expression) => ({ expression, source: "flag" }));
   return objectives.length > 0 ? objectives : defaultThresholds;
-}
-
-async function readInput(runtime: Runtime, path: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(resolve(runtime.cwd, file));
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw usageError([{ path, message: `${file} cannot be read${code ? ` (${code})` : ""}` }]);
-  }
 }
