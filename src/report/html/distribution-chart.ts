@@ -2,7 +2,7 @@ import { axisDuration, px, quantileName } from "./figures.ts";
 import { markup, type Markup } from "./markup.ts";
 import { linearScale, logScale, logTicks, spread } from "./scale.ts";
 
-export interface Curve {
+interface Curve {
   name: string;
   tone: string;
   /** Ascending in q and in µs. */

@@ -4,7 +4,7 @@ import { linearScale, logScale, logTicks, niceTicks, spread, timeTicks } from ".
 import type { TimeAxis } from "./model.ts";
 import type { Band } from "./timeline.ts";
 
-export interface Line {
+interface Line {
   name: string;
   /** One of the classes of style.ts: a colour that carries meaning. */
   tone: string;
