@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ExitCode, usageError } from "../../src/errors.ts";
+import type { RunSeries } from "../../src/load/compare/series.ts";
 import { compareResultSchema } from "../../src/load/compare/result.ts";
 import { compareMarkdown, compareReport } from "../../src/report/load-compare.ts";
 import { defineCommand } from "../define.ts";
@@ -37,19 +38,7 @@ export default defineCommand({
     if (!(flags.alpha > 0 && flags.alpha < 1))
       throw usageError([{ path: "--alpha", message: "expected a share between 0 and 1" }]);
     const sources = await readRuns(positionals, { cwd: runtime.cwd, stateDir: runtime.stateDir });
-    const [a, b] = sources.map(({ name, result }) => {
-      const series = seriesOf(name, result);
-      const unknown = flags.ignore.filter((condition) => !(condition in series.conditions));
-      if (unknown.length > 0)
-        throw usageError([
-          {
-            path: "--ignore",
-            message: `no condition is called ${unknown.join(" or ")}: there are ${Object.keys(series.conditions).join(", ")}`,
-          },
-        ]);
-      const conditions = Object.entries(series.conditions).filter(([condition]) => !flags.ignore.includes(condition));
-      return { ...series, conditions: Object.fromEntries(conditions) };
-    });
+    const [a, b] = sources.map(({ name, result }) => lenient(seriesOf(name, result), flags.ignore));
     const result = compareRuns(a!, b!, { maxRegression, alpha: flags.alpha, seed: flags.seed });
     if (flags.markdown !== undefined) {
       try {
@@ -68,3 +57,15 @@ export default defineCommand({
   },
   human: compareReport,
 });
+
+/** The same run without the conditions that may differ. */
+function lenient(series: RunSeries, ignored: readonly string[]): RunSeries {
+  const names = Object.keys(series.conditions);
+  const unknown = ignored.filter((condition) => !names.includes(condition));
+  if (unknown.length > 0)
+    throw usageError([
+      { path: "--ignore", message: `no condition is called ${unknown.join(" or ")}: there are ${names.join(", ")}` },
+    ]);
+  const conditions = Object.entries(series.conditions).filter(([condition]) => !ignored.includes(condition));
+  return { ...series, conditions: Object.fromEntries(conditions) };
+}

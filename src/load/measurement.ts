@@ -211,7 +211,7 @@ function recallOf({ ratios }: Tally): MeasuredResult["recall"] {
 
 function bySecond(records: readonly WindowRecord[]): WindowRecord[] {
   const groups = Map.groupBy(records, ({ startMs }) => Math.floor(startMs / 1000));
-  return [...groups].map(([second, group]) => ({ ...mergeRecords(group), startMs: second * 1000, lengthMs: 1000 }));
+  return [...groups].map(([second, group]) => Object.assign(mergeRecords(group), { startMs: second * 1000, lengthMs: 1000 }));
 }
 
 function compact({ startMs, counts, response, ratios }: WindowRecord): NonNullable<LoadResult["series"]>["windows"][number] {

@@ -3,41 +3,47 @@ import type { LoadResult } from "../result.ts";
 import { latenciesOf } from "./histogram.ts";
 import type { CompareWindow, RunSeries } from "./series.ts";
 
+interface StoredWindow {
+  startMs: number;
+  counts: CompareWindow["counts"];
+  hdr: string | undefined;
+  recall: CompareWindow["recall"];
+}
+
 /** A stored load run as a comparison takes it: its finest windows, and what must be equal. */
 export function seriesOf(name: string, result: LoadResult): RunSeries {
   const { spec, series, windows, verdict, reasons } = result;
   const first = result.recall[0] ? `recall@${result.recall[0].k}` : undefined;
-  const stored: { startMs: number; counts: CompareWindow["counts"]; hdr: string | undefined; recall: CompareWindow["recall"] }[] =
-    series
-      ? series.windows.map(({ startMs, ok, errors, dropped, responseHistogram, recall }) => ({
-          startMs,
-          counts: { ok, errors, dropped },
+  const stored: StoredWindow[] = series
+    ? series.windows.map(({ startMs, ok, errors, dropped, responseHistogram, recall }) => ({
+        startMs,
+        counts: { ok, errors, dropped },
+        hdr: responseHistogram,
+        recall,
+      }))
+    : windows.map(({ second, counts, responseHistogram, recall }) => {
+        const judged = first === undefined ? undefined : recall?.[first];
+        return {
+          startMs: second * 1000,
+          counts: { ok: counts.ok, errors: counts.errors + counts.unfinished, dropped: counts.dropped },
           hdr: responseHistogram,
-          recall,
-        }))
-      : windows.map(({ second, counts, responseHistogram, recall }) => {
-          const judged = first === undefined ? undefined : recall?.[first];
-          return {
-            startMs: second * 1000,
-            counts: { ok: counts.ok, errors: counts.errors + counts.unfinished, dropped: counts.dropped },
-            hdr: responseHistogram,
-            recall: judged && { n: judged.n, sum: judged.n * judged.mean },
-          };
-        });
+          recall: judged && { n: judged.n, sum: judged.n * judged.mean },
+        };
+      });
   return {
     name,
     windowMs: series?.windowMs ?? 1000 * (windows[0]?.seconds ?? 1),
     durationMs: result.interrupted || result.abortedBy !== null ? result.elapsedMs : spec.durationMs,
-    windows: stored.map(({ startMs, counts, hdr, recall }) => ({
-      startMs,
-      counts,
-      latencyUs: hdr === undefined ? { values: [], counts: [] } : latenciesOf(decodeFromCompressedBase64(hdr) as JsHistogram),
-      ...(recall && { recall }),
-    })),
+    windows: stored.map(windowOf),
     ...(spec.ratePerSec !== null && { targetPerSec: spec.ratePerSec }),
     conditions: conditionsOf(result),
     ...(verdict === "inconclusive" && { inconclusive: reasons[0] ?? "the generator was the limit" }),
   };
+}
+
+function windowOf({ startMs, counts, hdr, recall }: StoredWindow): CompareWindow {
+  const latencyUs = hdr === undefined ? { values: [], counts: [] } : latenciesOf(decodeFromCompressedBase64(hdr) as JsHistogram);
+  return { startMs, counts, latencyUs, ...(recall && { recall }) };
 }
 
 /** Whether its windows have their histograms; what `--json` prints has not. */
