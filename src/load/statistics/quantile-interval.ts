@@ -5,7 +5,7 @@ import { z95 } from "./normal.ts";
  * The ranks between which a quantile lies with 95 % confidence, whatever the distribution: the number of samples below the true quantile is binomial with
  * n and q (Hahn & Meeker, Statistical Intervals, 5.2), here by Wilson's interval for q. Latencies come in bursts: `designEffect` says how many samples
  * are worth one independent one.
- * @returns ranks from 1, or undefined where either would lie outside the sample: then there is no such interval
+ * @returns ranks from 1, or undefined where either would lie outside the (effective) sample: then there is no such interval
  */
 export function quantileRanks(q: number, n: number, designEffect = 1): { low: number; high: number } | undefined {
   const effective = n / Math.max(1, designEffect);
@@ -13,9 +13,11 @@ export function quantileRanks(q: number, n: number, designEffect = 1): { low: nu
   const square = (z95 * z95) / effective;
   const centre = (q + square / 2) / (1 + square);
   const half = (z95 / (1 + square)) * Math.sqrt((q * (1 - q)) / effective + square / (4 * effective));
+  // As many independent samples would have to reach beyond both ends.
+  if (Math.floor((centre - half) * effective) < 1 || Math.ceil((centre + half) * effective) + 1 > effective) return undefined;
   const low = Math.floor((centre - half) * n);
   const high = Math.ceil((centre + half) * n) + 1;
-  return low >= 1 && high <= n ? { low, high } : undefined;
+  return { low, high };
 }
 
 /** Samples of one window: how many there were, and how many did not exceed the quantile of all. */
