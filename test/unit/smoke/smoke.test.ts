@@ -9,6 +9,12 @@ import { canaryCollection, leftovers } from "../../../src/smoke/canary.ts";
 import { roundTrip } from "../../../src/smoke/cache.ts";
 import { exitCodeOf, runSmoke, type SmokeDeps, type SmokeInput } from "../../../src/smoke/index.ts";
 import { judgeQueries } from "../../../src/smoke/judge.ts";
+import { smokeObjectives } from "../../../src/smoke/objectives.ts";
+import { ownVectors } from "../../../src/smoke/queries.ts";
+import type { StoredRecord } from "../../../src/cluster/contract.ts";
+import { LatencyHistogram, prepareHistograms } from "../../../src/load/recorder/histogram.ts";
+import { evaluateThreshold, type Measured } from "../../../src/load/thresholds/evaluate.ts";
+import { parseThreshold } from "../../../src/load/thresholds/parse.ts";
 import { SimClock } from "../../helpers/sim-clock.ts";
 import { fakeNodes } from "./fake-nodes.ts";
 
@@ -207,12 +213,62 @@ describe("the queries' sentence", () => {
       "p99<1ms was 2.00 ms; 50 of 50 queries of docs ok, p50 1.00 ms, max 2.00 ms",
     );
   });
+  it("says what so few samples cannot tell, and what was judged in its stead", () => {
+    const passed = load({ thresholds: [{ ...objective, expression: "p80<3ms", ok: true }] });
+    expect(judgeQueries(passed, "docs", { p95: 3, p99: 9 })).toBe(
+      "50 of 50 queries of docs ok, p50 1.00 ms, max 2.00 ms; p80<3ms held; p95 and p99 not judged (too few in 50 queries): their limits are held against p80",
+    );
+  });
   it("says which held, and what is not measured", () => {
     const passed = load({ thresholds: [{ ...objective, ok: true }] });
     expect(judgeQueries(passed, "docs", { recallAt10: 0.9 })).toBe(
       "50 of 50 queries of docs ok, p50 1.00 ms, max 2.00 ms; p99<1ms held; recall is not measured here",
     );
   });
+});
+
+describe("objectives of fifty queries", () => {
+  const judged = (objectives: Parameters<typeof smokeObjectives>[0], samples = 50) =>
+    smokeObjectives(objectives, samples).thresholds.map(({ expression }) => expression);
+  it.each([
+    [{}, 50, ["errors<1%"]],
+    [{ p99: 100 }, 50, ["p80<100ms", "errors<1%"]],
+    [{ p50: 5, p95: 50, p99: 100, errorRate: 0.001 }, 50, ["p50<5ms", "p80<50ms", "errors<0.1%"]],
+    [{ p95: 200, p99: 100 }, 50, ["p80<100ms", "errors<1%"]],
+    [{ p99: 100 }, 20, ["p50<100ms", "errors<1%"]],
+    [{ p95: 50, p99: 100 }, 200, ["p95<50ms", "errors<1%"]],
+    [{ p99: 100 }, 1000, ["p99<100ms", "errors<1%"]],
+  ])("%j of %i are judged as %j", (objectives, samples, expected) => {
+    expect(judged(objectives, samples)).toEqual(expected);
+  });
+  it("one slow query of fifty misses nothing, and one that failed does", async () => {
+    await prepareHistograms();
+    const { thresholds } = smokeObjectives({ p99: 100 }, 50);
+    const measured = (slow: number, failed: number) => {
+      const histogram = new LatencyHistogram();
+      for (let at = 0; at < 50 - failed; at++) histogram.record(at < slow ? 900_000 : 2000);
+      const counts = { scheduled: 50, ok: 50 - failed, completed: 50 };
+      return { counts, response: histogram, service: histogram } as unknown as Measured;
+    };
+    const ok = (slow: number, failed: number) =>
+      thresholds.every((threshold) => evaluateThreshold(parseThreshold(threshold), measured(slow, failed)).ok);
+    expect([ok(0, 0), ok(1, 0), ok(10, 0), ok(11, 0), ok(0, 1)]).toEqual([true, true, true, false, false]);
+  });
+});
+
+it("queries are vectors of one page of points, however many there are; without any, it says so", async () => {
+  let pages = 0;
+  const scroll = async function* (_collection: string, { pageSize }: { pageSize?: number }): AsyncGenerator<StoredRecord[]> {
+    for (;;) {
+      pages++;
+      yield Array.from({ length: pageSize! }, (_, id) => ({ id, key: String(id), payload: {}, vector: [id] }));
+    }
+  };
+  const { signal } = new AbortController();
+  expect(await ownVectors({ scroll }, "docs", signal)).toHaveLength(100);
+  expect(pages).toBe(1);
+  const empty = async function* (): AsyncGenerator<StoredRecord[]> {};
+  await expect(ownVectors({ scroll: empty }, "docs", signal)).rejects.toMatchObject({ code: "no-points", exitCode: 4 });
 });
 
 it("the cache's round trip finds a cache that forgets", async () => {
