@@ -30,6 +30,11 @@ export interface CommandContext {
   warn: (text: string) => void;
   /** Style for stderr. */
   style: Style;
+  /**
+   * Prints the result now, as the command's one document, instead of when it ends: for commands that serve until they are stopped.
+   * What `run` returns later is not printed, and gives the exit code alone.
+   */
+  announce: (result: unknown) => Promise<void>;
   /** Runs another command line in this process, as if typed; for a command that is made of commands. */
   invoke: (argv: string[], options?: InvokeOptions) => Promise<Invocation>;
 }
@@ -70,7 +75,7 @@ export interface CommandDefinition<F extends Flags = Flags, R = unknown> {
   flags: F;
   /** Command lines with what they do. */
   examples?: readonly (readonly [string, string])[];
-  /** The published schema of `result`; absent for commands that serve until they are stopped. */
+  /** The published schema of `result`. */
   resultSchema?: ZodType<R>;
   run(
     input: { positionals: string[]; flags: FlagValues<F>; given: ReadonlySet<string> },

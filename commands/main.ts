@@ -2,7 +2,7 @@ import { ExitCode, RagctlError, usageError } from "../src/errors.ts";
 import { Interrupted, type Output, type Runtime } from "../src/runtime.ts";
 import { scrubber } from "../src/secrets.ts";
 import { readCommandLine, type CommandLine, type CommandName } from "./command-line.ts";
-import type { CommandContext, CommandDefinition, GlobalFlags, Invocation } from "./define.ts";
+import type { CommandContext, CommandDefinition, GlobalFlags, Invocation, Outcome } from "./define.ts";
 import { commands, groups } from "./index.ts";
 
 // What only some command lines need is imported where it is needed: `ragctl --help` must be there at once.
@@ -20,6 +20,7 @@ async function execute(unscrubbed: Runtime, within = false): Promise<Invocation>
   const command = line.kind === "command" ? line.name : "";
   const warnings: string[] = [];
   let globals = guessGlobals(runtime);
+  let announced = false;
   try {
     if (line.kind !== "command") return await answer(runtime, line, globals);
     const definition: CommandDefinition = await commands[line.name].load();
@@ -30,24 +31,33 @@ async function execute(unscrubbed: Runtime, within = false): Promise<Invocation>
       return { exitCode: ExitCode.ok };
     }
     globals = parsed.globals;
-    const context = await makeContext(runtime, globals, warnings);
+    const print = async (outcome: Outcome<unknown>): Promise<ExitCode> => {
+      const exitCode = outcome.exitCode ?? ExitCode.ok;
+      const next = (outcome.next ?? []).map((each) => withChoice(each, globals));
+      if (globals.json) {
+        const { resultDocument } = await import("../src/report/document.ts");
+        unscrubbed.stdout.write(resultDocument({ command, exitCode, result: outcome.result, warnings, next }, scrub));
+      } else {
+        const text = definition.human(outcome.result, await styleFor(runtime, runtime.stdout, globals));
+        if (text) runtime.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+        if (!globals.quiet) for (const each of next) runtime.stderr.write(`${context.style.dim("next:")} ${each}\n`);
+      }
+      return exitCode;
+    };
+    const announce = async (result: unknown) => {
+      announced = true;
+      await print({ result });
+    };
+    const context: CommandContext = { ...(await makeContext(runtime, globals, warnings)), announce };
     await healBeforeCommand(context, line.name);
     const outcome = await definition.run(parsed.input, context);
-    const exitCode = outcome.exitCode ?? ExitCode.ok;
-    const next = (outcome.next ?? []).map((each) => withChoice(each, globals));
-    if (globals.json) {
-      const { resultDocument } = await import("../src/report/document.ts");
-      unscrubbed.stdout.write(resultDocument({ command, exitCode, result: outcome.result, warnings, next }, scrub));
-    } else {
-      const text = definition.human(outcome.result, await styleFor(runtime, runtime.stdout, globals));
-      if (text) runtime.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
-      if (!globals.quiet) for (const each of next) runtime.stderr.write(`${context.style.dim("next:")} ${each}\n`);
-    }
+    const exitCode = announced ? (outcome.exitCode ?? ExitCode.ok) : await print(outcome);
     return { exitCode, result: outcome.result };
   } catch (thrown) {
     const error = asRagctlError(thrown);
     if (within && error.code === "interrupted") return { exitCode: error.exitCode, error };
-    if (globals.json) {
+    // Where the one document has been printed already, what came after it is for people.
+    if (globals.json && !announced) {
       const { errorDocument } = await import("../src/report/document.ts");
       unscrubbed.stdout.write(errorDocument({ command, error, warnings }, scrub));
     } else {
@@ -150,7 +160,11 @@ function interruptIn(thrown: unknown): Interrupted | undefined {
   return undefined;
 }
 
-async function makeContext(runtime: Runtime, globals: GlobalFlags, warnings: string[]): Promise<CommandContext> {
+async function makeContext(
+  runtime: Runtime,
+  globals: GlobalFlags,
+  warnings: string[],
+): Promise<Omit<CommandContext, "announce">> {
   const { silentProgress, terminalProgress } = await import("../src/report/progress.ts");
   const style = await styleFor(runtime, runtime.stderr, globals);
   const quiet = globals.quiet || globals.json;

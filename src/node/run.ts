@@ -41,7 +41,7 @@ const closeMs = 3000;
 export async function runNode(
   runtime: Runtime,
   options: NodeOptions,
-  onListening: (listening: Listening) => void,
+  onListening: (listening: Listening) => void | Promise<void>,
 ): Promise<Listening> {
   const dir = resolve(runtime.cwd, options.dir);
   const db = openDatabase({ dir, fsync: options.fsync ?? false, pid: runtime.pid });
@@ -57,7 +57,7 @@ export async function runNode(
     const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
     const url = `http://${shown}:${address.port}`;
     const listening: Listening = { event: "listening", url, host, port: address.port, pid: runtime.pid, dir };
-    onListening(listening);
+    await onListening(listening);
     await aborted(runtime.signal);
     clearInterval(timer);
     catalog.indexer.close(finishMs);

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { main } from "../../../commands/main.ts";
 import { fakeRuntime, runCli } from "../../helpers/fake-runtime.ts";
+import { schemaProblems } from "../../helpers/json-document.ts";
 import { startNode, type StartNodeOptions } from "../../helpers/node.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
 
@@ -80,6 +81,29 @@ describe("ragctl node", () => {
     runtime.interrupt();
     expect(await ended).toBe(0);
     await expect(fetch(listening.url)).rejects.toThrow();
+  });
+
+  it("prints its JSON document while it serves, and no other when it ends", async () => {
+    const runtime = fakeRuntime({ argv: ["node", "--port", "0", "--dir", "data", "--json"], cwd: tempDir() });
+    const ended = main(runtime);
+    while (runtime.stdoutText() === "") await new Promise((resolve) => setTimeout(resolve, 5));
+    const document = JSON.parse(runtime.stdoutText()) as { result: { url: string } };
+    expect(document).toMatchObject({
+      schemaVersion: 1,
+      command: "node",
+      ok: true,
+      exitCode: 0,
+      result: {
+        url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+        pid: process.pid,
+        dir: `${runtime.cwd}/data`,
+      },
+    });
+    expect(schemaProblems("node", document)).toEqual([]);
+    expect((await fetch(`${document.result.url}/readyz`)).status).toBe(200);
+    runtime.interrupt();
+    expect(await ended).toBe(0);
+    expect(JSON.parse(runtime.stdoutText())).toEqual(document);
   });
 
   it("refuses what it cannot do, in a sentence", async () => {
