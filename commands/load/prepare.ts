@@ -13,7 +13,7 @@ import type { LoadFlags } from "./flags.ts";
 import { clusterTarget, loadedCluster, urlTarget, withRecall } from "./target.ts";
 
 /** What a run is given by its command; the target is the prepared load's own. */
-export type RunDeps = Omit<LoadDeps, "target" | "urls">;
+type RunDeps = Omit<LoadDeps, "target" | "urls">;
 
 /** A load that is ready to run: everything that could be wrong with its input has been told. */
 export interface PreparedLoad {

@@ -67,21 +67,21 @@ interface ClosedTimes {
   /** Two Int32 that all workers share: operations begun in all, iterations taken. */
   counter: SharedArrayBuffer;
 }
-export interface ConstantVusSpec extends ClosedTimes {
+interface ConstantVusSpec extends ClosedTimes {
   kind: "constant-vus";
   vus: number;
 }
-export interface RampingVusSpec extends ClosedTimes {
+interface RampingVusSpec extends ClosedTimes {
   kind: "ramping-vus";
   startVus: number;
   stages: { durationUs: number; target: number }[];
 }
-export interface PerVuIterationsSpec extends ClosedTimes {
+interface PerVuIterationsSpec extends ClosedTimes {
   kind: "per-vu-iterations";
   vus: number;
   iterations: number;
 }
-export interface SharedIterationsSpec extends ClosedTimes {
+interface SharedIterationsSpec extends ClosedTimes {
   kind: "shared-iterations";
   vus: number;
   /** In all. */

@@ -41,7 +41,16 @@ export async function runProfile(
   const compiled = await compileProfile(read, cluster, { ...deps, tag });
   const limits = thresholds ?? profileThresholds(profile.thresholds);
   const spec: LoadSpec = { ...compiled.spec, thresholds: limits };
-  const loadDeps: LoadDeps = { ...deps, target: compiled.target, urls: compiled.urls };
+  let began = false;
+  const loadDeps: LoadDeps = {
+    ...deps,
+    target: compiled.target,
+    urls: compiled.urls,
+    onEvent: (event) => {
+      began = true;
+      deps.onEvent?.(event);
+    },
+  };
   await judgeRecall(spec, profile, { thresholds: limits, tag, writesTo: compiled.writesTo }, deps);
 
   let result: LoadResult;
@@ -50,7 +59,7 @@ export async function runProfile(
       (profile.checkGenerator ? await refusedByCheck(spec, profile, loadDeps) : undefined) ?? (await runLoad(spec, loadDeps));
   } catch (error) {
     // What the run wrote before it failed; the first mistake is the one to tell.
-    if (!keepWrites && cluster)
+    if (began && !keepWrites && cluster)
       await clean(compiled, cluster, tag, deps).catch((left: unknown) => deps.warn?.((left as Error).message));
     throw error;
   }
