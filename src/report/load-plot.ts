@@ -6,8 +6,6 @@ export interface PlotColumn {
   title: string;
   /** µs by row, null where there is none. */
   valuesUs: (number | null)[];
-  /** By row: too few samples carry it. */
-  unsupported: boolean[];
 }
 
 const labelWidth = 7;
@@ -24,12 +22,10 @@ export function barPlot(labels: readonly string[], columns: readonly PlotColumn[
   const cell = (text: string) => text + " ".repeat(Math.max(0, valueWidth + 1 + width + gap - visibleWidth(text)));
   const head = " ".repeat(labelWidth) + columns.map(({ title }) => cell(style.dim(title))).join("");
   const rows = labels.map((label, row) => {
-    const cells = columns.map(({ valuesUs, unsupported }) => {
+    const cells = columns.map(({ valuesUs }) => {
       const value = valuesUs[row] ?? null;
       if (value === null) return cell("-".padStart(valueWidth));
-      const shown = `${unsupported[row] ? "~" : ""}${formatDurationUs(value)}`.padStart(valueWidth);
-      const text = `${shown} ${bar(axis, value, width)}`;
-      return cell(unsupported[row] ? style.dim(text) : text);
+      return cell(`${formatDurationUs(value).padStart(valueWidth)} ${bar(axis, value, width)}`);
     });
     return label.padEnd(labelWidth) + cells.join("");
   });

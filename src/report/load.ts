@@ -1,5 +1,6 @@
 import type { LoadResult } from "../load/result.ts";
 import { formatBytes, formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
+import { auditLines, intervalLines, measuredLines, splitLines } from "./load-figures.ts";
 import { barPlot } from "./load-plot.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -13,6 +14,9 @@ export function loadReport(result: LoadResult, style: Style): string {
     ...countLines(result, style),
     "",
     ...latencyLines(result, style),
+    ...intervalLines(result, style),
+    ...measuredLines(result),
+    ...splitLines(result, style),
     ...nodeLines(result, style),
     "",
     ...generatorLines(result, style),
@@ -80,14 +84,14 @@ function latencyLines({ responseTimeUs, serviceTimeUs, scheduleLagUs }: LoadResu
   const names = Object.keys(plotted) as (keyof typeof plotted)[];
   const column = (title: string, summary: LoadResult["responseTimeUs"]) => ({
     title,
-    valuesUs: names.map((name) => summary[name]),
-    unsupported: names.map((name) => summary.n > 0 && (summary.unsupported as string[]).includes(name)),
+    // Little more than single samples: not shown.
+    valuesUs: names.map((name) => ((summary.unsupported as string[]).includes(name) ? null : summary[name])),
   });
   const weak = responseTimeUs.n > 0 && responseTimeUs.unsupported.length > 0;
   const { p50, p99 } = scheduleLagUs;
   return [
     ...barPlot(Object.values(plotted), [column("response time", responseTimeUs), column("service time", serviceTimeUs)], style),
-    ...(weak ? [style.dim("~ fewer than ten samples lie beyond: little more than single samples")] : []),
+    ...(weak ? [style.dim("- not shown: fewer than ten samples lie beyond")] : []),
     ...(p50 === null || p99 === null ? [] : [`schedule lag p50 ${formatDurationUs(p50)}, p99 ${formatDurationUs(p99)}`]),
   ];
 }
@@ -119,15 +123,14 @@ function nodeLines({ perNode }: LoadResult, style: Style): string[] {
   return ["", table(columns, rows, style)];
 }
 
-function generatorLines({ generator }: LoadResult, style: Style): string[] {
+function generatorLines(result: LoadResult, style: Style): string[] {
+  const { generator } = result;
   const { colocated, workers, pacer, cores, nodesCpu = [] } = generator;
   const busiest = Math.max(...workers.map(({ busy }) => busy));
   const pacerText = pacer === null || pacer.cpu === null ? "" : `, pacer ${formatPercent(pacer.cpu)} of a core`;
   return [
     style.dim(`generator: ${plural(workers.length, "worker")}, busiest ${formatPercent(busiest)} of the time${pacerText}`),
-    ...(busiest > 0.8
-      ? [style.warn("the generator was nearly full: service times include waiting for it; try --workers or a lower rate")]
-      : []),
+    ...auditLines(result, style),
     ...(nodesCpu.length > 0
       ? [style.dim(`processor time, of a core: ${nodesCpu.map(({ node, cpu }) => `${node} ${formatPercent(cpu)}`).join(", ")}`)]
       : []),

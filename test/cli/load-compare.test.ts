@@ -75,7 +75,11 @@ beforeAll(async () => {
     "cut.json": JSON.stringify(a).slice(0, 5000),
     "other.json": '{"verdict": "pass"}',
   };
-  const bare = { ...a, windows: a.windows.map((window) => ({ ...window, responseHistogram: undefined })), series: undefined };
+  const bare = {
+    ...a,
+    windows: a.windows.map((window) => Object.assign({}, window, { responseHistogram: undefined })),
+    series: undefined,
+  };
   files["bare.json"] = JSON.stringify(bare);
 });
 

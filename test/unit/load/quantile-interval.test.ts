@@ -74,7 +74,7 @@ describe("self-audit", () => {
     ["sockets", { ...quiet, droppedForSockets: 7 }, /7 operations found no socket: raise ulimit/],
     ["connections", worker({ connectionsOpened: 30_000 }), /run out of ports/],
   ])("%s above its limit: a warning with what to change", (check, input, message) => {
-    const warnings = audit(input as AuditInput);
+    const warnings = audit(input);
     expect(warnings.map((warning) => warning.check)).toEqual([check]);
     expect(warnings[0]!.message).toMatch(message);
     expect(warnings[0]!.value).toBeGreaterThan(warnings[0]!.limit);

@@ -136,10 +136,10 @@ test("the verdict leads; everything fits 80 columns", () => {
     p90      2.30 ms ████████▏                   1.15 ms ██████▍
     p95      3.90 ms █████████▌                  1.95 ms ███████▊
     p99      17.3 ms █████████████▍              8.65 ms ███████████▋
-    p99.9    ~240 ms ████████████████████▎       ~120 ms ██████████████████▌
+    p99.9          -                                   -
     max       501 ms ██████████████████████▎      251 ms ████████████████████▍
            bars: 100 µs to 1.00 s, log scale
-    ~ fewer than ten samples lie beyond: little more than single samples
+    - not shown: fewer than ten samples lie beyond
     schedule lag p50 12 µs, p99 310 µs
 
     node  requests  errors     p50      p99     max
@@ -166,7 +166,7 @@ test("a run without a single answer still reports", () => {
   };
   const text = loadReport({ ...result, responseTimeUs: none, serviceTimeUs: none, scheduleLagUs: none, perNode: [] }, style);
   expect(text).toMatch(/^p99 +- +-$/m);
-  expect(text).not.toContain("~");
+  expect(text).not.toContain("fewer than ten");
 });
 
 test("the axis is whole powers of ten around the values", () => {
@@ -177,7 +177,7 @@ test("the axis is whole powers of ten around the values", () => {
 });
 
 test("a bar is as long as its logarithm", () => {
-  const column = { title: "t", valuesUs: [1000, 10_000, 100_000], unsupported: [false, false, false] };
+  const column = { title: "t", valuesUs: [1000, 10_000, 100_000] };
   const lengths = barPlot(["a", "b", "c"], [column], style)
     .slice(1, 4)
     .map((line) => (line.match(/█/g) ?? []).length);
