@@ -63,6 +63,10 @@ export const commands = {
     summary: "bring stale nodes back into service",
     load: async () => (await import("./shard/repair.ts")).default,
   },
+  "shard adopt": {
+    summary: "make a collection movable that ragctl did not make",
+    load: async () => (await import("./shard/adopt.ts")).default,
+  },
   "shard status": {
     summary: "routing tables, node states, moves in flight, locks",
     load: async () => (await import("./shard/status.ts")).default,

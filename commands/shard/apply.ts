@@ -7,16 +7,17 @@ import { applyProgressNote, blastRadiusText, shardApplyReport } from "../../src/
 import { Interrupted } from "../../src/runtime.ts";
 import type { Run } from "../../src/runs/index.ts";
 import type { Plan } from "../../src/sharding/plan/contract.ts";
+import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
 import { confirmSevere } from "../confirm.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 import { shellLine } from "../shell.ts";
 
-const maxRate: FlagSpec<ReturnType<typeof parseMaxRate> | undefined> = {
+const maxRate: FlagSpec<MaxRate | undefined> = {
   kind: "value",
   placeholder: "rate",
   parse: parseMaxRate,
-  description: "copy at most so much: 2000/s (points), 20MiB/s",
+  description: "copy at most so much: 2000/s (points; the default), 20MiB/s",
 };
 
 const flags = {
@@ -104,7 +105,7 @@ async function routed(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, con
   return {
     run: (run, onProgress) =>
       runApply(
-        { plan, ...flags, patienceMs: flags.maxPause },
+        { plan, ...flags, maxRate: flags.maxRate ?? defaultMaxRate, patienceMs: flags.maxPause },
         { access, journal: journalOf(run), soft: runtime.signal, hard: runtime.hardSignal, note, onProgress },
       ),
     close: () => access.close(),
@@ -131,7 +132,7 @@ async function native(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, con
 }
 
 function question(plan: Plan, { maxRate, concurrency }: ApplyFlags): string {
-  const pace = maxRate === undefined ? "as fast as the nodes take it" : `at most ${formatMaxRate(maxRate)}`;
+  const pace = `at most ${formatMaxRate(maxRate ?? defaultMaxRate)}`;
   return `${blastRadiusText(plan)}, ${concurrency === 1 ? "one at a time" : `${concurrency} at once`}, ${pace}`;
 }
 

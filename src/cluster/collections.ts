@@ -66,7 +66,7 @@ async function createOnAll(deps: RoutedDeps, name: string, spec: CollectionSpec)
 }
 
 /** The table of a new collection: every node of the config serves, placed as `routing` says. */
-function newTable(cluster: ClusterConfig, name: string, spec: CollectionSpec): NewTable {
+export function newTable(cluster: ClusterConfig, name: string, spec: CollectionSpec): NewTable {
   const { replicas, virtualNodes, hash } = cluster.routing;
   const partitioner: PartitionerSpec = { kind: "ring", virtualNodes, hash };
   const nodes = cluster.nodes.map(({ id, url, zone, weight }): [string, TableNode] => [

@@ -57,7 +57,7 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
   }
   journal.record("settle", "start");
   deps.fence.ensure();
-  const { outcome, routing } = await table.change((now) => settlePlan(now, layout));
+  const { outcome, routing } = await table.change((now) => settlePlan(now, layout, plan.reverses !== undefined));
   if (typeof outcome === "object")
     throw new RagctlError(`The plan's moves do not add up to its layout: ${outcome.refused}.`, {
       code: "settle-refused",

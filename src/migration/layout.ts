@@ -28,7 +28,7 @@ export function cancelLeaving(table: RoutingTable): Transition | "unchanged" {
 }
 
 /** The nodes of the table once the layout holds: its members serve, those that it took away are gone, others that joined meanwhile stay. */
-export function settledNodes(table: RoutingTable, layout: Layout): Record<string, TableNode> {
+function settledNodes(table: RoutingTable, layout: Layout): Record<string, TableNode> {
   const nodes: Record<string, TableNode> = {};
   for (const [id, node] of Object.entries(table.nodes)) {
     const planned = layout.members.includes(id) ? layout.nodes[id] : undefined;
@@ -43,13 +43,19 @@ export function settledNodes(table: RoutingTable, layout: Layout): Record<string
   return nodes;
 }
 
-/** The end of a plan: the layout becomes the table's own, and every move that led to it leaves. */
-export function settlePlan(table: RoutingTable, layout: Layout): Transition {
+/** The end of a plan: the layout becomes the table's own, and every move that led to it leaves. @param reverses the plan undoes another */
+export function settlePlan(table: RoutingTable, layout: Layout, reverses: boolean): Transition {
   const { partitioner, replicas, members } = layout;
   const missing = members.find((id) => !table.nodes[id]);
   if (missing !== undefined) return { refused: `${missing} is not in the table` };
   const ids = table.moves.filter((move) => !move.repair && move.phase === "cutover").map(({ id }) => id);
   const nodes = settledNodes(table, layout);
+  // What a plan had brought in is what it was before: a node that owns nothing yet.
+  if (reverses)
+    for (const id of table.members) {
+      const node = table.nodes[id];
+      if (node && !nodes[id] && node.state !== "stale") nodes[id] = { ...node, state: "joining" };
+    }
   // A repair to or from a node that is gone starts over, or is needed no more.
   const moves = table.moves.filter((move) => !move.repair || (nodes[move.to] && nodes[move.from]));
   return settle({ ...table, moves }, { partitioner, replicas, members, nodes }, ids);

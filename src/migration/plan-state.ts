@@ -13,7 +13,7 @@ export function isOfPlan(move: Pick<Move, "id">, planId: string): boolean {
   return move.id.startsWith(`${planId}/`);
 }
 
-export function planOfMove({ id }: Pick<Move, "id">): string {
+function planOfMove({ id }: Pick<Move, "id">): string {
   return id.slice(0, id.indexOf("/"));
 }
 

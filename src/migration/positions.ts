@@ -9,7 +9,7 @@ export type Range = [lo: number, hi: number];
 const rangesPerFilter = 200;
 
 /** The payload field that holds the position of a point. */
-export function positionField(coordinate: Coordinate): string {
+function positionField(coordinate: Coordinate): string {
   return coordinate === "cell" ? field.cell : field.hash;
 }
 
@@ -57,10 +57,6 @@ export function subtractRanges(ranges: readonly Range[], taken: readonly Range[]
     if (at < hi) left.push([at, hi]);
   }
   return left;
-}
-
-export function shareSelected(selector: Selector, space: number): number {
-  return selectorRanges(selector).reduce((sum, [lo, hi]) => sum + hi - lo, 0) / space;
 }
 
 export function selectorsShare(a: Selector, b: Selector): boolean {

@@ -28,7 +28,7 @@ function isRepairOf(node: string): (move: Move) => boolean {
 }
 
 /** All positions that a node owns, stale or not. */
-export function ownedRanges(routing: Routing, id: string): Range[] {
+function ownedRanges(routing: Routing, id: string): Range[] {
   const node = routing.indexOf.get(id);
   const ranges: Range[] = [];
   for (const { lo, hi, set } of routing.segments) {

@@ -78,7 +78,7 @@ export function reversePlan(
 }
 
 /** Owners as they are now, cut-overs included, as a placement that can be compared with another. */
-export function effectivePlacement({ placement, segments, nodeIds }: Routing): Placement {
+function effectivePlacement({ placement, segments, nodeIds }: Routing): Placement {
   const whole = new Map(segments.map(({ set }) => [set, 0]));
   for (const { lo, hi, set } of segments) whole.set(set, whole.get(set)! + hi - lo);
   return {

@@ -5,16 +5,15 @@ import { unlimited, type Throttle } from "./contract.ts";
 
 /** `500`, `500/s`, `30000/m`: points; `10MiB/s`, `64MB`: bytes, per second. @throws Error with a sentence */
 export function parseMaxRate(text: string): MaxRate {
-  const size = text.replace(/\/s$/, "");
-  if (/[bkmgt]i?b?$/i.test(size) && !/\/[mh]$/.test(text)) {
+  try {
+    const size = text.replace(/\/s$/, "");
+    if (size.includes("/") || !/[bkmgt]i?b?$/i.test(size)) return { per: "points", perSec: parseRatePerSec(text) };
     const perSec = parseSizeBytes(size);
     if (perSec > 0) return { per: "bytes", perSec };
-  }
-  try {
-    return { per: "points", perSec: parseRatePerSec(text) };
   } catch {
-    throw new Error(`expected points or bytes a second, such as 500/s or 10MiB/s, got "${text}"`);
+    // Said below, for both.
   }
+  throw new Error(`expected points or bytes a second, such as 500/s or 10MiB/s, got "${text}"`);
 }
 
 export function formatMaxRate({ per, perSec }: MaxRate): string {

@@ -137,7 +137,7 @@ async function lookAgain(
 
 const stamps = [field.version, field.hash, field.cell, field.key];
 
-export async function copiesOf(
+async function copiesOf(
   io: NodeIo,
   routing: Routing,
   nodes: Iterable<string>,

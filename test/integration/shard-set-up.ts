@@ -55,7 +55,7 @@ export async function startShardCluster(options: {
   }
 }
 
-export function connect(local: Pick<LocalCluster, "dir">, cluster: ClusterConfig): Promise<ClusterClient> {
+function connect(local: Pick<LocalCluster, "dir">, cluster: ClusterConfig): Promise<ClusterClient> {
   return connectCluster(cluster, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: local.dir });
 }
 
