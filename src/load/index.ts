@@ -119,11 +119,13 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       },
     });
     const { result: measured, thresholds: evaluated } = measurement.end();
-    event("measure", "end", Math.min(endUs, ended.interruptedAtUs ?? endUs));
+    event("measure", "end", Math.min(endUs, ended.interruptedAtUs ?? clock.monotonicUs()));
     if (deps.events) events.push(...deps.events());
     const nodesCpu = nodeCpu();
 
-    const ranUs = Math.max(1, Math.min(durationUs, (ended.interruptedAtUs ?? endUs) - measureFromUs));
+    // Counted iterations are usually through long before the time that they may take at most.
+    const throughUs = scenarios.some(({ executor }) => "iterations" in executor) ? Math.min(endUs, clock.monotonicUs()) : endUs;
+    const ranUs = Math.max(1, Math.min(durationUs, (ended.interruptedAtUs ?? throughUs) - measureFromUs));
     const workers = ended.scenarios.flatMap((scenario) => scenario.workers);
     const lastSentUs = Math.max(...workers.map((worker) => worker.lastSentUs)) - measureFromUs;
     const lastEndUs = Math.max(...workers.map((worker) => worker.lastEndUs)) - measureFromUs;

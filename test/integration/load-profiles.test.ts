@@ -226,6 +226,21 @@ test(
   },
 );
 
+test("counted iterations end the run when they are through, and rates are over that time", async () => {
+  const file = await profile("counted.yaml", {
+    warmup: "0s",
+    timeout: "20s",
+    thresholds: { errors: ["rate<50%"] },
+    scenarios: { each: { executor: "shared-iterations", vus: 2, iterations: 20, operation: { kind: "fetch" } } },
+  });
+  const { exitCode, result } = await load(file);
+  expect(exitCode).toBe(0);
+  expect(result.counts.ok).toBe(20);
+  // At most ten minutes, which would be 0.03/s.
+  expect(result.elapsedMs).toBeLessThan(60_000);
+  expect(result.rates.completedPerSec).toBeGreaterThan(0.3);
+});
+
 test("events that others append stand on the timeline", async () => {
   const events = join(cluster.dir, "events.ndjson");
   await writeFile(events, "");
