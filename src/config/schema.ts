@@ -58,9 +58,9 @@ const store = z.strictObject({
   collection: z
     .string()
     .min(1)
-    .superRefine((name, { addIssue }) => {
+    .superRefine((name, context) => {
       const problem = name === "" ? undefined : collectionNameProblem(name);
-      if (problem !== undefined) addIssue({ code: "custom", message: problem });
+      if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
     })
     .optional()
     .describe("the collection that commands use unless told otherwise"),
@@ -178,8 +178,6 @@ export const configSchema = z.strictObject({
 });
 
 export type ConfigFile = z.output<typeof configSchema>;
-/** What people write: units as text, defaults left out. */
-export type ConfigInput = z.input<typeof configSchema>;
 type ClusterFields = z.output<typeof clusterSchema>;
 
 /** A cluster of the config, resolved: variables expanded, defaults filled in, units parsed (durations in ms, sizes in bytes). */

@@ -70,7 +70,7 @@ it("what one replica alone has is written again: nobody acknowledged it", async 
     body: JSON.stringify({ filter: { must: [{ key: "_ragctl_chunk", match: { value: 2 } }] } }),
   });
   expect(lost.status).toBe(200);
-  const held = (await copies("half"))!;
+  const held = await copies("half");
   expect(held).toBeLessThan(400);
   const { result, exitCode } = await ingest([file], "half");
   expect(exitCode).toBe(0);
@@ -97,6 +97,16 @@ describe("input that is not as it should be", () => {
       [5, 'no field "text" (--text-field names the field with the text)'],
     ]);
     expect(result!.deadLetters).toMatchObject({ count: 3, file: join(cluster.dir, "dead.jsonl") });
+  });
+
+  it("without any text stores nothing, says so, and suggests nothing", async () => {
+    writeFileSync(join(cluster.dir, "empty.txt"), "");
+    const run = await cluster.cli(["ingest", "empty.txt", "--collection", "hollow"]);
+    expect([run.exitCode, run.stdout.split("\n")[0]]).toEqual([
+      0,
+      "nothing to store: 1 document skipped: no text; nothing was written, and the new collection hollow of cluster local is empty",
+    ]);
+    expect(run.stderr).not.toContain("next:");
   });
 
   it("is refused at once where a path is wrong, or no collection is named", async () => {
@@ -146,6 +156,25 @@ describe("a run that is stopped", () => {
     expect((await ingest([file], collection)).result!.chunks).toEqual({ written: 0, unchanged: 3000, deleted: 0 });
   });
 });
+
+it("a new collection is not begun while a node is down; then nothing of it is left, and it is made when all are up", async () => {
+  const file = corpus("begun.jsonl", 10);
+  const kill = cluster.start(["chaos", "kill-node", "n2", "--restart-after", "60s", "--json"]);
+  const statusOf = async () => await cluster.cli(["status", "--json"]);
+  await expect.poll(async () => (await statusOf()).exitCode, { timeout: 30_000, interval: 200 }).toBe(3);
+  const refused = await ingest([file], "begun");
+  expect(refused.exitCode).toBe(3);
+  const urls: string[] = readJson(cluster.config).clusters.local.nodes.map(({ url }: { url: string }) => url);
+  const seen = await Promise.all([urls[0]!, urls[2]!].map(async (url) => (await fetch(`${url}/collections/begun`)).status));
+  expect(seen).toEqual([404, 404]);
+  kill.child.kill("SIGINT");
+  await kill.ended;
+  await expect.poll(async () => (await statusOf()).exitCode, { timeout: 30_000, interval: 200 }).toBe(0);
+  expect(await copies("begun")).toBeUndefined();
+  const { result, exitCode } = await ingest([file], "begun");
+  expect([exitCode, result!.chunks.written]).toEqual([0, 50]);
+  expect(await copies("begun")).toBe(100);
+}, 120_000);
 
 it("a node that is killed in mid-run loses nothing: it is marked stale, and the run goes on", async () => {
   const file = corpus("killed.jsonl", 1500);
