@@ -9,7 +9,7 @@ const outcome = z.discriminatedUnion("kind", [
 const us = z.number().nullable();
 
 /** One candidate rate, held for a while. */
-export const probeSchema = z.object({
+const probeSchema = z.object({
   ratePerSec: z.number(),
   kind: z.enum(["bracket", "bisect", "confirm"]),
   outcome,

@@ -2,7 +2,7 @@ import type { LoadResult } from "../result.ts";
 import type { CapacityProbe, CapacityResult } from "./result.ts";
 import { nextProbe, type CapacityOptions, type Probe, type ProbeOutcome } from "./search.ts";
 
-export interface CapacityRunOptions extends Required<Pick<CapacityOptions, "minPerSec" | "repeats" | "resolution">> {
+interface CapacityRunOptions extends Required<Pick<CapacityOptions, "minPerSec" | "repeats" | "resolution">> {
   maxPerSec: number | undefined;
   holdMs: number;
   warmupMs: number;
@@ -10,7 +10,7 @@ export interface CapacityRunOptions extends Required<Pick<CapacityOptions, "minP
   target: string;
 }
 
-export interface CapacityDeps {
+interface CapacityDeps {
   /** Holds a rate; undefined: it was interrupted before it said anything. */
   probe: (ratePerSec: number) => Promise<LoadResult | undefined>;
   /** Before each probe, and with what the last one said after it. */
@@ -76,11 +76,7 @@ function probeOf(result: LoadResult): Omit<CapacityProbe, "ratePerSec" | "kind">
 }
 
 /** What a load run says about its rate. */
-export function outcomeOf({
-  verdict,
-  reasons,
-  thresholds,
-}: Pick<LoadResult, "verdict" | "reasons" | "thresholds">): ProbeOutcome {
+function outcomeOf({ verdict, reasons, thresholds }: Pick<LoadResult, "verdict" | "reasons" | "thresholds">): ProbeOutcome {
   if (verdict === "pass") return { kind: "pass" };
   if (verdict === "inconclusive") return { kind: "inconclusive", reason: reasons[0] ?? "the generator was the limit" };
   const broke = thresholds

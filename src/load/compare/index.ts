@@ -4,4 +4,4 @@ export { parseMaxRegression } from "./limits.ts";
 export { compareResultSchema } from "./result.ts";
 export type { CompareWindow, RunSeries } from "./series.ts";
 export { seriesOf } from "./from-result.ts";
-export { readRuns, type RunSource } from "./read.ts";
+export { readRuns } from "./read.ts";
