@@ -133,7 +133,15 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     const { lag, droppedByCause } = measurement.recorder;
     const scheduleLagP99Us = lag.quantile(0.99);
     return {
-      ...decideVerdict({ counts, droppedByCause, thresholds: evaluated, scheduleLagP99Us }),
+      ...decideVerdict({
+        counts,
+        droppedByCause,
+        thresholds: evaluated,
+        scheduleLagP99Us,
+        ...(plan.ratePerSec === null
+          ? {}
+          : { sending: { wantedUs: ranUs, tookUs: Math.max(ranUs, lastSentUs), scheduleLagP50Us: lag.quantile(0.5) ?? 0 } }),
+      }),
       interrupted: ended.interruptedAtUs !== undefined && abortedBy === undefined,
       abortedBy: abortedBy ?? null,
       target: deps.target,

@@ -14,6 +14,18 @@ export interface VerdictInput {
   thresholds: readonly { threshold: Threshold; result: ThresholdResult }[];
   /** p99 of the schedule lag; undefined when nothing was sent. */
   scheduleLagP99Us: number | undefined;
+  /** How long sending what was due took; absent where nothing is due at a time (closed loops). */
+  sending?: { wantedUs: number; tookUs: number; scheduleLagP50Us: number };
+}
+
+/**
+ * The share of what was due that was sent while it was due, where the generator fell behind and stayed behind. A hiccup at
+ * the very end is none: then the middle request was on time.
+ */
+function sentInTime({ sending }: VerdictInput): number {
+  if (!sending) return 1;
+  const overrunUs = sending.tookUs - sending.wantedUs;
+  return sending.scheduleLagP50Us > overrunUs / 10 && overrunUs > 0 ? sending.wantedUs / sending.tookUs : 1;
 }
 
 /**
@@ -29,6 +41,15 @@ export function decideVerdict(input: VerdictInput): { verdict: Verdict; reasons:
       verdict: "inconclusive",
       reasons: [
         `the generator sent only ${formatPercent(counts.sent / counts.scheduled)} of what was due, and left out ${plural(byGenerator, "operation")}`,
+        ...notes,
+      ],
+    };
+  const inTime = sentInTime(input);
+  if (inTime < generatorMustSend && input.sending)
+    return {
+      verdict: "inconclusive",
+      reasons: [
+        `the generator fell behind: what was due in ${formatDurationUs(input.sending.wantedUs)} took it ${formatDurationUs(input.sending.tookUs)} to send, ${formatPercent(inTime)} of the rate`,
         ...notes,
       ],
     };

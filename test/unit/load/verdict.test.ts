@@ -111,6 +111,16 @@ describe("verdict", () => {
     const counts = { scheduled: 0, sent: 0, completed: 0, ok: 0, errors: 0, dropped: 0, unfinished: 0 };
     expect(decideVerdict({ ...run(), counts, thresholds: [], scheduleLagP99Us: undefined }).verdict).toBe("inconclusive");
   });
+
+  test.each([
+    { what: "all in time", tookMs: 2000, lagP50Ms: 0.1, verdict: "pass" },
+    { what: "behind, and further behind all the time", tookMs: 3200, lagP50Ms: 345, verdict: "inconclusive" },
+    { what: "a hiccup at the very end", tookMs: 2100, lagP50Ms: 0.1, verdict: "pass" },
+    { what: "late by less than a hundredth", tookMs: 2019, lagP50Ms: 10, verdict: "pass" },
+  ])("everything sent, $what: $verdict", ({ tookMs, lagP50Ms, verdict }) => {
+    const sending = { wantedUs: 2_000_000, tookUs: tookMs * 1000, scheduleLagP50Us: lagP50Ms * 1000 };
+    expect(decideVerdict({ ...run(), thresholds: [], scheduleLagP99Us: 0, sending }).verdict).toBe(verdict);
+  });
 });
 
 describe("whose fault a full house is", () => {
