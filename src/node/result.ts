@@ -8,5 +8,3 @@ export const nodeResultSchema = z.object({
   pid: z.number().int(),
   dir: z.string().describe("data directory, absolute"),
 });
-
-export type NodeResult = z.output<typeof nodeResultSchema>;
