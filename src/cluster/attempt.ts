@@ -4,6 +4,9 @@
  */
 export const slowPart = 0.4;
 
+/** An answer that took this part of the time says that its node has more to do than it can. */
+export const latePart = 0.2;
+
 export type Silence = "slow" | "silent";
 
 /**

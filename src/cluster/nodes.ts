@@ -5,7 +5,7 @@ import { RagctlError } from "../errors.ts";
 import { runAfter, type Clock } from "../runtime.ts";
 import type { DataFace, NodeEndpoint, StoreControl, VectorStoreDriver } from "../stores/contract.ts";
 import { admittedShare, breakerPolicies, errorRate, newBreaker, probeSucceeded, recordOutcome, type Breaker } from "./breaker.ts";
-import { judgeSilence } from "./attempt.ts";
+import { judgeSilence, latePart } from "./attempt.ts";
 import { newStats, observeAnswer, observeSlow, score, type NodeStats } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
 import { Gate } from "./gate.ts";
@@ -154,17 +154,22 @@ export class ClusterNodes {
     let { timeoutMs } = options;
     stats.inFlight++;
     const turn = gate.enter(timeoutMs, write);
+    let sentUs = beganUs;
     if (turn !== true) {
-      if (turn === false || !(await turn)) {
+      const entered = await turn;
+      sentUs = clock.monotonicUs();
+      if (!entered) {
         stats.inFlight--;
         return turnedAway(node, gate, { node: node.id, sentUs: beganUs, endUs: clock.monotonicUs() }, outcomes);
       }
-      timeoutMs = Math.max(1, timeoutMs - (clock.monotonicUs() - beganUs) / 1000);
+      timeoutMs = Math.max(1, timeoutMs - (sentUs - beganUs) / 1000);
     }
+    const lateUs = options.timeoutMs * 1000 * latePart;
     try {
       const answer = await node.pool.send(request, signal ? { timeoutMs, signal } : { timeoutMs });
       const entry: NodeOutcome = { node: node.id, sentUs: answer.sentUs, endUs: answer.endUs, outcome: "ok" };
       outcomes.push(entry);
+      if (!write) gate.answered(sentUs, answer.endUs, answer.endUs - sentUs > lateUs);
       if (answer.status < 300) {
         const latencyUs = answer.endUs - beganUs;
         observeAnswer(stats, latencyUs, answer.endUs);
@@ -195,6 +200,7 @@ export class ClusterNodes {
       const timeout = error.failure === "timeout";
       const outcome = aborted ? "cancelled" : timeout ? "timeout" : "error";
       outcomes.push({ node: node.id, sentUs: beganUs, endUs: clock.monotonicUs(), outcome, detail: error.message });
+      if (timeout && !write) gate.late(sentUs, clock.monotonicUs());
       // A limit of our own that is shorter than the node's says little of a node that answers others.
       if (timeout && timeoutMs < this.#fullTimeoutMs) this.slow(node, attempt);
       else if (!aborted) this.#failed(node, true, attempt);

@@ -221,7 +221,14 @@ class Scatter {
     const state = { cancel: () => {} };
     const onSlow = () => {
       nodes.slow(this.#reader.nodes[node]!, attempt);
-      if (!this.#over) this.#double(node, this.#others(node, this.#candidates()));
+      if (!this.#over)
+        this.#double(
+          node,
+          this.#others(
+            node,
+            this.#candidates().filter((other) => this.#lively(other, attempt)),
+          ),
+        );
     };
     addTokens(hedge.budget, hedgeEarns);
     const { p95Us } = this.#reader.nodes[node]!.latencies;
@@ -265,6 +272,12 @@ class Scatter {
       const { stats, gate } = this.#reader.nodes[node]!;
       return stats.failures === 0 && gate.free;
     });
+  }
+
+  /** Whether it is worth asking in place of a slow one: not where it is silent itself, or has no place free. All nodes slow at once need less to do, not more. */
+  #lively(node: number, since: Attempt): boolean {
+    const { stats, gate } = this.#reader.nodes[node]!;
+    return gate.free && (stats.inFlight === 0 || stats.measuredAtUs > since.beganUs);
   }
 
   #leftMs(): number {

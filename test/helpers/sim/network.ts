@@ -34,6 +34,10 @@ export class SimNode {
   refusals = { count: 0, status: 429 };
   /** Answers come so much later. */
   delayMs = 0;
+  /** It does one request after the other, and needs so long for each; 0: no time, and any number at once. */
+  serviceMs = 0;
+  /** When it will have done all that it was sent. */
+  busyUntilMs = 0;
   /** Requests that have reached it. */
   arrived = 0;
   readonly collections = new Map<string, Map<PointId, Point>>();
@@ -136,7 +140,9 @@ export class SimNetwork {
         }
         const body = Buffer.from(JSON.stringify(apply(node, JSON.parse(request.body!.toString()) as Message)));
         if (this.#rng() < this.weather.lostAnswerShare) return;
-        clock.after(node.delayMs + this.#delay(), () =>
+        node.busyUntilMs = Math.max(node.busyUntilMs, clock.nowMs()) + node.serviceMs;
+        const queuedMs = node.busyUntilMs - clock.nowMs();
+        clock.after(queuedMs + node.delayMs + this.#delay(), () =>
           settle(() => resolve({ status: 200, headers: {}, body, sentUs, endUs: clock.monotonicUs() })),
         );
       };

@@ -151,7 +151,7 @@ describe("trouble", () => {
     const results = [];
     for (let i = 0; i < 200; i++) {
       results.push(client.search(search));
-      await sim.clock.run(10);
+      await sim.clock.run(50);
     }
     for (const { hits, partial } of await sim.until(Promise.all(results)))
       expect([keys(hits), partial]).toEqual([expected(30, 5), undefined]);
