@@ -37,7 +37,8 @@ export interface ApplyOutcome {
  * @throws RagctlError exit 5 where it stops half done, 7 where a step is refused
  */
 export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutcome> {
-  const { journal } = deps;
+  const { journal, clock } = deps;
+  const beganMs = clock.nowMs();
   const table = new TableAccess(deps.state, deps.collection);
   const layout = layoutOf(plan);
   if (!layout) return { stepsDone: 0, epoch: (await table.read()).table.epoch, finished: true };
@@ -55,6 +56,8 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
     const { epoch } = (await table.read()).table;
     return { stepsDone, epoch, finished: false };
   }
+  // Deletes of an earlier mover may still be on their way to what it cleaned: they land before the lock is free for the next plan.
+  if (deps.unclean) await clock.sleep(Math.max(0, beganMs + deps.requestTimeoutMs + settleSlackMs - clock.nowMs()), deps.signal);
   journal.record("settle", "start");
   deps.fence.ensure();
   const { outcome, routing } = await table.change((now) => settlePlan(now, layout, plan.reverses !== undefined));
@@ -69,6 +72,7 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
 }
 
 const retryEveryMs = 500;
+const settleSlackMs = 500;
 
 /** Tries again, for as long as the mover waits for anything, what may be done twice and met a node that does not answer. */
 export async function patiently<T>({ clock, signal, patienceMs }: MoverDeps, work: () => Promise<T>): Promise<T> {

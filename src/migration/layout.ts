@@ -38,7 +38,8 @@ function settledNodes(table: RoutingTable, layout: Layout): Record<string, Table
       continue;
     }
     const { zone: _zone, ...rest } = node;
-    nodes[id] = { ...rest, ...planned, state: node.state === "stale" ? "stale" : "serving" };
+    // Where a node is reached is not the plan's to say: it may have moved since.
+    nodes[id] = { ...rest, ...planned, url: node.url, state: node.state === "stale" ? "stale" : "serving" };
   }
   return nodes;
 }
