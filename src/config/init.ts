@@ -49,9 +49,7 @@ function findings({ qdrant, redis, local }: Surroundings): InitResult["found"] {
       what: "qdrant",
       where: qdrant.url,
       detail: `${qdrant.version}${qdrant.clustered ? ", cluster mode" : ""}${
-        qdrant.locked
-          ? ", wants an api key"
-          : `, ${plural(qdrant.collections.length, "collection")}`
+        qdrant.locked ? ", wants an api key" : `, ${plural(qdrant.collections.length, "collection")}`
       }`,
     });
   if (redis) found.push({ what: "redis", where: redis.url, detail: redis.locked ? "wants a password" : "answers" });

@@ -14,7 +14,7 @@ test("one look", () => {
     n1    healthy   a     1.18.0       420 µs     933  http://127.0.0.1:7001
     n2    dead      b     -                 -       -  http://127.0.0.1:7002
     n3    degraded  a     1.18.0       312 ms     933  http://127.0.0.1:7003
-    docs: 1864 copies
+    docs: 1,864 copies
     cache redis://127.0.0.1:7100 · 1.00 MiB of 64.0 MiB · 12 entries · 200 µs
     q ends"
   `);
