@@ -85,7 +85,7 @@ test.each<[string, Surroundings, { default: string; topology: string }]>([
   ["a Qdrant", { qdrant }, { default: "dev", topology: "routed" }],
   [
     "a Qdrant cluster with one collection",
-    { qdrant: { ...qdrant, clustered: true, collections: ['na"me: x'] } },
+    { qdrant: { ...qdrant, clustered: true, collections: ["na'me #{x}, - y"] } },
     { default: "dev", topology: "native" },
   ],
   [
