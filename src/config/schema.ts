@@ -151,7 +151,9 @@ const routing = z.strictObject({
     .min(1)
     .max(1024)
     .default(128)
-    .describe("requests of one client to one node; four times as many wait, and more are refused as overload"),
+    .describe(
+      "requests of one client to one node at most, fewer while it is slow; four times as many wait, and more are refused as overload",
+    ),
   maxRate: ratePerSec
     .optional()
     .describe("operations of one client; beyond it, and a second's worth saved up, they are refused as overload"),
