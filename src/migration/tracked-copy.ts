@@ -315,7 +315,7 @@ export class TrackedCopy {
   async #cutOver(): Promise<Phase> {
     this.#deps.fence.ensure();
     const { outcome } = await this.#table.change((table, routing) => {
-      const repaired = [...this.#repairs].find(([id, times]) => (table.nodes[id]!.repairs ?? 0) !== times);
+      const repaired = [...this.#repairs].find(([id, times]) => (table.nodes[id]?.repairs ?? 0) !== times);
       // It missed something meanwhile, and has it now: what was read before may lack it.
       if (repaired) return { refused: `${repaired[0]} was repaired since it was read` };
       const repairing = this.#repairing(table);

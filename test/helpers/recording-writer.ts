@@ -16,6 +16,9 @@ export interface RecordingWriter {
   wrong(): Promise<string[]>;
 }
 
+/** A mover that dies in its pause holds writes for 2 s, until a writer ends it. */
+const patient = { timeoutMs: 10_000 };
+
 /** Upserts and deletes a few keys without a pause between, and remembers what was acknowledged. */
 export function startWriter(
   client: ClusterClient,
@@ -56,10 +59,11 @@ export function startWriter(
       const vector = Array.from({ length: dim }, () => rng() - 0.5);
       const result =
         op.value === undefined
-          ? await client.delete(collection, batch)
+          ? await client.delete(collection, batch, patient)
           : await client.upsert(
               collection,
               batch.map((key) => ({ key, vector, payload: { value: op.value } })),
+              patient,
             );
       for (const key of result.acknowledged) ops.get(key)!.acked = true;
       writer.acknowledged += result.acknowledged.length;
