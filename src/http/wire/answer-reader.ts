@@ -45,11 +45,6 @@ export class AnswerReader {
     this.#chunk = "size";
   }
 
-  /** Whether anything of the present answer has come. */
-  get begun(): boolean {
-    return this.#body !== undefined || this.#pending !== undefined;
-  }
-
   /**
    * @returns true when the answer is complete
    * @throws ProtocolError

@@ -2,7 +2,7 @@ import { explainTransport } from "../../http/failure.ts";
 import type { HttpOperationSpec, Operation, Ticket } from "../contract.ts";
 import { Connections, type Sender } from "./connections.ts";
 import type { OperationDeps } from "./deps.ts";
-import { ProtocolError } from "./wire/answer-reader.ts";
+import { ProtocolError } from "../../http/wire/answer-reader.ts";
 import { requestBytes } from "./wire/request-bytes.ts";
 import { Wire, type Exchange } from "./wire/wire.ts";
 

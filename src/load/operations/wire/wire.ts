@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { AnswerReader } from "./answer-reader.ts";
+import { AnswerReader } from "../../../http/wire/answer-reader.ts";
 
 /** The request that a connection carries. */
 export interface Exchange {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { AnswerReader, ProtocolError } from "../../../src/load/operations/wire/answer-reader.ts";
+import { AnswerReader, ProtocolError } from "../../../src/http/wire/answer-reader.ts";
 
 const answers: Record<string, { text: string; status: number; keepAlive?: boolean; keepAliveMs?: number }> = {
   "a counted body": { text: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", status: 200 },
@@ -86,5 +86,27 @@ describe("an answer with", () => {
     expect(read).toThrow(ProtocolError);
     reader.reset();
     expect(read).toThrow(message);
+  });
+});
+
+describe("an answer that is kept", () => {
+  const counted = "HTTP/1.1 200 OK\r\nx-a: 1\r\ncontent-length: 11\r\n\r\nhello world";
+  const chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nt: 1\r\n\r\n";
+  test.each([counted, chunked])("has its body, in pieces of any size: %j", (text) => {
+    for (let size = 1; size <= text.length; size++) {
+      const reader = new AnswerReader(true);
+      reader.reset();
+      let complete = false;
+      for (let at = 0; at < text.length; at += size) complete = reader.read(Buffer.from(text.slice(at, at + size)));
+      expect([complete, reader.body.toString(), reader.head.split("\r\n")[0]]).toEqual([true, "hello world", "HTTP/1.1 200 OK"]);
+    }
+  });
+
+  test("what cannot be the beginning of an answer is known at once", () => {
+    const reader = new AnswerReader(true);
+    reader.reset();
+    expect(reader.read(Buffer.from("HT"))).toBe(false);
+    expect(() => reader.read(Buffer.from("ML"))).toThrow("not HTTP");
+    expect(() => new AnswerReader().read(Buffer.from("SSH-2.0-OpenSSH_9.6\r\n"))).toThrow("not HTTP");
   });
 });
