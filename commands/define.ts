@@ -39,7 +39,7 @@ export interface CommandContext {
   invoke: (argv: string[], options?: InvokeOptions) => Promise<Invocation>;
 }
 
-export interface InvokeOptions {
+interface InvokeOptions {
   cwd?: string;
   /** Print its result for people, on stderr where stdout must stay one JSON document. */
   show?: boolean;
@@ -61,7 +61,7 @@ export interface Outcome<R> {
   next?: string[];
 }
 
-export interface Positional {
+interface Positional {
   name: string;
   description: string;
   required?: boolean;

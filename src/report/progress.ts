@@ -1,7 +1,7 @@
 import { formatCount, formatDurationMs, formatRate } from "../units.ts";
 import type { Clock, Output } from "../runtime.ts";
 
-export interface ProgressTask {
+interface ProgressTask {
   /** @param done units finished so far; @param note a few words on the state now */
   update(done: number, note?: string): void;
   /** Units in all, when they become known later than the start. */

@@ -5,7 +5,7 @@ import { ownersAfter, selectorRanges } from "./moves.ts";
 import type { Move, RoutingTable } from "./table.ts";
 
 /** Everything that holds for a set of positions: who owns them, now, under a table with its moves. Nodes are indices into `Routing.nodeIds`. */
-export interface OwnerSet {
+interface OwnerSet {
   /** After the cut-overs that have happened, the primary first; stale ones included. */
   readonly owners: readonly number[];
   /** Must get every write: owners that are not stale. */

@@ -6,7 +6,7 @@ import type { Member, Placement } from "./segments.ts";
 import { createSemantic } from "./semantic.ts";
 import type { PartitionerSpec } from "./table.ts";
 
-export type { Member, Placement, Segment } from "./segments.ts";
+export type { Member, Placement } from "./segments.ts";
 
 export interface PlacementSpec {
   partitioner: PartitionerSpec;

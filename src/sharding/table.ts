@@ -59,7 +59,7 @@ export interface TableNode {
 /** Half-open, ascending ranges [lo, hi) of `_ragctl_h`, or ascending cells of `_ragctl_cell`. */
 export type Selector = { kind: "ranges"; ranges: [lo: number, hi: number][] } | { kind: "cells"; cells: number[] };
 
-export type MovePhase = "announced" | "paused" | "cutover";
+type MovePhase = "announced" | "paused" | "cutover";
 
 export interface Move {
   id: string;

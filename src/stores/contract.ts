@@ -66,7 +66,7 @@ export interface SearchOptions {
   scoreThreshold?: number;
 }
 
-export interface ScrollOptions {
+interface ScrollOptions {
   filter?: Filter;
   limit: number;
   offset?: PointId;

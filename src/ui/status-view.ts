@@ -20,7 +20,9 @@ export function StatusView({ status, footer }: { status: StatusResult; footer: s
     createElement(Text, { bold: true }, summaryLine(status)),
     createElement(Text, { dimColor: true, wrap: "truncate" }, line(nodeColumns.map(({ header }) => header)).join("  ")),
     ...status.nodes.map((node, index) => createElement(NodeRow, { key: node.id, node, cells: line(rows[index]!) })),
-    ...status.collections.map(({ name, copies }) => createElement(Text, { key: `c-${name}` }, `${name}: ${plural(copies, "copy")}`)),
+    ...status.collections.map(({ name, copies }) =>
+      createElement(Text, { key: `c-${name}` }, `${name}: ${plural(copies, "copy")}`),
+    ),
     status.cache
       ? createElement(
           Text,

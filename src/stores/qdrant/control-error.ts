@@ -5,7 +5,7 @@ import { nodeUnreachable } from "../unreachable.ts";
 import { errorOf } from "./failure.ts";
 
 /** HTTP status of what the official client threw for an answer that is not 2xx (its ApiError is not exported). */
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | null)?.status;
   return error instanceof Error && typeof status === "number" ? status : undefined;
 }
