@@ -120,7 +120,8 @@ export function showLoad(title: string, stream: NodeJS.WriteStream): LoadScreen 
       ? createElement(Text, { dimColor: true }, title)
       : createElement(LoadView, { title, live, columns: Math.min(stream.columns || 80, 100) });
   // Signals stay with the runtime: the first drains, the second stops.
-  const app = render(view(), { stdout: stream, exitOnCtrlC: false, patchConsole: false, maxFps: 10 });
+  // Whether this is a terminal has been asked already; ink would also look for CI in the environment.
+  const app = render(view(), { stdout: stream, exitOnCtrlC: false, patchConsole: false, maxFps: 10, interactive: true });
   return {
     update(progress) {
       live = live === undefined ? liveStart(progress) : advance(live, progress);

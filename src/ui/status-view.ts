@@ -85,7 +85,7 @@ export function LiveStatus({ first, look, everyMs, sleep, onEach }: WatchOptions
 
 /** Draws on the terminal until `q`, Ctrl-C or the signal. */
 export async function watchStatus(options: WatchOptions, stdout: NodeJS.WriteStream, signal: AbortSignal): Promise<void> {
-  const app = render(createElement(LiveStatus, options), { stdout, exitOnCtrlC: true });
+  const app = render(createElement(LiveStatus, options), { stdout, exitOnCtrlC: true, interactive: true });
   signal.addEventListener("abort", () => app.unmount(), { once: true });
   await app.waitUntilExit();
 }
