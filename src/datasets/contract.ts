@@ -22,6 +22,8 @@ export interface Dataset {
   texts?(start: number, count: number): Promise<string[]>;
   /** Ground truth of the same rows; absent where the file has none. */
   neighbors?(start: number, count: number): Promise<Neighbors[]>;
+  /** How many vectors there are that neighbours are row numbers of, where the file holds them. */
+  readonly baseRows?: number;
   /** `angular`, `euclidean` …, where the file says what its distances are. */
   readonly distance?: string;
   close(): Promise<void>;

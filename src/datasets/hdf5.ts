@@ -50,6 +50,7 @@ function readLayout(path: string, file: H5File, options: DatasetOptions): Datase
   const distances = truth && file.keys().includes("distances") ? matrix(path, file, "distances") : undefined;
   for (const [name, part] of [["neighbors", truth] as const, ["distances", distances] as const])
     if (part && part.shape[0] !== rows) throw datasetError(path, `/${name} has ${part.shape[0]} rows, /test has ${rows}`);
+  const baseRows = truth && file.keys().includes("train") ? matrix(path, file, "train").shape[0] : undefined;
   const distance = file.attrs["distance"]?.value;
 
   return {
@@ -79,6 +80,7 @@ function readLayout(path: string, file: H5File, options: DatasetOptions): Datase
           },
         }
       : {}),
+    ...(baseRows === undefined ? {} : { baseRows }),
     ...(typeof distance === "string" ? { distance } : {}),
     close: async () => void file.close(),
   };

@@ -97,6 +97,17 @@ export interface HttpOperationSpec {
   request: Omit<PreparedRequest, "kind" | "body"> & { body?: Uint8Array };
 }
 
+/** Where the true neighbours came from. */
+interface RecallSource {
+  from: "data set" | "exact search";
+  /** That have a truth. */
+  queries: number;
+  /** The data set that brought neighbours. */
+  file?: string;
+  /** Why those of the file were not used. */
+  because?: string;
+}
+
 /** How answers are judged while the load runs. */
 export interface RecallSpec {
   /** Recall is judged at each of these; none above the k of the searches. */
@@ -104,6 +115,7 @@ export interface RecallSpec {
   distance: Distance;
   /** By query: its true neighbours, best first; null: this query is not judged. */
   truths: readonly (ExactTruth | null)[];
+  source: RecallSource;
   /** What the ids of points begin with that the run itself writes: they are left out. */
   ownPrefix?: string;
 }

@@ -150,6 +150,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
       startedAt,
       elapsedMs: Math.round(Math.max(ranUs, lastEndUs) / 1000),
       ...measured,
+      ...recallTruth(scenarios),
       rates: {
         targetPerSec: plan.ratePerSec,
         // What was sent or answered after the end took longer than the duration: it must not raise the rate.
@@ -227,6 +228,13 @@ function specSummary({ scenarios, seed }: LoadSpec, plan: RunPlan): LoadResult["
     workers: scenarios.reduce((sum, { workers }) => sum + workers, 0),
     seed,
   };
+}
+
+function recallTruth(scenarios: readonly ScenarioSpec[]): Pick<LoadResult, "recallTruth"> {
+  const sources = scenarios.flatMap(({ name, operation }) =>
+    operation.kind === "search" && operation.recall ? [{ scenario: name, ...operation.recall.source }] : [],
+  );
+  return sources.length === 0 ? {} : { recallTruth: sources };
 }
 
 function pacersTogether(pacers: readonly PacerReport[]): LoadResult["generator"]["pacer"] {

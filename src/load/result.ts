@@ -169,6 +169,18 @@ export const loadResultSchema = z.object({
     .describe("ok operations by what the cache said: hit, miss"),
   times: z.array(time).describe("what operations measured beside their response time: freshness, timeToFirstToken"),
   recall: z.array(recall).describe("of the searches whose true neighbours are known"),
+  recallTruth: z
+    .array(
+      z.object({
+        scenario: z.string(),
+        from: z.enum(["data set", "exact search"]),
+        queries: count.describe("that have a truth"),
+        file: z.string().optional().describe("that brought neighbours"),
+        because: z.string().optional().describe("why those of the file were not used"),
+      }),
+    )
+    .optional()
+    .describe("where the true neighbours came from"),
   audit: z
     .array(
       z.object({

@@ -15,12 +15,16 @@ export function intervalLines({ responseIntervalsUs }: LoadResult, style: Style)
 }
 
 /** Recall, and what operations measured beside their response time. */
-export function measuredLines({ recall, times }: LoadResult): string[] {
+export function measuredLines({ recall, recallTruth = [], times }: LoadResult): string[] {
   const us = (value: number | null) => (value === null ? "-" : formatDurationUs(value));
   return [
     ...recall.map(
       ({ k, n, mean, low, high }) =>
         `recall@${k} ${formatPercent(mean)} (95 % interval ${formatPercent(low)} to ${formatPercent(high)}, ${formatCount(n)} searches judged)`,
+    ),
+    ...recallTruth.map(
+      ({ scenario, from, queries, file }) =>
+        `${scenario}: true neighbours of ${formatCount(queries)} queries from ${from === "data set" ? file : "exact search"}`,
     ),
     ...times.map(
       ({ name, never, timeUs }) =>

@@ -6,6 +6,7 @@ import { ExitCode, RagctlError, usageError } from "../../errors.ts";
 import { seededRng } from "../../runtime.ts";
 import type { SharedVectors } from "../contract.ts";
 import type { FeedProfile } from "../profile/schema.ts";
+import type { DatasetTruth } from "../recall/dataset-truth.ts";
 import { packVectors, sampleOwnPoints } from "./queries.ts";
 
 /** What a feed may take in memory: rows beyond it are left out. */
@@ -28,6 +29,8 @@ export interface LoadedFeed<T> {
   items: T;
   /** For the report: where it came from, and how much of it was taken. */
   from: string;
+  /** The true neighbours of the items, where the file brings them. */
+  truth?: DatasetTruth;
 }
 
 export function choiceOf({ choice, exponent }: Pick<FeedProfile, "choice" | "exponent">): ChoiceSpec {
@@ -60,7 +63,8 @@ export async function vectorsOf(
           ],
           { code: "dimension-mismatch", hint: "Queries must come from the model that embedded the collection." },
         );
-      return { items: await packed(dataset, rows), from: fromOf(feed, dataset, rows) };
+      const truth = await truthOf(feed, dataset, rows);
+      return { items: await packed(dataset, rows), from: fromOf(feed, dataset, rows), ...(truth && { truth }) };
     }
     if (!deps.embed) throw new RagctlError(`${dataset.path} holds texts`, { code: "texts", exitCode: ExitCode.usage });
     const vectors = await deps.embed(await textRows(dataset, rows));
@@ -109,6 +113,18 @@ function rowsOf({ rows }: Dataset, { limit }: FeedProfile, rowBytes: number): nu
 
 function fromOf({ from }: FeedProfile, dataset: Dataset, rows: number): string {
   return rows === dataset.rows ? from : `${from} (the first ${rows} of ${dataset.rows} rows)`;
+}
+
+async function truthOf({ from }: FeedProfile, dataset: Dataset, rows: number): Promise<DatasetTruth | undefined> {
+  const neighbors = await dataset.neighbors?.(0, rows);
+  if (!neighbors) return undefined;
+  const { distance, baseRows } = dataset;
+  return {
+    file: from,
+    neighbors,
+    ...(distance !== undefined && { metric: distance }),
+    ...(baseRows !== undefined && { baseRows }),
+  };
 }
 
 async function packed(dataset: Dataset, rows: number): Promise<SharedVectors> {

@@ -7,6 +7,7 @@ import { RagctlError, usageError, type Problem } from "../../errors.ts";
 import type { Clock, Rng } from "../../runtime.ts";
 import { mostUsers } from "../closed/users.ts";
 import type { ExecutorSpec, LoadSpec, OperationSpec, ScenarioSpec } from "../contract.ts";
+import type { DatasetTruth } from "../recall/dataset-truth.ts";
 import type { LoadTarget } from "../result.ts";
 import { isClosed } from "../schedules/index.ts";
 import { profileThresholds } from "../thresholds/profile.ts";
@@ -32,6 +33,8 @@ export interface CompiledProfile {
   urls: string[];
   /** Collections that the run writes to: to be cleaned up behind it. */
   writesTo: string[];
+  /** By the name of a scenario: the true neighbours that its data set brings. */
+  truths: ReadonlyMap<string, DatasetTruth>;
 }
 
 /** Whether any scenario needs the cluster of the config. */
@@ -66,6 +69,7 @@ export async function compileProfile(
     const problems: Problem[] = [];
     const scenarios: ScenarioSpec[] = [];
     const described: { name: string; does: string }[] = [];
+    const truths = new Map<string, DatasetTruth>();
     const urls = new Set(cluster?.nodes.map(({ url }) => url));
     for (const [index, [called, scenario]] of Object.entries(profile.scenarios).entries())
       try {
@@ -73,10 +77,11 @@ export async function compileProfile(
         const offsets =
           scenario.executor === "replay" ? await readLogTimes(join(context.dir, scenario.log), scenario.speed) : undefined;
         const executor = executorOf(scenario, { warmupMs: profile.warmup, seed, offsets });
-        const { operation, does } = await operationOf(scenario, { ...context, seed });
+        const { operation, does, truth } = await operationOf(scenario, { ...context, seed });
         if (operation.kind === "http") urls.add(operation.origin);
         if (operation.kind === "rag") urls.add(new URL(operation.url).origin);
         scenarios.push(scenarioSpec(called, scenario, profile, { executor, operation, seed }));
+        if (truth) truths.set(called, truth);
         described.push({ name: called, does: `${scenario.executor}: ${does}` });
       } catch (error) {
         problems.push(...problemsOf(error, called, shownFile));
@@ -94,6 +99,7 @@ export async function compileProfile(
         scenarios: described,
       },
       urls: [...urls],
+      truths,
       writesTo: [...new Set(scenarios.flatMap(({ operation }) => (operation.kind === "upsert" ? [operation.collection] : [])))],
     };
   } finally {

@@ -5,6 +5,7 @@ import { seededRng, type Clock } from "../../runtime.ts";
 import type { CollectionInfo } from "../../stores/contract.ts";
 import type { OperationSpec, SharedVectors } from "../contract.ts";
 import { choiceOf, textsOf, vectorsOf, type FeedDeps } from "../feeds/source.ts";
+import type { DatasetTruth } from "../recall/dataset-truth.ts";
 import { httpTarget } from "../targets/http.ts";
 import type { OperationProfile, ScenarioProfile } from "./schema.ts";
 
@@ -22,6 +23,8 @@ export interface NamedOperation {
   operation: OperationSpec;
   /** For the report: `search of docs, k 10, queries from …`. */
   does: string;
+  /** Of a search: the true neighbours of its queries, where their file brings them. */
+  truth?: DatasetTruth;
 }
 
 type Builder<K extends OperationProfile["kind"]> = (
@@ -37,7 +40,7 @@ const fetchKeys = 5000;
 const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
   async search({ k, ef, exact, filter, allowPartial, collection: named }, scenario, context) {
     const { cluster, collection, own } = await onCollection(named, context);
-    const { items: queries, from } = await vectorsOf(logFeed(scenario), context, own);
+    const { items: queries, from, truth } = await vectorsOf(logFeed(scenario), context, own);
     return {
       operation: {
         kind: "search",
@@ -53,6 +56,7 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
         partialIsOk: allowPartial,
       },
       does: `search of ${collection}, k ${k}, queries from ${from}`,
+      ...(truth && { truth }),
     };
   },
 

@@ -51,7 +51,7 @@ export async function runProfile(
       deps.onEvent?.(event);
     },
   };
-  await judgeRecall(spec, profile, { thresholds: limits, tag, writesTo: compiled.writesTo }, deps);
+  await judgeRecall(spec, profile, { ...compiled, thresholds: limits, tag }, deps);
 
   let result: LoadResult;
   try {
@@ -83,7 +83,12 @@ async function clean(
 async function judgeRecall(
   spec: LoadSpec,
   profile: Profile,
-  { thresholds, tag, writesTo }: { thresholds: readonly ThresholdInput[]; tag: string; writesTo: readonly string[] },
+  {
+    thresholds,
+    tag,
+    writesTo,
+    truths,
+  }: Pick<CompiledProfile, "writesTo" | "truths"> & { thresholds: readonly ThresholdInput[]; tag: string },
   { clock, rng, cwd, stateDir, pid, signal, warn }: ProfileRunDeps,
 ): Promise<void> {
   const ofThresholds = thresholds.flatMap(({ metric, expression }) => {
@@ -97,6 +102,7 @@ async function judgeRecall(
     const { k } = scenario.operation;
     const ks = said.recall?.at ?? [...new Set([k, ...ofThresholds.filter((at) => at !== undefined && at <= k)])].map(Number);
     const operation: SearchOperationSpec = scenario.operation;
+    const known = truths.get(scenario.name);
     scenario.operation = {
       ...operation,
       recall: await prepareRecall(
@@ -104,6 +110,7 @@ async function judgeRecall(
         {
           samples: said.recall?.samples ?? 200,
           ks: ks.toSorted((a, b) => a - b),
+          ...(known && { known }),
           ...(writesTo.includes(operation.collection) && { ownPrefix: tag }),
           seed: spec.seed,
         },

@@ -44,7 +44,11 @@ const operation = z.discriminatedUnion(
       recall: z
         .strictObject({
           at: z.array(positive).min(1).optional().describe("the ks; default: k, and those of the thresholds"),
-          samples: positive.default(200).describe("queries whose true neighbours are computed by exact search before the run"),
+          samples: positive
+            .default(200)
+            .describe(
+              "queries whose true neighbours are computed by exact search before the run; none where the feed's HDF5 file brings them",
+            ),
         })
         .optional()
         .describe("judge the answers; on by itself where a threshold is about recall"),

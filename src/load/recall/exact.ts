@@ -53,6 +53,13 @@ export async function exactNeighbors(
   }));
 }
 
+/** One score as stores give it: cosine similarity, dot product, Euclidean distance. */
+export function scoreOf(a: ArrayLike<number>, b: ArrayLike<number>, distance: Distance): number {
+  if (distance === "Cosine") return gainOf(normalised(a), normalised(b), distance);
+  const gain = gainOf(a, b, distance);
+  return distance === "Euclid" ? Math.sqrt(-gain) : gain;
+}
+
 /** More is nearer, whatever the distance. */
 function gainOf(a: ArrayLike<number>, b: ArrayLike<number>, distance: Distance): number {
   let sum = 0;

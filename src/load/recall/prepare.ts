@@ -4,6 +4,7 @@ import { ExitCode, RagctlError, usageError } from "../../errors.ts";
 import { seededRng, type Clock, type Rng } from "../../runtime.ts";
 import type { CollectionInfo, SearchOptions } from "../../stores/contract.ts";
 import type { RecallSpec, SearchOperationSpec } from "../contract.ts";
+import { fitTruth, type DatasetTruth } from "./dataset-truth.ts";
 import type { ExactTruth } from "./exact.ts";
 import { recallAtK } from "./recall.ts";
 import { cachedTruth, renewTruth, type TruthKey } from "./truth-cache.ts";
@@ -20,8 +21,8 @@ export interface RecallOptions {
   samples: number;
   /** None above the k of the searches. */
   ks: readonly number[];
-  /** True neighbours that a data set brings, by query: nothing is computed. */
-  known?: readonly (ExactTruth | null)[];
+  /** True neighbours that a data set brings: where they are the collection's, all queries are judged and nothing is computed. */
+  known?: DatasetTruth;
   ownPrefix?: string;
   seed: number;
 }
@@ -63,12 +64,23 @@ export async function prepareRecall(
         exitCode: ExitCode.usage,
       });
     const { distance } = info;
-    if (known) return { ks, distance, truths: known, ...own };
+    let refused: { file?: string; because?: string } = {};
+    if (known) {
+      const { file } = known;
+      const fitting = await fitTruth(known, operation, { ...deps, client, distance, k: Math.max(...ks) });
+      if ("truths" in fitting) {
+        const { truths } = fitting;
+        const judged = truths.filter((truth) => truth !== null).length;
+        return { ks, distance, truths, source: { from: "data set", file, queries: judged }, ...own };
+      }
+      refused = { file, because: fitting.unfit };
+      deps.warn?.(`recall is judged by exact search, not by the neighbours that ${file} brings: ${fitting.unfit}`);
+    }
     const chosen = chooseQueries(operation.queries.count, samples, seed);
     const truths = await truthsOf(client, operation, info, chosen, Math.max(...ks), deps);
     const byQuery: (ExactTruth | null)[] = Array.from({ length: operation.queries.count }, () => null);
     for (const [at, query] of chosen.entries()) byQuery[query] = truths[at]!;
-    return { ks, distance, truths: byQuery, ...own };
+    return { ks, distance, truths: byQuery, source: { from: "exact search", queries: chosen.length, ...refused }, ...own };
   } finally {
     await client.close();
   }

@@ -2,7 +2,7 @@ import type { Distance, Hit, PointId } from "../../stores/contract.ts";
 
 /** The true neighbours of one query, best first, at least k of them (fewer only where the collection holds fewer). */
 export interface Truth {
-  /** In the store's own sense: similarity for Cosine and Dot (more is better), distance for Euclid (less is better). */
+  /** In the store's own sense: similarity for Cosine and Dot (more is better), distance for Euclid (less is better). NaN beside ids: not known. */
   scores: ArrayLike<number>;
   /** Absent where only the scores are known. */
   ids?: readonly PointId[];
