@@ -12,6 +12,17 @@ function parsed<T>(placeholder: string, parse: (text: string) => T, description:
   return { kind: "value", placeholder, parse, description };
 }
 
+function keyList(description: string): FlagSpec<number[]> {
+  const parse = (text: string) =>
+    text.split(",").map((part) => {
+      const key = Number(part.trim());
+      if (!Number.isSafeInteger(key) || key < 0 || part.trim() === "")
+        throw new Error(`expected whole keys separated by commas, got "${text}"`);
+      return key;
+    });
+  return { kind: "list", placeholder: "key,…", parse, default: [], description };
+}
+
 function parseLoadBound(text: string): number | null {
   if (text === "none") return null;
   const bound = parseFraction(text);
@@ -32,6 +43,7 @@ export const ringFlags = {
   hash: flag.choice(hashes, {
     description: "of the ring of --nodes: md5-32 and md5-128 as Python's usual rings (default: xxh32)",
   }),
+  bounds: keyList("ranges of integer keys with these upper bounds, in the place of the ring of --nodes"),
   replicas: flag.positive({ description: "copies of each point (default: 1, or the table's)" }),
   weight: flag.list({ description: "for example n1=2: twice the share", placeholder: "node=x" }),
   zone: flag.list({ description: "for example n1=eu-1: replicas go to different zones first", placeholder: "node=zone" }),
@@ -42,6 +54,8 @@ export const planFlags = {
   add: flag.list({ description: "a node that comes; with its URL where the config does not know it", placeholder: "id[=url]" }),
   remove: flag.list({ description: "a node that goes; a dead one's points are copied from the others", placeholder: "id" }),
   ...ringFlags,
+  split: keyList("of a range partitioner: split the range that holds this key, there"),
+  merge: keyList("of a range partitioner: take this bound away, so that two ranges are one"),
   loadBound: parsed("ε|none", parseLoadBound, "no node above 1 + ε times its fair share; what is above spills clockwise"),
   balance: flag.choice(["points", "bytes", "heat", "all"], { description: "adjust weights until the limit holds" }),
   limit: parsed("x", parseLimit, "largest ÷ mean that counts as balanced (default: 1.25)"),
@@ -68,6 +82,8 @@ export function planInputs(flags: FlagValues<typeof planFlags>, cwd: string): Pl
     add: parseAdded(flags.add),
     remove: flags.remove,
     weights: parseWeights(flags.weight),
+    split: flags.split,
+    merge: flags.merge,
     zones: parsePairs("--zone", flags.zone),
     capacities: parseCapacities(flags.capacity),
     limit: flags.limit ?? 1.25,

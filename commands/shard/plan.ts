@@ -66,6 +66,7 @@ async function offline(flags: PlanFlags, inputs: PlanInputs, { runtime }: Comman
       nodes: flags.nodes,
       hash: flags.hash ?? "xxh32",
       virtualNodes: flags.vnodes ?? 150,
+      ...(flags.bounds.length > 0 && { bounds: flags.bounds }),
       replicas: flags.replicas ?? 1,
       points: flags.points!,
       pointBytes: flags.pointBytes ?? 2048,
@@ -83,6 +84,11 @@ async function live(flags: PlanFlags, inputs: PlanInputs, { runtime, globals, no
   if (flags.points !== undefined) problems.push({ path: "--points", message: "goes with --nodes: a live cluster is counted" });
   if (flags.pointBytes !== undefined)
     problems.push({ path: "--point-bytes", message: "goes with --nodes: a live cluster is sampled" });
+  if (flags.bounds.length > 0)
+    problems.push({
+      path: "--bounds",
+      message: "goes with --nodes: a live collection has a table (--split and --merge change it)",
+    });
   if (flags.hash !== undefined)
     problems.push({ path: "--hash", message: "goes with --nodes: the hash of a live collection is stored with every point" });
   if (problems.length > 0) throw usageError(problems);

@@ -38,7 +38,11 @@ export default defineCommand({
       const offlineOnly = { "--vnodes": flags.vnodes, "--hash": flags.hash, "--replicas": flags.replicas };
       for (const [path, value] of Object.entries(offlineOnly))
         if (value !== undefined) problems.push({ path, message: "goes with --nodes: a live collection has a table" });
-      for (const [path, { length }] of [["--weight", flags.weight] as const, ["--zone", flags.zone] as const])
+      for (const [path, { length }] of [
+        ["--weight", flags.weight] as const,
+        ["--zone", flags.zone] as const,
+        ["--bounds", flags.bounds] as const,
+      ])
         if (length > 0) problems.push({ path, message: "goes with --nodes: a live collection has a table" });
     } else if (flags.collection !== undefined)
       problems.push({ path: "--collection", message: "is of a live cluster; --nodes asks none" });
@@ -65,6 +69,7 @@ async function ringRoute(flags: RouteFlags): Promise<{ source: string; route: Ro
     nodes: flags.nodes,
     hash: flags.hash ?? "xxh32",
     virtualNodes: flags.vnodes ?? 150,
+    ...(flags.bounds.length > 0 && { bounds: flags.bounds }),
     replicas: flags.replicas ?? 1,
   };
   const layout = layoutOfFlags(ring, { weights: parseWeights(flags.weight), zones: parsePairs("--zone", flags.zone) });

@@ -10,6 +10,9 @@ export interface PlanInputs {
   /** ε; null: none. */
   loadBound?: number | null;
   weights: Record<string, number>;
+  /** Keys, of a range partitioner. */
+  split: number[];
+  merge: number[];
   zones: Record<string, string>;
   capacities: ReadonlyMap<string, Capacity>;
   balance?: BalanceGoal["by"];
@@ -26,10 +29,12 @@ export interface PlanInputs {
 }
 
 /** The changes that a request can make to a plan, in the form that `buildPlan` takes them. */
-export function changesOf({ remove, replicas, virtualNodes, loadBound, weights }: PlanInputs) {
+export function changesOf({ remove, replicas, virtualNodes, loadBound, weights, split, merge }: PlanInputs) {
   return {
     remove,
     weights,
+    split,
+    merge,
     ...(replicas === undefined ? {} : { replicas }),
     ...(virtualNodes === undefined ? {} : { virtualNodes }),
     ...(loadBound === undefined ? {} : { loadBound }),

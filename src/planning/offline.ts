@@ -17,6 +17,8 @@ export interface OfflineCluster {
   hash: HashName;
   /** Before the plan. */
   virtualNodes: number;
+  /** Present: ranges of integer keys with these upper bounds, instead of a ring. */
+  bounds?: number[];
   replicas: number;
   points: number;
   pointBytes: number;
@@ -24,11 +26,11 @@ export interface OfflineCluster {
 
 /** The layout of nodes that flags name: all weights 1 and no zones, unless said. */
 export function layoutOfFlags(
-  { nodes, hash, virtualNodes, replicas }: Omit<OfflineCluster, "points" | "pointBytes">,
+  { nodes, hash, virtualNodes, bounds, replicas }: Omit<OfflineCluster, "points" | "pointBytes">,
   { weights, zones }: Pick<PlanInputs, "weights" | "zones">,
 ): Layout {
   return {
-    partitioner: { kind: "ring", virtualNodes, hash },
+    partitioner: bounds ? { kind: "range", hash, bounds } : { kind: "ring", virtualNodes, hash },
     replicas,
     members: nodes,
     nodes: Object.fromEntries(nodes.map((id) => [id, describeNode(id, "", { weights, zones })])),

@@ -26,6 +26,27 @@ export function createRange(spec: RangeSpec, members: readonly Member[], replica
   return segmented({ coordinate: "key", space, members: ring.members, replicas }, pieces, rangePosition);
 }
 
+/**
+ * The bounds with ranges split at some keys, and those that end at others merged with the ranges after them.
+ * @returns bounds, ascending; or what makes no sense, each as a sentence
+ */
+export function changedBounds(
+  bounds: readonly number[],
+  { split = [], merge = [] }: { split?: readonly number[]; merge?: readonly number[] },
+): { bounds: number[]; problems: { path: string; message: string }[] } {
+  const problems = [
+    ...split.filter((at) => bounds.includes(at)).map((at) => ({ path: "--split", message: `${at} is a bound already` })),
+    ...split
+      .filter((at) => at < 1)
+      .map((at) => ({ path: "--split", message: `${at} splits nothing: the first range begins at 0` })),
+    ...merge
+      .filter((at) => !bounds.includes(at))
+      .map((at) => ({ path: "--merge", message: `${at} is no bound: ${bounds.join(", ") || "there are none"}` })),
+  ];
+  const kept = bounds.filter((bound) => !merge.includes(bound));
+  return { bounds: [...new Set([...kept, ...split])].sort((a, b) => a - b), problems };
+}
+
 /** @throws RagctlError exit 2 where the key is not an unsigned integer below 2^53 */
 export function rangePosition(key: string): number {
   const position = integerKey(key);

@@ -1,5 +1,6 @@
 import { usageError, type Problem } from "../../errors.ts";
 import { createPlacement, type Placement } from "../placement.ts";
+import { changedBounds } from "../range.ts";
 import { defaultVirtualNodes } from "../table.ts";
 import type { Layout } from "./contract.ts";
 
@@ -20,6 +21,10 @@ export interface LayoutChanges {
   /** ε of a ring's bounded load; null takes the bound away. */
   loadBound?: number | null;
   weights?: Readonly<Record<string, number>>;
+  /** Of a range partitioner: keys at which a range is split in two. */
+  split?: readonly number[];
+  /** Bounds that go: the two ranges become one, where the first of them is. */
+  merge?: readonly number[];
 }
 
 /**
@@ -50,6 +55,10 @@ export function changedLayout(before: Layout, changes: LayoutChanges): Layout {
     ] as const)
       if (value !== undefined && value !== null)
         problems.push({ path, message: `is of rings; this collection is placed by ${partitioner.kind}` });
+  if (partitioner.kind === "range") problems.push(...changedBounds(partitioner.bounds, changes).problems);
+  else
+    for (const [path, at] of [["--split", changes.split] as const, ["--merge", changes.merge] as const])
+      if (at?.length) problems.push({ path, message: `is of ranges; this collection is placed by ${partitioner.kind}` });
   if (problems.length > 0) throw usageError(problems, { code: "plan-impossible" });
   const known = Object.fromEntries(add.map(({ id, ...node }) => [id, node]));
   const nodes = Object.fromEntries(
@@ -61,7 +70,9 @@ export function changedLayout(before: Layout, changes: LayoutChanges): Layout {
   return { partitioner: changedPartitioner(before, changes), replicas, members, nodes };
 }
 
-function changedPartitioner({ partitioner }: Layout, { virtualNodes, loadBound }: LayoutChanges): Layout["partitioner"] {
+function changedPartitioner({ partitioner }: Layout, changes: LayoutChanges): Layout["partitioner"] {
+  const { virtualNodes, loadBound } = changes;
+  if (partitioner.kind === "range") return { ...partitioner, bounds: changedBounds(partitioner.bounds, changes).bounds };
   if (partitioner.kind !== "ring") return partitioner;
   const { loadBound: bound, ...ring } = partitioner;
   const kept = loadBound === undefined ? bound : (loadBound ?? undefined);
