@@ -39,6 +39,8 @@ export interface NodeFailure {
   overload: boolean;
   /** Certainly nothing of it was done (it never left, or the answer says so), and a little later it may be: even a write may be repeated. */
   notDone: boolean;
+  /** The node has no room for it, and will not have any until somebody makes some. */
+  full?: true;
   /** How long the node asks to be left alone. */
   retryAfterMs?: number;
   message: string;
@@ -177,7 +179,7 @@ export class ClusterNodes {
         recordOutcome(breaker, beganMs + latencyUs / 1000, false, beganMs);
         return { body: answer.body };
       }
-      const { kind, message, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
+      const { kind, message, full, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
       entry.outcome = "error";
       entry.detail = message;
       const fatal = kind === "fatal";
@@ -190,6 +192,7 @@ export class ClusterNodes {
           timeout: false,
           overload: false,
           notDone: notDone === true,
+          ...(full && { full }),
           ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
           message: `${node.id}: ${message}`,
         },

@@ -12,7 +12,7 @@ import { selectorsShare } from "./positions.ts";
 import { TableAccess, together } from "./table.ts";
 import { dropHolds } from "./verify-repair.ts";
 import { TrackedCopy, type CopyJob } from "./tracked-copy.ts";
-import { halfDone } from "./trouble.ts";
+import { halfDone, isFull } from "./trouble.ts";
 
 export interface ApplyDeps extends MoverDeps {
   /** Makes sure that a target has the collection, with the indexes that selectors need. */
@@ -81,7 +81,7 @@ export async function patiently<T>({ clock, signal, patienceMs }: MoverDeps, wor
     try {
       return await work();
     } catch (error) {
-      const passing = error instanceof RagctlError && error.exitCode === ExitCode.unreachable;
+      const passing = error instanceof RagctlError && error.exitCode === ExitCode.unreachable && !isFull(error);
       if (!passing || clock.nowMs() >= untilMs) throw error;
       await clock.sleep(retryEveryMs, signal);
     }

@@ -5,7 +5,7 @@ import { markQuiet, markStale } from "../sharding/transitions.ts";
 import type { Filter, Point, PointId } from "../stores/contract.ts";
 import type { MoverDeps } from "./contract.ts";
 import type { TableAccess } from "./table.ts";
-import { halfDone, NodeTrouble, Unanswered } from "./trouble.ts";
+import { halfDone, nodeFull, NodeTrouble, Unanswered } from "./trouble.ts";
 
 const firstRetryMs = 100;
 const slowestRetryMs = 2_000;
@@ -24,11 +24,12 @@ export class NodeIo {
     this.#table = table;
   }
 
-  /** @throws NodeTrouble where it does not answer, RagctlError exit 5 where it refuses */
+  /** @throws NodeTrouble where it does not answer, RagctlError exit 5 where it refuses or is full */
   async read<T>(id: string, request: PreparedRequest, parse: (body: Buffer) => T, manner: Manner = "patient"): Promise<T> {
     for (const retry = this.#retry(); ; await retry.wait()) {
       const { failure, body } = await this.#send(id, request);
       if (!failure) return parse(body);
+      if (failure.full) throw nodeFull(failure.message);
       if (failure.fatal) throw refused(id, failure.message);
       if (manner === "once" || retry.over()) throw new NodeTrouble(id, failure.message);
     }
@@ -36,7 +37,7 @@ export class NodeIo {
 
   /**
    * @throws Unanswered where it may still land (the table says so then), NodeTrouble where it certainly did not, RagctlError exit 5
-   * where the node refuses it, 7 where the lock does not outlive it
+   * where the node refuses it or is full, 7 where the lock does not outlive it
    */
   async write(id: string, request: PreparedRequest, manner: Manner = "patient"): Promise<void> {
     for (const retry = this.#retry(); ; await retry.wait()) {
@@ -47,6 +48,7 @@ export class NodeIo {
         await this.setAside(id);
         throw new Unanswered(id, failure.message);
       }
+      if (failure.full) throw nodeFull(failure.message);
       if (failure.fatal) throw refused(id, failure.message);
       if (manner === "once" || retry.over()) throw new NodeTrouble(id, failure.message);
     }

@@ -12,7 +12,7 @@ import { planStateOf, type PlanState } from "./plan-state.ts";
 import type { ShardApplyResult } from "./result.ts";
 import { TableAccess } from "./table.ts";
 import { tokenBucket } from "./throttle.ts";
-import { halfDone } from "./trouble.ts";
+import { halfDone, isFull } from "./trouble.ts";
 
 export interface ApplyRun {
   plan: Plan;
@@ -161,6 +161,7 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     journal.record("apply", "end", { state: result.state, steps: result.steps });
   } catch (error) {
     // By then something has been begun: the same plan goes on from here.
+    if (isFull(error)) throw stoppedFull(plan, error);
     if (error instanceof RagctlError && error.exitCode === ExitCode.unreachable)
       throw halfDone(`Plan ${plan.planId} stopped half done: ${error.message}`, error.code, error);
     throw error;
@@ -170,6 +171,19 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
   }
   result.elapsedMs = (clock.monotonicUs() - beganUs) / 1000;
   return result;
+}
+
+/** A node has no room for what the plan brings: what was cut over stays, and what was not can go either way. */
+function stoppedFull({ planId }: Plan, error: RagctlError): RagctlError {
+  return new RagctlError(`Plan ${planId} stopped half done: ${error.message}`, {
+    code: error.code,
+    exitCode: ExitCode.unhealed,
+    hint:
+      "Make room on that node (a larger quota or disk, or fewer points), then --resume goes on where this stopped; or --abort takes back " +
+      "what has not been cut over, and ragctl shard reverse the rest.",
+    details: { planId },
+    cause: error,
+  });
 }
 
 function objectiveUs({ cluster: { objectives } }: MigrationAccess): number | undefined {

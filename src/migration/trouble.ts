@@ -30,6 +30,20 @@ export class PauseLost extends Error {
   }
 }
 
+/** Whether a node that has no room is the reason: to try again is of no use until somebody makes some. */
+export function isFull(error: unknown): error is RagctlError {
+  return error instanceof RagctlError && error.code === "node-full";
+}
+
+/** @param message what the node said, after its name */
+export function nodeFull(message: string): RagctlError {
+  return new RagctlError(`There is no room left on node ${message}`, {
+    code: "node-full",
+    exitCode: ExitCode.unhealed,
+    hint: "Make room on it (a larger quota or disk, or fewer points); then the same command with --resume goes on where this stopped.",
+  });
+}
+
 /** Something that ends the run, which `--resume` can go on with. */
 export function halfDone(message: string, code: string, cause?: unknown): RagctlError {
   return new RagctlError(message, {

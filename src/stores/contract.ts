@@ -136,6 +136,8 @@ export interface StoreFailure {
   kind: "retryable" | "fatal";
   status: number;
   message: string;
+  /** The node has no room: its disk is full, or a quota is used up. Waiting does not help, somebody has to act. */
+  full?: true;
   /** From Retry-After. */
   retryAfterMs?: number;
   /** The answer says that nothing of the request was done, so that even a write may be repeated. */

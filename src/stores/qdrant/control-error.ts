@@ -2,7 +2,7 @@ import { TransportError } from "../../http/contract.ts";
 import { ExitCode, RagctlError } from "../../errors.ts";
 import type { NodeEndpoint } from "../contract.ts";
 import { nodeUnreachable } from "../unreachable.ts";
-import { errorOf } from "./failure.ts";
+import { errorOf, saysFull } from "./failure.ts";
 
 /** HTTP status of what the official client threw for an answer that is not 2xx (its ApiError is not exported). */
 function statusOf(error: unknown): number | undefined {
@@ -40,6 +40,11 @@ function refusal(node: NodeEndpoint, status: number, said: string | undefined, c
     });
   if (status === 404 && said === undefined)
     return make(`${where} answers, but not as Qdrant does (HTTP 404)`, { code: "store-answer-unexpected", hint: notQdrantHint });
+  if (saysFull(status, said ?? ""))
+    return make(`${where} is full: ${said ?? `HTTP ${status}`}`, {
+      code: "node-full",
+      hint: "Make room on it: a larger quota or disk, or fewer points.",
+    });
   return make(`${where} refused: ${said ?? `HTTP ${status}`}`, {
     code: status >= 500 ? "store-failed" : "store-refused",
     hint:

@@ -10,13 +10,20 @@ const retryable = new Set([408, 429, 500, 502, 503, 504]);
 /** Any answer that is not 2xx, in Qdrant's shape `{status: {error}}` or not. */
 export function qdrantFailure(status: number, body: Buffer, headers?: HttpAnswer["headers"]): StoreFailure {
   const retryAfterMs = retryAfter(headers?.["retry-after"]);
+  const message = qdrantMessage(body) ?? `HTTP ${status}`;
   return {
     kind: retryable.has(status) ? "retryable" : "fatal",
     status,
-    message: qdrantMessage(body) ?? `HTTP ${status}`,
+    message,
+    ...(saysFull(status, message) && { full: true }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...((status === 429 || (status === 503 && inQdrantsShape(body))) && { notDone: true }),
   };
+}
+
+/** 507 is the answer of a quota; a full disk is a 500 in the words of the operating system. */
+export function saysFull(status: number, message: string): boolean {
+  return status === 507 || (status >= 500 && /no space left|disk quota exceeded/i.test(message));
 }
 
 /** A 503 of Qdrant refuses before it begins; one of a proxy may stand for a connection that it lost in the middle. */
