@@ -161,7 +161,7 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     journal.record("apply", "end", { state: result.state, steps: result.steps });
   } catch (error) {
     // By then something has been begun: the same plan goes on from here.
-    if (isFull(error)) throw stoppedFull(plan, error);
+    if (isFull(error)) throw stoppedFull(run, error);
     if (error instanceof RagctlError && error.exitCode === ExitCode.unreachable)
       throw halfDone(`Plan ${plan.planId} stopped half done: ${error.message}`, error.code, error);
     throw error;
@@ -173,14 +173,17 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
   return result;
 }
 
+/** By then the table knows of no move any more that would lead to what was copied. */
+const afterAbort = "ragctl shard verify --repair deletes what is left of the plan";
+const afterApply =
+  "--resume goes on where this stopped; or --abort takes back what has not been cut over, and ragctl shard reverse the rest";
+
 /** A node has no room for what the plan brings: what was cut over stays, and what was not can go either way. */
-function stoppedFull({ planId }: Plan, error: RagctlError): RagctlError {
+function stoppedFull({ plan: { planId }, abort }: ApplyRun, error: RagctlError): RagctlError {
   return new RagctlError(`Plan ${planId} stopped half done: ${error.message}`, {
     code: error.code,
     exitCode: ExitCode.unhealed,
-    hint:
-      "Make room on that node (a larger quota or disk, or fewer points), then --resume goes on where this stopped; or --abort takes back " +
-      "what has not been cut over, and ragctl shard reverse the rest.",
+    hint: `Make room on that node (a larger quota or disk, or fewer points), then ${abort ? afterAbort : afterApply}.`,
     details: { planId },
     cause: error,
   });

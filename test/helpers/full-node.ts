@@ -12,7 +12,7 @@ export interface FullNode {
   url: string;
   /** The node behind it. */
   upstream: string;
-  /** Upserts that were let through, and that were refused, since the last `fillAfter`. */
+  /** Upserts that were let through, and requests that were refused, since the last `fillAfter`. */
   passed: number;
   refused: number;
   /** So many upserts more have room. */
@@ -21,7 +21,10 @@ export interface FullNode {
   stop(): Promise<void>;
 }
 
-/** A proxy in front of a node that answers upserts as a full node does, once there is no more room; all else goes through. */
+/**
+ * A proxy in front of a node that answers as a full node does once there is no more room: to upserts and new collections, and where the
+ * disk is full to deletes too, since they are written to a log first. All else goes through.
+ */
 export async function startFullNode(): Promise<FullNode> {
   let full: { after: number; how: keyof typeof noRoom } | undefined;
   const refuse = (response: ServerResponse) => {
@@ -31,7 +34,9 @@ export async function startFullNode(): Promise<FullNode> {
   };
   const server = createServer((incoming, response) => {
     const upsert = incoming.method === "PUT" && /^\/collections\/[^/]+\/points(\?|$)/.test(incoming.url!);
-    if (upsert && full && node.passed >= full.after) {
+    const creation = incoming.method === "PUT" && /^\/collections\/[^/]+(\?|$)/.test(incoming.url!);
+    const deletion = full?.how === "disk" && /\/points\/delete(\?|$)/.test(incoming.url!);
+    if ((upsert || creation || deletion) && full && node.passed >= full.after) {
       node.refused++;
       incoming.resume().once("end", () => refuse(response));
       return;

@@ -3,6 +3,8 @@ import { noRoom, startFullNode, type FullNode } from "../helpers/full-node.ts";
 import { startShardCluster, type ShardCluster } from "./shard-set-up.ts";
 
 const points = 3_000;
+/** Upserts that n4 has room for: all pages of the first step, and one of the second. */
+const room = 4;
 let cluster: ShardCluster;
 let n4: FullNode;
 
@@ -54,9 +56,9 @@ test(
   { timeout: 120_000 },
   async () => {
     await succeeds("plan", "-o", "plan.json");
-    n4.fillAfter(3, "quota");
+    n4.fillAfter(room, "quota");
     await stopsFull("quota", "plan.json", "--yes");
-    expect([n4.passed, n4.refused]).toEqual([3, 1]);
+    expect([n4.passed, n4.refused]).toEqual([room, 1]);
     // Still no room: the same sentence again, and nothing is lost by having tried.
     await stopsFull("quota", "plan.json", "--resume");
     n4.makeRoom();
@@ -65,19 +67,34 @@ test(
   },
 );
 
-test("the target's disk fills up: exit 5; --abort and reverse undo it while it is full", { timeout: 120_000 }, async () => {
+test("the target's disk fills up: exit 5; --abort, verify --repair and reverse undo it", { timeout: 120_000 }, async () => {
   await succeeds("reverse", "plan.json", "-o", "back.json");
   await succeeds("apply", "back.json", "--yes");
   await succeeds("plan", "--add", "n4", "-o", "again.json");
-  n4.fillAfter(3, "disk");
+  n4.fillAfter(room, "disk");
   await stopsFull("disk", "again.json", "--yes");
-  const aborted = await succeeds("apply", "again.json", "--abort");
-  expect(aborted.state).toBe("aborted");
-  // What had been cut over before stays, until it is reversed.
-  expect(aborted.steps.done).toBe(1);
+  // Its deletes go to the full disk as well: nothing is routed there any more, and what lies there is named.
+  const unclean = await shard("apply", "again.json", "--abort");
+  expect(unclean.exitCode, unclean.stdout).toBe(5);
+  expect(unclean.json().error.hint).toMatch(/Make room .*shard verify --repair/);
+  n4.makeRoom();
+  const found = await shard("verify");
+  expect(found.exitCode).toBe(4);
+  expect(found.json().result).toMatchObject({ missing: 0, different: 0 });
+  expect((await succeeds("verify", "--repair")).repaired.deleted).toBeGreaterThan(0);
   await verifyClean();
   await succeeds("reverse", "again.json", "-o", "undo.json");
   await succeeds("apply", "undo.json", "--yes");
   expect((await verifyClean()).n4 ?? 0).toBe(0);
-  expect(n4.refused).toBeGreaterThan(0);
+});
+
+test("a quota takes back what it can: --abort deletes on a node that takes no upserts", { timeout: 120_000 }, async () => {
+  await succeeds("plan", "--add", "n4", "-o", "third.json");
+  n4.fillAfter(room, "quota");
+  await stopsFull("quota", "third.json", "--yes");
+  const aborted = await succeeds("apply", "third.json", "--abort");
+  expect(aborted.state).toBe("aborted");
+  // What had been cut over before stays.
+  expect(aborted.steps.done).toBe(1);
+  await verifyClean();
 });

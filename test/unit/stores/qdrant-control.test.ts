@@ -62,6 +62,8 @@ describe("a control call", () => {
     [403, "Forbidden", undefined, "node-refused-key", "refused the api key", "Set store.apiKey"],
     [404, "<html>not here</html>", undefined, "store-answer-unexpected", "not as Qdrant does (HTTP 404)", "URL"],
     [404, { status: { error: "Not found: it" } }, undefined, "store-refused", "refused: Not found: it", "wrong"],
+    [507, { status: { error: "Quota exceeded" } }, undefined, "node-full", "is full: Quota exceeded", "Make room"],
+    [500, { status: { error: "No space left on device" } }, undefined, "node-full", "is full: No space left", "Make room"],
     [400, { status: { error: "Bad request: that" } }, undefined, "store-refused", "refused: Bad request: that", "wrong"],
     [503, { status: { error: "Service unavailable" } }, undefined, "store-failed", "refused: Service unavailable", "log"],
     [502, "<html>bad gateway</html>", undefined, "store-failed", "refused: HTTP 502", "log"],

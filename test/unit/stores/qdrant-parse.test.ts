@@ -98,6 +98,15 @@ describe("failures", () => {
   });
 
   it.each([
+    [507, "Quota exceeded", true],
+    [500, "Service internal error: No space left on device: WAL buffer size exceeds available disk space", true],
+    [500, "Service internal error: index out of bounds", undefined],
+    [400, "No space left", undefined],
+  ])("%i %s: full is %s", (status, error, full) => {
+    expect(data.failure(status, Buffer.from(JSON.stringify({ status: { error } }))).full).toBe(full);
+  });
+
+  it.each([
     [`{"status":{"error":"Not found: Collection \`x\` doesn't exist!"},"time":0}`, "Not found: Collection `x` doesn't exist!"],
     ["Invalid API key or JWT", "Invalid API key or JWT"],
     ["<html><h1>502</h1></html>", "HTTP 400"],
