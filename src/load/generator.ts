@@ -82,12 +82,7 @@ export class Generator implements Drive, TicketOwner {
 
   /** Ends what has been under way for longer than the timeout. */
   sweep(): void {
-    const nowUs = this.#options.nowUs();
-    for (let oldest = this.#inFlight.oldest(); oldest; oldest = this.#inFlight.oldest()) {
-      if (nowUs - oldest.startedUs < this.#options.timeoutUs) return;
-      oldest.settle(nowUs, "timeout");
-      oldest.canceller?.cancel();
-    }
+    this.#inFlight.timeOut(this.#options.nowUs(), this.#options.timeoutUs);
   }
 
   /** Nothing that is due later than now will be sent. */
@@ -101,12 +96,10 @@ export class Generator implements Drive, TicketOwner {
   abandon(): void {
     while (this.#nextDueUs <= this.#options.nowUs()) this.#skip("late");
     this.#nextDueUs = Number.POSITIVE_INFINITY;
-    for (let oldest = this.#inFlight.oldest(); oldest; oldest = this.#inFlight.oldest()) {
-      oldest.settled = true;
+    this.#inFlight.abandon((ticket) => {
       this.#live--;
-      this.#options.sink.unfinished(oldest.window);
-      oldest.canceller?.cancel();
-    }
+      this.#options.sink.unfinished(ticket.window);
+    });
   }
 
   #dispatch(nowUs: number): void {

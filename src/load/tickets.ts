@@ -53,11 +53,11 @@ export class TicketQueue {
 
   push(ticket: RunTicket): void {
     // Keeping the front short here bounds the queue by what is between the oldest live ticket and the newest.
-    this.oldest();
+    this.#oldest();
     this.#tickets.push(ticket);
   }
 
-  oldest(): RunTicket | undefined {
+  #oldest(): RunTicket | undefined {
     while (this.#head < this.#tickets.length) {
       const ticket = this.#tickets[this.#head]!;
       if (!ticket.settled) return ticket;
@@ -70,6 +70,23 @@ export class TicketQueue {
     this.#tickets.length = 0;
     this.#head = 0;
     return undefined;
+  }
+
+  /** Settles, and cancels, what began `timeoutUs` ago or longer. */
+  timeOut(nowUs: number, timeoutUs: number): void {
+    for (let oldest = this.#oldest(); oldest && nowUs - oldest.startedUs >= timeoutUs; oldest = this.#oldest()) {
+      oldest.settle(nowUs, "timeout");
+      oldest.canceller?.cancel();
+    }
+  }
+
+  /** Gives up, and cancels, whatever is under way; its owner is not told by the ticket but by `each`. */
+  abandon(each: (ticket: RunTicket) => void): void {
+    for (let oldest = this.#oldest(); oldest; oldest = this.#oldest()) {
+      oldest.settled = true;
+      each(oldest);
+      oldest.canceller?.cancel();
+    }
   }
 
   medianAgeUs(nowUs: number): number {

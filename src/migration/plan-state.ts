@@ -1,8 +1,8 @@
-import { ExitCode, RagctlError } from "../errors.ts";
 import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import type { Plan, SettleStep } from "../sharding/plan/contract.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import { plural } from "../units.ts";
+import { planRefused, refuseOffline } from "./refuse-plan.ts";
 
 /** The moves of a plan in a table are named after it. */
 export function moveIdOf(planId: string, stepId: string): string {
@@ -39,14 +39,8 @@ export type PlanState = "fresh" | "begun" | "finished";
  * @throws RagctlError exit 7: for another cluster or collection, made offline, stale, applied already, or in the way of another plan
  */
 export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string): PlanState {
-  const refuse = (message: string, code: string, hint: string) =>
-    new RagctlError(message, { code, exitCode: ExitCode.refused, hint, details: { planId: plan.planId } });
-  if (plan.offline)
-    throw refuse(
-      `Plan ${plan.planId} was made from flags alone.`,
-      "plan-offline",
-      "ragctl shard plan without --nodes makes one for the live cluster.",
-    );
+  const refuse = (message: string, code: string, hint: string) => planRefused(plan, message, code, hint);
+  refuseOffline(plan);
   if (plan.cluster !== clusterName || plan.collection !== table.collection)
     throw refuse(
       `Plan ${plan.planId} is for collection ${plan.collection} of cluster ${plan.cluster}; this is ${table.collection} of ${clusterName}.`,

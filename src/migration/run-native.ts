@@ -1,7 +1,6 @@
 import { openClusterState } from "../cluster/index.ts";
 import { thisHost } from "../cluster/nodes.ts";
 import type { ClusterConfig } from "../config/schema.ts";
-import { ExitCode, RagctlError } from "../errors.ts";
 import { identify } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Plan } from "../sharding/plan/contract.ts";
@@ -20,6 +19,7 @@ import {
   type NativePlanState,
   type NativeRunDeps,
 } from "./native/index.ts";
+import { planRefused, refuseOffline } from "./refuse-plan.ts";
 import type { ShardApplyResult } from "./result.ts";
 import { tokenBucket } from "./throttle.ts";
 
@@ -52,14 +52,8 @@ export async function checkNative(
   runtime: Runtime,
   { resume, abort }: NativeApplyMode,
 ): Promise<NativePlanState> {
-  const refuse = (message: string, code: string, hint: string) =>
-    new RagctlError(message, { code, exitCode: ExitCode.refused, hint, details: { planId: plan.planId } });
-  if (plan.offline)
-    throw refuse(
-      `Plan ${plan.planId} was made from flags alone.`,
-      "plan-offline",
-      "ragctl shard plan without --nodes makes one for the live cluster.",
-    );
+  const refuse = (message: string, code: string, hint: string) => planRefused(plan, message, code, hint);
+  refuseOffline(plan);
   if (plan.cluster !== cluster.name || plan.topology !== "native")
     throw refuse(
       `Plan ${plan.planId} is for the ${plan.topology} cluster ${plan.cluster}; this is ${cluster.name}, which is native.`,

@@ -84,12 +84,7 @@ export class ClosedLoop implements Drive, TicketOwner {
   }
 
   sweep(): void {
-    const nowUs = this.#options.nowUs();
-    for (let oldest = this.#inFlight.oldest(); oldest; oldest = this.#inFlight.oldest()) {
-      if (nowUs - oldest.startedUs < this.#options.timeoutUs) return;
-      oldest.settle(nowUs, "timeout");
-      oldest.canceller?.cancel();
-    }
+    this.#inFlight.timeOut(this.#options.nowUs(), this.#options.timeoutUs);
   }
 
   stop(): void {
@@ -98,12 +93,10 @@ export class ClosedLoop implements Drive, TicketOwner {
 
   abandon(): void {
     this.stop();
-    for (let oldest = this.#inFlight.oldest(); oldest; oldest = this.#inFlight.oldest()) {
-      oldest.settled = true;
-      this.#userOf.delete(oldest);
-      this.#options.sink.unfinished(oldest.window);
-      oldest.canceller?.cancel();
-    }
+    this.#inFlight.abandon((ticket) => {
+      this.#userOf.delete(ticket);
+      this.#options.sink.unfinished(ticket.window);
+    });
   }
 
   /** For tickets only. */
