@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { identify } from "../../src/process-identity.ts";
@@ -138,7 +138,9 @@ describe("what a guard refuses, and what stops half way", { timeout: 180_000 }, 
     const state = { over: false };
     void running.ended.then(() => (state.over = true));
     for (;;) {
-      const mine = runIds(cluster.stateDir).find((id) => !before.has(id));
+      // Its directory is there a moment before its record is.
+      const begun = (id: string) => existsSync(join(cluster.stateDir, "runs", id, "run.json"));
+      const mine = runIds(cluster.stateDir).find((id) => !before.has(id) && begun(id));
       if (mine !== undefined && readRun(cluster.stateDir, mine).events.some((event) => event.name === name)) return running;
       if (state.over) throw new Error(`it ended before ${name}: ${JSON.stringify(await running.ended)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
