@@ -40,10 +40,16 @@ export function describeIssues(
       }
       case "invalid_value":
         return [{ path, message: choice(issue.values.map(String), valueAt(data, path), got(path)) }];
-      case "invalid_union":
+      case "invalid_union": {
         if ("options" in issue && Array.isArray(issue.options))
           return [{ path, message: choice(issue.options.map(String), valueAt(data, path), got(path)) }];
+        const meant = meantBranch(issue);
+        if (meant) {
+          const within = meant.map((each) => ({ ...each, path: [...path, ...each.path] }));
+          return describeIssues(within, data, mayQuote, schema);
+        }
         return [{ path, message: `${custom(issue.message) ?? "has the wrong shape"}, got ${got(path)}` }];
+      }
       case "invalid_key":
         return [{ path, message: `the name "${String(path.at(-1))}" will not do: ${issue.issues[0]?.message ?? issue.message}` }];
       case "too_small":
@@ -57,6 +63,16 @@ export function describeIssues(
         ];
     }
   });
+}
+
+/** Of several shapes, the only one whose kind (text, mapping, list) the value has: what is wrong within it is what to say. */
+function meantBranch(issue: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] | undefined {
+  const possible = issue.errors.filter(
+    (branch) => !branch.some(({ code, path }) => path.length === 0 && (code === "invalid_type" || code === "invalid_value")),
+  );
+  return possible.length === 1 && issue.errors.length > 1 && possible[0]!.some(({ path }) => path.length > 0)
+    ? possible[0]
+    : undefined;
 }
 
 const kindNames: Record<string, string> = {
