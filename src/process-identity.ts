@@ -81,3 +81,18 @@ function bootId(): string {
   }
   return boot;
 }
+
+/** Whether the process with this pid is stopped (SIGSTOP, Ctrl-Z): it is there, and does nothing. */
+export function isStopped(pid: number): boolean {
+  return processState(pid)?.startsWith("T") ?? false;
+}
+
+function processState(pid: number): string | undefined {
+  try {
+    if (hasProc()) return parseProcStat(readFileSync(`/proc/${pid}/stat`, "utf8"))?.state;
+    const options = { encoding: "utf8" as const, timeout: 2000, stdio: ["ignore" as const, "pipe" as const, "ignore" as const] };
+    return execFileSync("ps", ["-o", "stat=", "-p", String(pid)], options).trim();
+  } catch {
+    return undefined;
+  }
+}

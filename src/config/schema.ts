@@ -76,6 +76,27 @@ const capacity = z.strictObject({
   queries: ratePerSec.optional().describe("searches and fetches a second"),
 });
 
+/** How faults reach a node. */
+const target = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("process"), pidFile: z.string() }),
+  z.strictObject({
+    kind: z.literal("toxiproxy"),
+    api: httpUrl.default("http://127.0.0.1:8474").describe("of the toxiproxy server"),
+    proxy: z.string().min(1).describe("name of the proxy that stands before this node"),
+  }),
+  z.strictObject({
+    kind: z.literal("ssh"),
+    host: z.string().min(1),
+    port: z.number().int().min(1).max(65_535).default(22),
+    user: z.string().min(1).optional(),
+    identityFile: z.string().optional(),
+    options: z.array(z.string()).optional().describe("-o options of ssh, for example UserKnownHostsFile=known_hosts"),
+    unit: z.string().optional().describe("the node's systemd unit: by it, it can be killed and started again"),
+    pidFile: z.string().optional().describe("on that host, where there is no unit"),
+    servicePort: z.number().int().min(1).max(65_535).optional().describe("on that host; the port of the node's url unless given"),
+  }),
+]);
+
 const node = z.strictObject({
   id,
   url: httpUrl,
@@ -84,9 +105,9 @@ const node = z.strictObject({
   capacity: capacity.optional().describe("what the node can take at most: plans keep to it"),
   apiKey: z.string().optional(),
   target: z
-    .discriminatedUnion("kind", [z.strictObject({ kind: z.literal("process"), pidFile: z.string() })])
+    .union([target, z.array(target).min(1)])
     .optional()
-    .describe("how faults reach this node"),
+    .describe("how faults reach this node; of several, a fault takes the first that can do it"),
 });
 
 const cache = z.strictObject({
@@ -190,6 +211,7 @@ export interface ClusterConfig extends ClusterFields {
 }
 
 export type NodeConfig = ClusterConfig["nodes"][number];
+export type TargetConfig = z.output<typeof target>;
 export type EmbedderConfig = z.output<typeof embedder>;
 export type CacheConfig = z.output<typeof cache>;
 export type ObjectivesConfig = z.output<typeof objectives>;

@@ -1,7 +1,8 @@
+import type { ClusterConfig } from "../config/schema.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { identify } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";
-import { leaseRenewMs, leaseTtlMs, type Fault, type HealRecord, type Probe, type Target } from "./contract.ts";
+import { leaseRenewMs, leaseTtlMs, type Fault, type FaultDeps, type HealRecord, type Probe, type Target } from "./contract.ts";
 import { healUntilGone } from "./heal.ts";
 import { journalDir, removeRecord, renewLease, writeRecord } from "./journal.ts";
 import type { FaultResult } from "./result.ts";
@@ -10,6 +11,8 @@ import { startWatchdog } from "./watchdog-spawn.ts";
 export interface Act<Options> {
   fault: Fault<Options>;
   cluster: string;
+  /** The cluster's config, for faults that need more than their targets to be injected. */
+  config?: ClusterConfig;
   targets: readonly Target[];
   options: Options;
   /** How long the fault lasts; undefined: until somebody heals it, and this returns as soon as it is injected. */
@@ -45,7 +48,7 @@ export async function runAct<Options>(act: Act<Options>, deps: ActDeps): Promise
     // A pause longer than the lease (Ctrl-Z, a sleeping laptop) before the first blow: the watchdog has cleared the records away.
     if (!renewAll(dir, ids, clock.nowMs())) throw leaseLost();
     touched = true;
-    for (const record of records) await act.fault.inject(record, { clock });
+    for (const record of records) await act.fault.inject(record, injectDeps(act, runtime));
   } catch (error) {
     // Whatever was done before the failure is undone; the records of what was not done would only alarm later starts.
     if (touched) await healAll(act.fault, records, dir, runtime);
@@ -91,11 +94,15 @@ async function prepareRecords<Options>(act: Act<Options>, runtime: Runtime): Pro
       fault: act.fault.name,
       cluster: act.cluster,
       target,
-      undo: await act.fault.prepare(target, act.options, { clock, signal: runtime.signal }),
+      undo: await act.fault.prepare(target, act.options, { ...injectDeps(act, runtime), hold: act.forMs === undefined }),
       createdAt: Math.floor(clock.nowMs()),
       lease: { owner, ttlMs: leaseTtlMs, hold: act.forMs === undefined },
     });
   return records;
+}
+
+function injectDeps<Options>({ config }: Act<Options>, { clock, execPath }: Runtime): FaultDeps {
+  return { clock, execPath, ...(config ? { cluster: config } : {}) };
 }
 
 /** Waits, renewing; shorter where the user interrupts, or where somebody else has healed it all. */
@@ -141,7 +148,7 @@ async function healAll<Options>(fault: Fault<Options>, records: readonly HealRec
 const badness: Record<Probe, number> = { gone: 0, unknown: 1, active: 2 };
 
 function targetOf(target: Target): FaultResult["targets"][number] {
-  return { node: target.node, kind: target.kind, pid: target.process.pid };
+  return { node: target.node, kind: target.kind, ...(target.kind === "process" ? { pid: target.process.pid } : {}) };
 }
 
 function leaseLost(): RagctlError {

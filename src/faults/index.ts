@@ -1,14 +1,17 @@
 import type { Fault } from "./contract.ts";
 import { killNode } from "./kill-node.ts";
+import type { FaultName } from "./names.ts";
 
 /** Every fault there is. A record names one of these; one that does not was written by another version of ragctl. */
-const faults = {
+export const faults = {
   "kill-node": killNode,
   // oxlint-disable-next-line typescript/no-explicit-any -- each fault has options of its own; the life cycle handles them as data
-} as const satisfies Record<string, Fault<any>>;
+} as const satisfies Record<FaultName, Fault<any>>;
 
-export type FaultRegistry = Readonly<Record<string, Fault>>;
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export type FaultRegistry = Readonly<Record<string, Fault<any>>>;
 
-export function faultNamed(name: string, registry: FaultRegistry = faults): Fault | undefined {
+// oxlint-disable-next-line typescript/no-explicit-any -- as above
+export function faultNamed(name: string, registry: FaultRegistry = faults): Fault<any> | undefined {
   return Object.hasOwn(registry, name) ? registry[name] : undefined;
 }

@@ -10,7 +10,7 @@ import type { Target } from "./contract.ts";
 import { blastRadius, neededOwners, refuseLostOwners } from "./guards.ts";
 import { killNode } from "./kill-node.ts";
 import type { FaultResult } from "./result.ts";
-import { targets } from "./targets/index.ts";
+import { processTarget } from "./targets/process.ts";
 
 const healthMs = 2_000;
 
@@ -34,7 +34,7 @@ export async function killNodeAct(
     const radii = await blastRadius(tables, [node.id], dead, ({ replicas }) => neededOwners(consistency, replicas));
     refuseLostOwners(radii, [node.id], dead);
   }
-  const act = { fault: killNode, cluster: cluster.name, targets: [target], options: { restart: forMs !== undefined }, forMs };
+  const act = { fault: killNode, cluster: cluster.name, targets: [target], config: cluster, options: {}, forMs };
   return await asRun(act, deps);
 }
 
@@ -66,7 +66,7 @@ function nodeNamed(cluster: ClusterConfig, id: string): NodeConfig {
 }
 
 async function reach(cluster: ClusterConfig, node: NodeConfig): Promise<Target> {
-  const reached = await targets.process.resolve(cluster, node);
+  const reached = await processTarget.resolve(cluster, { ...node, role: "node" });
   if ("target" in reached) return reached.target;
   throw new RagctlError(`${node.id} of ${cluster.name} cannot be killed from here: ${reached.impossible}`, {
     code: "target-unreachable",

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { localName } from "../config/find.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
+import { clusterIdOf } from "../faults/targets/configured.ts";
 import { journalDir, listRecords, removeRecord } from "../faults/journal.ts";
 import { readClusterId } from "../faults/supervisor-socket.ts";
 import type { Runtime } from "../runtime.ts";
@@ -48,8 +49,7 @@ export function findBaseDir(dirs: readonly string[]): string | undefined {
 
 function forgetFaults(clusterId: string, runtime: Runtime): void {
   const dir = journalDir(runtime.stateDir);
-  for (const { record } of listRecords(dir).entries)
-    if (record.target.supervisor?.clusterId === clusterId) removeRecord(dir, record.id);
+  for (const { record } of listRecords(dir).entries) if (clusterIdOf(record.target) === clusterId) removeRecord(dir, record.id);
 }
 
 /**

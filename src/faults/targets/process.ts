@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { ClusterConfig, NodeConfig } from "../../config/schema.ts";
+import type { ClusterConfig } from "../../config/schema.ts";
 import { identify } from "../../process-identity.ts";
 import type { ProcessTarget } from "../contract.ts";
 import { callSupervisor, readClusterId, readSupervisorFile, SupervisorError } from "../supervisor-socket.ts";
-import type { TargetResolver } from "./index.ts";
+import { configuredTarget, readyUrlOf } from "./configured.ts";
+import type { Subject, TargetResolver } from "./index.ts";
 
 const askTimeoutMs = 3_000;
 
@@ -13,13 +14,14 @@ export const processTarget: TargetResolver = {
   kind: "process",
   summary: "a node that `ragctl up` started, or one with a pid file",
   async resolve(cluster, node) {
-    if (node.target?.kind === "process") return fromPidFile(cluster, node, node.target.pidFile);
+    const configured = configuredTarget(node, "process");
+    if (configured) return fromPidFile(cluster, node, configured.pidFile);
     if (cluster.source.kind === "local" && cluster.source.file) return fromSupervisor(dirname(cluster.source.file), node);
     return { impossible: `the config names no target for ${node.id}: give it \`target: { kind: process, pidFile: … }\`` };
   },
 };
 
-async function fromSupervisor(dir: string, node: NodeConfig) {
+async function fromSupervisor(dir: string, node: Subject) {
   const file = readSupervisorFile(dir);
   if (!file) return { impossible: `no supervisor runs for ${dir}; \`ragctl up\` starts one` };
   try {
@@ -35,7 +37,7 @@ async function fromSupervisor(dir: string, node: NodeConfig) {
   }
 }
 
-function fromPidFile(cluster: ClusterConfig, node: NodeConfig, pidFile: string) {
+function fromPidFile(cluster: ClusterConfig, node: Subject, pidFile: string) {
   const path = resolve(cluster.source.file ? dirname(cluster.source.file) : ".", pidFile);
   let pid: number;
   try {
@@ -45,11 +47,11 @@ function fromPidFile(cluster: ClusterConfig, node: NodeConfig, pidFile: string) 
   }
   const identity = identify(pid);
   if (!identity) return { impossible: `${path} names pid ${pid}, and no such process runs` };
-  return { target: { ...base(node), process: identity } };
+  return { target: { ...base(node), process: identity, pidFile: path } };
 }
 
-function base(node: NodeConfig): Pick<ProcessTarget, "kind" | "node" | "readyUrl"> {
-  return { kind: "process", node: node.id, readyUrl: new URL("/readyz", node.url).href };
+function base(node: Subject): Pick<ProcessTarget, "kind" | "node" | "readyUrl"> {
+  return { kind: "process", node: node.id, readyUrl: readyUrlOf(node) };
 }
 
 /** Whether the cluster that the target belonged to is still the one in that directory; a deleted one has nothing to heal. */

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Fault, HealRecord, Probe, Target } from "../../../src/faults/contract.ts";
+import { z } from "zod";
+import type { Fault, HealRecord, Probe, ProcessTarget } from "../../../src/faults/contract.ts";
 import { identify, type ProcessIdentity } from "../../../src/process-identity.ts";
 
 export const self = identify(process.pid)!;
@@ -24,7 +25,7 @@ export function sleeper(): { child: ChildProcess; identity: ProcessIdentity; exi
   return { child, identity: identify(child.pid!)!, exited };
 }
 
-export function targetOf(process: ProcessIdentity, more: Partial<Target> = {}): Target {
+export function targetOf(process: ProcessIdentity, more: Partial<ProcessTarget> = {}): ProcessTarget {
   return { kind: "process", node: "n2", process, readyUrl: "http://127.0.0.1:1/readyz", ...more };
 }
 
@@ -49,8 +50,8 @@ export function variableFault(options: { healWorks?: () => boolean } = {}) {
   const state = { active: false };
   const fault: Fault = {
     name: "test-fault",
-    summary: "sets a variable",
     targets: ["process"],
+    options: z.strictObject({}),
     reversible: true,
     healTimeoutMs: 10_000,
     prepare: async () => {

@@ -75,8 +75,8 @@ test("no supervisor: exit 5 with what to do", async () => {
 });
 
 test("a node known by a pid file alone can be killed for good, and not for a while", async () => {
-  await expect(killNode.prepare(targetOf(self), { restart: true }, deps)).rejects.toMatchObject({ exitCode: 2 });
-  expect(await killNode.prepare(targetOf(self), { restart: false }, deps)).toBeNull();
+  await expect(killNode.prepare(targetOf(self), {}, deps)).rejects.toMatchObject({ exitCode: 2 });
+  expect(await killNode.prepare(targetOf(self), {}, { ...deps, hold: true })).toEqual({ process: self });
 });
 
 test("the probe: gone when it answers, active when nobody listens, unknown when it says nothing", async () => {

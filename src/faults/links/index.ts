@@ -1,0 +1,20 @@
+import type { Link, Target } from "../contract.ts";
+
+/** The network before a target, or a sentence why it cannot be got hold of. */
+export function linkOf(target: Target): Link | { impossible: string } {
+  switch (target.kind) {
+    case "process":
+      return { impossible: `${target.node} is reached as a process here, and its connections cannot be got hold of` };
+    case "proxy":
+    case "toxiproxy":
+    case "ssh":
+      return { impossible: `connections to ${target.node} cannot be got hold of through ${target.kind} yet` };
+  }
+}
+
+/** @throws Error where there is none: `possible` of the fault has asked before */
+export function requireLink(target: Target): Link {
+  const link = linkOf(target);
+  if ("impossible" in link) throw new Error(link.impossible);
+  return link;
+}
