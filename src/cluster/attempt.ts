@@ -7,6 +7,9 @@ export const slowPart = 0.4;
 /** An answer that took this part of the time says that its node has more to do than it can. */
 export const latePart = 0.2;
 
+/** A write to a node that has answered nothing for this part of the time asks for its health: a node that hangs must not make everybody wait. */
+export const silentPart = 0.2;
+
 export type Silence = "slow" | "silent";
 
 /**

@@ -12,6 +12,7 @@ import type {
 } from "../stores/contract.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import type { Clock, Rng } from "../runtime.ts";
+import type { OnClientEvent } from "./events.ts";
 
 /** What a caller writes: the key is the caller's own; the client derives the id, the hash and the version. */
 export interface WriteRecord {
@@ -138,4 +139,6 @@ export interface ClientOptions {
   purpose: string;
   /** Base directory for relative paths (state file). */
   cwd: string;
+  /** Takes what the balancer, the breakers and the writes make of the nodes: for a run's timeline. */
+  onEvent?: OnClientEvent;
 }

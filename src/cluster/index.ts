@@ -8,6 +8,7 @@ import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
 import type { ClientOptions, ClusterClient } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
+import { teller } from "./events.ts";
 import { hedgeBurst } from "./hedge.ts";
 import { nativeClient } from "./native.ts";
 import { ClusterNodes, defaultRequestTimeoutMs, thisHost, type NodesDeps } from "./nodes.ts";
@@ -18,6 +19,7 @@ import { VersionClock } from "./version.ts";
 import { TableWatch } from "./watch.ts";
 
 export type * from "./contract.ts";
+export type * from "./events.ts";
 
 /** What a simulation puts in place of the network, the state store and chance. */
 export interface ClientInternals {
@@ -38,6 +40,7 @@ export async function connectCluster(
 ): Promise<ClusterClient> {
   await loadHashes();
   const driver = internals.driver ?? driverFor(cluster);
+  const tell = teller(options.onEvent, options.clock, options.purpose);
   const faces = new Map<string, DataFace>();
   const deps: ClusterDeps = {
     cluster,
@@ -49,6 +52,7 @@ export async function connectCluster(
       endpointOf: (of, node) => endpointOf(of, node, options.cwd),
       poolOptionsOf,
       clock: options.clock,
+      tell,
     }),
     versions: new VersionClock(() => options.clock.nowMs()),
     capabilities: driver.capabilities,
@@ -68,7 +72,7 @@ export async function connectCluster(
   const state = internals.state ?? (await openClusterState(cluster, options));
   // Not from the seeded rng: two processes with one seed must not be one client.
   const clientId = internals.clientId ?? randomUUID();
-  const watch = new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost });
+  const watch = new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost, tell });
   return limited(routedClient({ ...deps, watch, state, clientId }));
 }
 

@@ -5,11 +5,13 @@ import { RagctlError } from "../errors.ts";
 import { runAfter, type Clock } from "../runtime.ts";
 import type { DataFace, NodeEndpoint, StoreControl, VectorStoreDriver } from "../stores/contract.ts";
 import { admittedShare, breakerPolicies, errorRate, newBreaker, probeSucceeded, recordOutcome, type Breaker } from "./breaker.ts";
-import { judgeSilence, latePart } from "./attempt.ts";
+import { latePart } from "./attempt.ts";
 import { newStats, observeAnswer, observeSlow, score, type NodeStats } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
+import { HedgeTally, type Tell } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { LatencyWindow } from "./latency-window.ts";
+import { Silence, type Attempt } from "./silence.ts";
 
 /** One node as the client uses it. */
 export interface ClusterNode {
@@ -23,8 +25,10 @@ export interface ClusterNode {
   /** The narrow one beside it, for reads while the breaker is open. */
   readonly panicGate: Gate;
   readonly latencies: LatencyWindow;
-  /** Requests that are silent for long, while its health is asked. */
-  readonly suspicions: Attempt[];
+  /** Whether it hangs, as those see it who wait for it. */
+  readonly silence: Silence;
+  /** What was told of its breaker last, and whether it was told that it is silent. */
+  readonly told: { phase: Breaker["phase"]; step: number; silent: boolean };
 }
 
 /** A request that did not succeed, and what may be concluded from it. */
@@ -47,19 +51,14 @@ export interface NodeFailure {
 }
 export type NodeAnswer = { body: Buffer; failure?: undefined } | { failure: NodeFailure };
 
-/** One request as whoever waits for it sees it: when it began, and whether its silence has been held against the node already. */
-export interface Attempt {
-  readonly beganUs: number;
-  readonly beganMs: number;
-  blamed: boolean;
-}
-
 export interface NodesDeps {
   driver: VectorStoreDriver;
   createPool: (options: PoolOptions) => NodePool;
   endpointOf: (cluster: ClusterConfig, node: NodeConfig) => NodeEndpoint;
   poolOptionsOf: (driver: VectorStoreDriver, endpoint: NodeEndpoint) => PoolOptions;
   clock: Clock;
+  /** Takes what happens to the nodes. */
+  tell?: Tell;
 }
 
 /** What a node or a proxy in front of it says when it gave up waiting: the work may still be done. */
@@ -80,12 +79,16 @@ export class ClusterNodes {
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #closing = new AbortController();
   readonly #fullTimeoutMs: number;
+  readonly #tell: Tell;
+  readonly #hedges: HedgeTally;
   #probing = false;
 
   constructor(cluster: ClusterConfig, deps: NodesDeps) {
     this.#cluster = cluster;
     this.#deps = deps;
     this.#fullTimeoutMs = cluster.store.timeout ?? defaultRequestTimeoutMs;
+    this.#tell = deps.tell ?? (() => {});
+    this.#hedges = new HedgeTally(this.#tell, deps.clock);
     for (const node of cluster.nodes) this.#add(node);
   }
 
@@ -113,17 +116,33 @@ export class ClusterNodes {
     const { driver, createPool, endpointOf, poolOptionsOf, clock } = this.#deps;
     const endpoint = endpointOf(this.#cluster, config);
     const { maxInFlightPerNode: maxInFlight } = this.#cluster.routing;
+    const control = driver.control(endpoint);
+    const stats = newStats();
+    const { signal } = this.#closing;
     const node: ClusterNode = {
       id: config.id,
       url: config.url,
       pool: createPool({ ...poolOptionsOf(driver, endpoint), clock }),
-      control: driver.control(endpoint),
-      stats: newStats(),
+      control,
+      stats,
       breaker: newBreaker(breakerPolicies[this.#cluster.routing.breaker]),
       gate: gateOf(maxInFlight, clock),
       panicGate: gateOf(Math.min(panicMaxInFlight, maxInFlight), clock),
       latencies: new LatencyWindow(),
-      suspicions: [],
+      silence: new Silence({
+        clock,
+        lastAnswerUs: () => stats.measuredAtUs,
+        health: () =>
+          control.health({ timeoutMs: probeTimeoutMs, signal }).then(
+            ({ ok }) => ok,
+            () => true,
+          ),
+        onSilent: (suspects) => {
+          this.#tellOf(node, true);
+          for (const attempt of suspects) this.#failed(node, true, attempt);
+        },
+      }),
+      told: { phase: "closed", step: 0, silent: false },
     };
     this.#nodes.set(config.id, node);
     return node;
@@ -177,6 +196,7 @@ export class ClusterNodes {
         observeAnswer(stats, latencyUs, answer.endUs);
         node.latencies.record(latencyUs);
         recordOutcome(breaker, beganMs + latencyUs / 1000, false, beganMs);
+        this.#tellOf(node, false);
         return { body: answer.body };
       }
       const { kind, message, full, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
@@ -224,22 +244,14 @@ export class ClusterNodes {
   slow(node: ClusterNode, attempt: Attempt): void {
     const nowUs = this.#deps.clock.monotonicUs();
     observeSlow(node.stats, nowUs - attempt.beganUs);
-    if (judgeSilence(attempt.beganUs, node.stats.measuredAtUs) === "slow") return;
-    node.suspicions.push(attempt);
-    if (node.suspicions.length === 1) void this.#examine(node);
-  }
-
-  async #examine(node: ClusterNode): Promise<void> {
-    const { signal } = this.#closing;
-    const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }));
-    const suspicions = node.suspicions.splice(0);
-    if (!ok) for (const attempt of suspicions) this.#failed(node, true, attempt);
+    node.silence.suspect(attempt);
   }
 
   #failed(node: ClusterNode, counts: boolean, attempt: Attempt): void {
     if (attempt.blamed) return;
     attempt.blamed = counts;
     recordOutcome(node.breaker, this.#deps.clock.nowMs(), counts, attempt.beganMs);
+    this.#tellOf(node);
     if (!counts) return;
     node.stats.failures++;
     void this.#probeUntilWell();
@@ -259,9 +271,10 @@ export class ClusterNodes {
         await Promise.all(
           sick.map(async (node) => {
             const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal });
-            if (!ok) return;
+            if (!ok) return signal.aborted ? undefined : this.#tellOf(node, true);
             node.stats.failures = 0;
             probeSucceeded(node.breaker, clock.nowMs());
+            this.#tellOf(node, false);
           }),
         );
       }
@@ -270,6 +283,25 @@ export class ClusterNodes {
     } finally {
       this.#probing = false;
     }
+  }
+
+  /** Others are asked in its place, because it takes long. */
+  hedged(node: ClusterNode): void {
+    this.#hedges.add(node.id);
+  }
+
+  /** Tells what has changed of a node's breaker, and whether it is silent, where that is known anew. */
+  #tellOf({ id, told, breaker }: ClusterNode, silent = told.silent): void {
+    if (silent !== told.silent) this.#tell("silent", id, silent ? "start" : "end");
+    told.silent = silent;
+    const { phase, step } = breaker;
+    if (phase === told.phase && step === told.step) return;
+    if (told.phase === "half-open") this.#tell("half-open", id, "end");
+    if (phase === "half-open") this.#tell("half-open", id, "start", { share: breaker.policy?.steps[step] ?? 1 });
+    if (told.phase === "closed") this.#tell("breaker", id, "start");
+    if (phase === "closed") this.#tell("breaker", id, "end");
+    told.phase = phase;
+    told.step = step;
   }
 
   /** How bad it would be to ask this node now; lower is better. */
@@ -300,6 +332,7 @@ export class ClusterNodes {
 
   async close(): Promise<void> {
     this.#closing.abort(new Error("the client is closed"));
+    this.#hedges.close();
     await Promise.all(this.all.map(({ pool }) => pool.close()));
   }
 }

@@ -12,7 +12,8 @@ import type { ClusterDeps } from "./deps.ts";
 import type { CallOptions, NodeOutcome, PreparedSearch, SearchResult } from "./contract.ts";
 import { hedgeAfterUs, hedgeEarns } from "./hedge.ts";
 import { mergeHits, type NodeHits } from "./merge.ts";
-import type { Attempt, ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import type { ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import type { Attempt } from "./silence.ts";
 import { addTokens, takeTokens } from "./token-bucket.ts";
 import type { View } from "./watch.ts";
 
@@ -249,6 +250,7 @@ class Scatter {
   #double(node: number, others: readonly number[]): void {
     if (others.length === 0) return;
     this.#doubled = true;
+    this.#deps.nodes.hedged(this.#reader.nodes[node]!);
     this.#state[node] = slow;
     for (const other of others) this.#start(other);
   }

@@ -25,13 +25,37 @@ export interface SetAside {
 }
 
 /**
+ * The same for nodes that hang, while their answers are still waited for: those that can be marked stale are, with something to gain, and need not be
+ * waited for any longer (what they were sent may land late, as after a timeout). Nothing is done about the others.
+ */
+export async function setAsideSilent(deps: RoutedDeps, view: View, silent: readonly FailedNode[]): Promise<SetAside> {
+  const result = nothingAside();
+  for (const { node, gains } of byGains(silent)) {
+    if (gains === 0) continue;
+    const id = view.routing.nodeIds[node]!;
+    // A state store that does not answer says so again when the time is up.
+    const outcome = await mark(deps, view.collection, id).catch(() => undefined);
+    if (typeof outcome !== "string") continue;
+    result.stale.add(node);
+    if (outcome === "changed") result.marked.push(id);
+  }
+  return result;
+}
+
+/**
  * Takes nodes that failed a write out of service before anything is acknowledged: stale where something is gained by it, by
  * compare-and-set, those with the most to gain first. A node that cannot be marked, and on which the write may still
  * land, becomes quiet: the next write to it could be undone by this one's late arrival.
+ * @param result what was set aside before: added to
  */
-export async function setAside(deps: RoutedDeps, view: View, failed: readonly FailedNode[]): Promise<SetAside> {
-  const result: SetAside = { stale: new Set(), marked: [], refusals: new Map(), untold: [] };
-  for (const { node, mayLand, gains, message } of failed.toSorted((a, b) => b.gains - a.gains)) {
+export async function setAside(
+  deps: RoutedDeps,
+  view: View,
+  failed: readonly FailedNode[],
+  result = nothingAside(),
+): Promise<SetAside> {
+  for (const { node, mayLand, gains, message } of byGains(failed)) {
+    if (result.stale.has(node)) continue;
     const id = view.routing.nodeIds[node]!;
     try {
       if (gains > 0) {
@@ -50,6 +74,14 @@ export async function setAside(deps: RoutedDeps, view: View, failed: readonly Fa
     }
   }
   return result;
+}
+
+function nothingAside(): SetAside {
+  return { stale: new Set(), marked: [], refusals: new Map(), untold: [] };
+}
+
+function byGains(failed: readonly FailedNode[]): FailedNode[] {
+  return failed.toSorted((a, b) => b.gains - a.gains);
 }
 
 /** Once a failure, not once a write: a node that this client knows to be stale already costs no look at the store. */

@@ -1,5 +1,6 @@
 import { RagctlError } from "../errors.ts";
 import type { Clock } from "../runtime.ts";
+import type { Tell } from "./events.ts";
 import { createRouting, type Routing } from "../sharding/owners.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import type { Transition } from "../sharding/transitions.ts";
@@ -24,6 +25,8 @@ export interface WatchOptions {
   client: string;
   purpose: string;
   host: string;
+  /** Takes what becomes of the nodes of the tables. */
+  tell?: Tell;
 }
 
 /**
@@ -157,13 +160,15 @@ export class TableWatch {
     return confirmed;
   }
 
-  #adopt(collection: string, table: RoutingTable | undefined): void {
+  /** @param own this client changed it itself */
+  #adopt(collection: string, table: RoutingTable | undefined, own = false): void {
     const before = this.#current.get(collection);
     if (table) {
       if (table.epoch < (this.#highest.get(collection) ?? 0)) return;
       this.#highest.set(collection, table.epoch);
       if (before?.epoch === table.epoch) return;
     } else if (!before) return;
+    if (table) this.#tellOf(before?.routing.table, table, own);
     if (before && before.inFlight > 0) this.#older.add(before);
     this.#current.set(
       collection,
@@ -171,6 +176,21 @@ export class TableWatch {
     );
     if (before) this.#confirmSoon();
     this.onView?.();
+  }
+
+  /** Which nodes missed something, or may not be written to, and which are well again. */
+  #tellOf(before: RoutingTable | undefined, { collection, nodes }: RoutingTable, own: boolean): void {
+    const { tell } = this.#options;
+    if (!tell) return;
+    for (const id of new Set([...Object.keys(before?.nodes ?? {}), ...Object.keys(nodes)])) {
+      const was = before?.nodes[id];
+      const is = nodes[id];
+      const change = (kind: "stale" | "quiet", wasSo: boolean, isSo: boolean) => {
+        if (wasSo !== isSo) tell(kind, id, isSo ? "start" : "end", { collection, ...(isSo && own && { own }) });
+      };
+      change("stale", was?.state === "stale", is?.state === "stale");
+      change("quiet", was?.quiet !== undefined, is?.quiet !== undefined);
+    }
   }
 
   #stop(collection: string, epoch: number, highest: number): void {
@@ -212,7 +232,7 @@ export class TableWatch {
       if (next === "unchanged") return "unchanged";
       if ("refused" in next) return next;
       if (await this.#store.compareAndSet(next.table)) {
-        this.#adopt(collection, next.table);
+        this.#adopt(collection, next.table, true);
         return "changed";
       }
     }

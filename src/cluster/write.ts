@@ -7,7 +7,9 @@ import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import type { ClusterNode } from "./nodes.ts";
-import { setAside, type FailedNode } from "./set-aside.ts";
+import { setAside, setAsideSilent, type FailedNode } from "./set-aside.ts";
+import type { Attempt } from "./silence.ts";
+import { silentPart } from "./attempt.ts";
 import type { View } from "./watch.ts";
 import {
   idsOf,
@@ -33,6 +35,8 @@ interface Sent {
   node: number;
   keys: readonly PlannedKey[];
   failure?: { message: string; mayLand: boolean };
+  /** It hangs, and its answer may still come. */
+  silent?: true;
 }
 
 /** The write path of a routed client (ROUTING.md, "Writing"). One instance a client: it knows which keys are in flight. */
@@ -161,14 +165,25 @@ export class Writer {
       return failAll(`overload: too much is under way at ${full.id}`);
     }
     const outcomes: NodeOutcome[] = [];
-    const sent = await Promise.all(
-      requests.map(async ({ node, keys, request }): Promise<Sent> => {
-        const failure = await this.#send(this.#nodeOf(view, node), data, request, options, outcomes);
-        return failure ? { node, keys, failure } : { node, keys };
-      }),
-    );
+    const sending = requests.map(({ node, keys, request }) => {
+      const target = this.#nodeOf(view, node);
+      const attempt = this.#deps.nodes.newAttempt();
+      const patience = target.silence.watch(attempt, this.#deps.requestTimeoutMs * silentPart);
+      const answer = this.#send(target, data, request, options, attempt, outcomes)
+        .then((failure): Sent => (failure ? { node, keys, failure } : { node, keys }))
+        .finally(() => patience.cancel());
+      const message = `${target.id}: no answer, and its health is not answered either`;
+      const silent = patience.silent.then((): Sent => ({ node, keys, failure: { message, mayLand: true }, silent: true }));
+      return { answer, early: Promise.race([answer, silent]) };
+    });
+    // A node that hangs is taken out of service before its time is up, where somebody else has the keys; where that cannot be, it is waited for.
+    const early = await Promise.all(sending.map((each) => each.early));
+    const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
+    const hanging = silent.size === 0 ? [] : tallyOf(early).failedNodes.filter(({ node }) => silent.has(node));
+    const gone = await setAsideSilent(this.#deps, view, hanging);
+    const sent = await Promise.all(sending.map(({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : answer)));
     const tally = tallyOf(sent);
-    const aside = await setAside(this.#deps, view, tally.failedNodes);
+    const aside = await setAside(this.#deps, view, tally.failedNodes, gone);
     result.markedStale.push(...aside.marked);
     if (aside.untold.length > 0)
       this.#untold.set(collection, new Set([...(this.#untold.get(collection) ?? []), ...aside.untold]));
@@ -214,14 +229,22 @@ export class Writer {
    * To one node, and again only where it certainly did nothing (it was not reached, or says that it refused): what was not answered
    * is never repeated. All of it within one request timeout of the first send, since a lease is worth no more after its end.
    */
-  async #send(node: ClusterNode, data: DataFace, request: PreparedRequest, options: CallOptions, outcomes: NodeOutcome[]) {
+  async #send(
+    node: ClusterNode,
+    data: DataFace,
+    request: PreparedRequest,
+    options: CallOptions,
+    first: Attempt,
+    outcomes: NodeOutcome[],
+  ) {
     const { nodes, requestTimeoutMs, clock, rng, watch } = this.#deps;
     const timeoutMs = Math.min(options.timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
     const deadlineUs = clock.monotonicUs() + timeoutMs * 1000;
     for (let sends = 1; ; sends++) {
       const leftMs = Math.max(1, (deadlineUs - clock.monotonicUs()) / 1000);
       // Not cut short by the caller's signal: a write without an answer would cost the node its place among those that serve.
-      const { failure } = await nodes.send(node, data, request, { timeoutMs: leftMs }, outcomes);
+      const attempt = sends === 1 ? first : nodes.newAttempt();
+      const { failure } = await nodes.send(node, data, request, { timeoutMs: leftMs, attempt }, outcomes);
       if (!failure) return undefined;
       const { message, mayLand } = failure;
       if (!failure.notDone || failure.overload || sends === maxSends) return { message, mayLand };

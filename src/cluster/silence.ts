@@ -1,0 +1,89 @@
+import { runAfter, type Clock } from "../runtime.ts";
+import { judgeSilence } from "./attempt.ts";
+
+/** One request as whoever waits for it sees it: when it began, and whether its silence has been held against the node already. */
+export interface Attempt {
+  readonly beganUs: number;
+  readonly beganMs: number;
+  blamed: boolean;
+}
+
+export interface SilenceDeps {
+  clock: Clock;
+  /** When the node last answered anything, monotonic µs. */
+  lastAnswerUs: () => number;
+  /** Never rejects. */
+  health: () => Promise<boolean>;
+  /** Its health was not answered either: these requests count as failed. */
+  onSilent: (suspects: readonly Attempt[]) => void;
+}
+
+/** Whoever waits for a node, until it has shown that it hangs. */
+export interface Patience {
+  /** Resolves when it has; never where it answers. */
+  readonly silent: Promise<void>;
+  /** The answer came. */
+  cancel(): void;
+}
+
+/**
+ * Whether one node hangs (a gray failure: its port accepts, and nothing answers). Suspected is what has had no answer for long while nothing
+ * else was answered either; its health decides, so that neither a slow request nor a busy client condemns a node.
+ */
+export class Silence {
+  readonly #deps: SilenceDeps;
+  readonly #suspects: Attempt[] = [];
+  readonly #waiting = new Map<Attempt, () => void>();
+  #asking: Promise<boolean> | undefined;
+
+  constructor(deps: SilenceDeps) {
+    this.#deps = deps;
+  }
+
+  /** This request has taken long. It counts as failed where the node's health is not answered either. */
+  suspect(attempt: Attempt): void {
+    if (judgeSilence(attempt.beganUs, this.#deps.lastAnswerUs()) === "slow") return;
+    this.#suspects.push(attempt);
+    void this.#examine();
+  }
+
+  /** Looks at the node whenever nothing of it was heard for `afterMs`, until `cancel`. */
+  watch(attempt: Attempt, afterMs: number): Patience {
+    const { clock, lastAnswerUs } = this.#deps;
+    const silent = Promise.withResolvers<void>();
+    let cancelTimer = () => {};
+    const look = () => {
+      const dueUs = Math.max(attempt.beganUs, lastAnswerUs()) + afterMs * 1000;
+      const leftMs = (dueUs - clock.monotonicUs()) / 1000;
+      if (leftMs > 0) {
+        cancelTimer = runAfter(clock, leftMs, look);
+        return;
+      }
+      this.#suspects.push(attempt);
+      void this.#examine().then((well) => {
+        if (well && this.#waiting.has(attempt)) cancelTimer = runAfter(clock, afterMs, look);
+      });
+    };
+    this.#waiting.set(attempt, silent.resolve);
+    cancelTimer = runAfter(clock, afterMs, look);
+    return {
+      silent: silent.promise,
+      cancel: () => {
+        this.#waiting.delete(attempt);
+        cancelTimer();
+      },
+    };
+  }
+
+  /** One question at a time, for all that are suspected meanwhile. Where it is not answered, all who wait hear of it: nobody need come to the same suspicion anew. */
+  async #examine(): Promise<boolean> {
+    const beganUs = this.#deps.clock.monotonicUs();
+    const well = await (this.#asking ??= this.#deps.health().finally(() => (this.#asking = undefined)));
+    const suspects = this.#suspects.splice(0);
+    // An answer may have come while the question was under way.
+    if (well || this.#deps.lastAnswerUs() > beganUs) return true;
+    if (suspects.length > 0) this.#deps.onSilent(suspects);
+    for (const tell of this.#waiting.values()) tell();
+    return false;
+  }
+}
