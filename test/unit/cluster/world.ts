@@ -1,4 +1,4 @@
-import { connectCluster, type ClusterClient } from "../../../src/cluster/index.ts";
+import { connectCluster, type ClusterClient, type OnClientEvent } from "../../../src/cluster/index.ts";
 import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { loadHashes, type NodeState, type RoutingTable } from "../../../src/sharding/index.ts";
@@ -25,7 +25,7 @@ export interface World {
 
 export async function world(
   states: Record<string, NodeState>,
-  options: { table?: Partial<RoutingTable>; routing?: Partial<ClusterConfig["routing"]>; topology?: "native" } = {},
+  options: { table?: Partial<RoutingTable>; routing?: Partial<ClusterConfig["routing"]>; topology?: "native"; onEvent?: OnClientEvent } = {},
 ): Promise<World> {
   await loadHashes();
   const clock = new EventClock();
@@ -71,7 +71,7 @@ export async function world(
     connect: (id = "client", store = state) =>
       connectCluster(
         cluster,
-        { clock, rng, purpose: "test", cwd: "/" },
+        { clock, rng, purpose: "test", cwd: "/", ...(options.onEvent && { onEvent: options.onEvent }) },
         {
           createPool: ({ origin }) => network.pool(origin),
           driver: network.driver(),
