@@ -16,7 +16,9 @@ import { executorSummary, planOf, startScenarios, type RunPlan } from "./scenari
 import { parseThresholds, type ThresholdContext } from "./thresholds.ts";
 import type { PacerReport } from "./threads/messages.ts";
 import { supervise } from "./threads/supervise.ts";
+import { holdYoungGeneration } from "./threads/young-generation.ts";
 import { decideVerdict } from "./verdict.ts";
+import type { WindowRecord } from "./windows/record.ts";
 import type { WindowSummary } from "./windows/summary.ts";
 
 export interface LoadDeps {
@@ -37,6 +39,8 @@ export interface LoadDeps {
   warn?: (text: string) => void;
   /** Each window (a second; finer in a run of less than a minute), once everything due in it has an outcome; in order of time. */
   onWindow?: (window: WindowSummary) => void;
+  /** The same, with all that is known of the window: for judging stretches of the run by thresholds of one's own (`windows/judge.ts`). */
+  onRecord?: (record: WindowRecord) => void;
   /** What others put on the timeline since the last call (faults, migrations, `--events`). Four times a second. */
   events?: () => RunEvent[];
   /** Takes what each operation asked and got, as workers report it. */
@@ -67,6 +71,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
   const [colocated] = await Promise.all([isColocated(deps.urls), prepareHistograms(), preflightAll(scenarios, deps)]);
   deps.signal?.throwIfAborted();
 
+  holdYoungGeneration();
   const measurement = new Measurement({
     scenarios: scenarios.map(({ name, operation }) => ({ name, operation: operation.kind })),
     durationUs,
@@ -75,6 +80,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     thresholds,
     windowsFile: deps.windowsFile,
     onWindow: deps.onWindow,
+    onRecord: deps.onRecord,
   });
   const given = new AbortController();
   let abortedBy: string | undefined;
