@@ -15,22 +15,28 @@ export function intervalLines({ responseIntervalsUs }: LoadResult, style: Style)
 }
 
 /** Recall, and what operations measured beside their response time. */
-export function measuredLines({ recall, recallTruth = [], times }: LoadResult): string[] {
+export function measuredLines(result: LoadResult): string[] {
+  const { recall, times } = result;
   const us = (value: number | null) => (value === null ? "-" : formatDurationUs(value));
   return [
     ...recall.map(
       ({ k, n, mean, low, high }) =>
         `recall@${k} ${formatPercent(mean)} (95 % interval ${formatPercent(low)} to ${formatPercent(high)}, ${formatCount(n)} searches judged)`,
     ),
-    ...recallTruth.map(
-      ({ scenario, from, queries, file }) =>
-        `${scenario}: true neighbours of ${formatCount(queries)} queries from ${from === "data set" ? file : "exact search"}`,
-    ),
+    ...truthLines(result),
     ...times.map(
       ({ name, never, timeUs }) =>
         `${name} p50 ${us(timeUs.p50)}, p95 ${us(timeUs.p95)}, max ${us(timeUs.max)}${never > 0 ? `; ${formatCount(never)} never came` : ""}`,
     ),
   ];
+}
+
+/** Where the true neighbours came from that recall was judged by: one line a scenario. */
+export function truthLines({ recallTruth = [] }: LoadResult): string[] {
+  return recallTruth.map(
+    ({ scenario, from, queries, file }) =>
+      `${scenario}: true neighbours of ${formatCount(queries)} queries from ${from === "data set" ? file : "exact search"}`,
+  );
 }
 
 /** One line a scenario, and one for each thing that the cache said. */

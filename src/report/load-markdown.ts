@@ -1,5 +1,6 @@
 import type { LoadResult } from "../load/result.ts";
 import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
+import { truthLines } from "./load-figures.ts";
 
 const marks = { pass: "✅ pass", fail: "❌ fail", inconclusive: "⚠️ inconclusive" } as const;
 
@@ -38,6 +39,7 @@ export function loadMarkdown(result: LoadResult): string {
       ({ k, mean, low, high, n }) =>
         `recall@${k} ${mean.toFixed(4)} (${low.toFixed(4)} – ${high.toFixed(4)}, ${formatCount(n)} searches)  `,
     ),
+    ...truthLines(result).map((line) => `${escapeMarkdown(line)}  `),
     `${formatCount(counts.scheduled)} scheduled = ${formatCount(counts.ok)} ok + ${plural(counts.errors, "error")} + ${formatCount(counts.dropped)} dropped + ${formatCount(counts.unfinished)} unfinished`,
     "",
   ].join("\n");

@@ -1,4 +1,5 @@
 import { formatDurationUs } from "../../units.ts";
+import { truthLines } from "../load-figures.ts";
 import { axisDuration } from "./figures.ts";
 import { markup, type Markup } from "./markup.ts";
 import type { Model } from "./model.ts";
@@ -16,7 +17,7 @@ export function qualitySection(model: Model): Markup | undefined {
   return section(
     "quality",
     hasRecall ? "Recall over time" : "Measured beside the latency",
-    hasRecall ? lead : undefined,
+    hasRecall ? [lead, ...truthLines(model.result).map((line) => `${line}.`)].join(" ") : undefined,
     markup`<div class="cols ${charts.length > 1 ? "two" : ""}">${charts}</div>`,
   );
 }

@@ -46,6 +46,11 @@ test("Markdown: the verdict, the thresholds, counts that add up; nothing in it i
   `);
 });
 
+test("Markdown says by whose truth recall was judged", () => {
+  const recallTruth: LoadResult["recallTruth"] = [{ scenario: "reads", from: "exact search", queries: 225 }];
+  expect(loadMarkdown({ ...fixed, recallTruth })).toContain("reads: true neighbours of 225 queries from exact search");
+});
+
 test("Markdown of a run that was interrupted, of closed loops, without thresholds", () => {
   const text = loadMarkdown({ ...fixed, interrupted: true, thresholds: [], rates: { ...fixed.rates, targetPerSec: null } });
   expect(text.split("\n")[0]).toBe("### ❌ fail (interrupted) · 99.0/s sent for 10.0 s");
