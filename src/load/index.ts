@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { usageError } from "../errors.ts";
+import type { ClientEvent } from "../cluster/events.ts";
 import type { RunEvent } from "../runs/contract.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import { isColocated } from "./colocated.ts";
@@ -47,7 +48,7 @@ export interface LoadDeps {
   onObserved?: (operations: ObservedOperation[]) => void;
   /** Four times a second. */
   onProgress?: (progress: LoadProgress) => void;
-  /** For a timeline: warm-up and measurement. What begins later is announced when the run begins; `at` says when. */
+  /** For a timeline: warm-up and measurement (what begins later is announced when the run begins; `at` says when), and what the operations' clients make of their nodes. */
   onEvent?: (event: RunEvent) => void;
 }
 
@@ -84,7 +85,14 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
   });
   const given = new AbortController();
   let abortedBy: string | undefined;
-  const crew = await startScenarios(spec, slowUs, (index) => measurement.sink(index), deps.onObserved);
+  const clientEvents: ClientEvent[] = [];
+  const crew = await startScenarios(spec, slowUs, (index) => measurement.sink(index), {
+    ...(deps.onObserved && { onObserved: deps.onObserved }),
+    onClientEvents: (told) => {
+      clientEvents.push(...told);
+      for (const each of told) deps.onEvent?.(each);
+    },
+  });
   try {
     const startUs = clock.monotonicUs() + leadInUs;
     const measureFromUs = startUs + warmupUs;
@@ -171,7 +179,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         scheduleLagP99Us,
         paced: plan.ratePerSec !== null,
       }),
-      events: events.toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs)),
+      events: [...events, ...clientEvents].toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs)),
       generator: {
         colocated,
         cores: availableParallelism(),

@@ -1,11 +1,10 @@
 import type { ExecutorSpec, LoadSpec, ScenarioSpec } from "./contract.ts";
 import { hasIterations, mostUsers } from "./closed/users.ts";
-import type { ObservedOperation } from "./observe.ts";
 import { SampleReader } from "./recorder/samples.ts";
 import type { SampleSink } from "./recorder/sink.ts";
 import { buildSchedule, firstDueAt, isClosed } from "./schedules/index.ts";
 import { edgeUs } from "./windows/length.ts";
-import { startCrew, type Crew } from "./threads/crew.ts";
+import { startCrew, type Crew, type CrewListeners } from "./threads/crew.ts";
 import type { PacerReport, WorkerReport } from "./threads/messages.ts";
 
 /** A spec of one scenario, as the flags of `ragctl load` describe it. */
@@ -73,7 +72,7 @@ export async function startScenarios(
   { scenarios }: Pick<LoadSpec, "scenarios">,
   slowUs: number,
   sinkOf: (scenario: number) => SampleSink,
-  onObserved: ((operations: ObservedOperation[]) => void) | undefined,
+  { onObserved, onClientEvents }: Pick<CrewListeners, "onObserved" | "onClientEvents">,
 ): Promise<ScenarioCrews> {
   const started = await Promise.allSettled(
     scenarios.map((scenario, index) => {
@@ -82,6 +81,7 @@ export async function startScenarios(
       return startCrew(scenario, slowUs, {
         onSamples: (worker, chunk) => readers[worker]!.read(chunk),
         ...(onObserved && { onObserved }),
+        ...(onClientEvents && { onClientEvents }),
       });
     }),
   );

@@ -8,15 +8,16 @@ const newestRuns = 10;
 /** Polls between two looks for runs that are new: four polls are a second. */
 const lookEvery = 4;
 
-/** What other live runs of this cluster (faults, migrations, ingests) write into their journals from now on. */
+/** What other live runs of this cluster (faults, migrations, ingests) write into their journals from now on: of those that begin later, all. */
 export function liveRunEvents(stateDir: string, cluster: string, ownId: string): () => RunEvent[] {
   const tails = new Map<string, () => RunEvent[]>();
   let polls = 0;
   return () => {
+    const first = polls === 0;
     if (polls++ % lookEvery === 0)
       for (const { id, state, cluster: of } of listRuns(stateDir, newestRuns))
         if (id !== ownId && of === cluster && state === "running" && !tails.has(id))
-          tails.set(id, tailEvents(join(runsDir(stateDir), id, journalFile)));
+          tails.set(id, tailEvents(join(runsDir(stateDir), id, journalFile), undefined, !first));
     return [...tails.values()].flatMap((poll) => poll());
   };
 }

@@ -9,9 +9,10 @@ const mostBytes = 4 * 2 ** 20;
 /**
  * Follows an NDJSON file of events that others append to, from its present end on. A file that is not there yet is waited for; one that
  * became shorter is read from its beginning. A line that is no event is told once.
+ * @param fromStart also what it holds already
  */
-export function tailEvents(file: string, warn?: (text: string) => void): () => RunEvent[] {
-  let offset = sizeOf(file) ?? 0;
+export function tailEvents(file: string, warn?: (text: string) => void, fromStart = false): () => RunEvent[] {
+  let offset = fromStart ? 0 : (sizeOf(file) ?? 0);
   let decoder = new StringDecoder("utf8");
   let rest = "";
   let warned = false;

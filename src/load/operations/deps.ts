@@ -1,4 +1,5 @@
 import type { Clock, Rng } from "../../runtime.ts";
+import type { OnClientEvent } from "../../cluster/events.ts";
 import type { Observe } from "../observe.ts";
 
 /** What an operation is built with, on whichever thread it runs. */
@@ -18,4 +19,6 @@ export interface OperationDeps {
   purpose: string;
   /** Takes what each operation asked and got; absent where nobody looks. */
   observe?: Observe;
+  /** Takes what the cluster's client makes of its nodes. */
+  onClientEvent?: OnClientEvent;
 }

@@ -1,14 +1,14 @@
-import { connectCluster } from "../../cluster/index.ts";
 import type { FetchOperationSpec, Operation } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
+import { connectFor } from "./client.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf } from "./failure.ts";
 
 /** Reads points by key; a key that is not there makes the operation an error (`missing`): the keys are known to exist. */
 export async function fetchOperation(spec: FetchOperationSpec, deps: OperationDeps): Promise<Operation> {
-  const { clock, rng, nowUs, seed, timeoutMs, purpose, observe } = deps;
+  const { nowUs, seed, timeoutMs, observe } = deps;
   const { collection, batch } = spec;
-  const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
+  const client = await connectFor(spec, deps);
   const choose = chooser(spec.choice, spec.keys.length, seed);
   const keysOf = (index: number) => [
     ...new Set(Array.from({ length: batch }, (_, at) => spec.keys[choose(index * batch + at)]!)),

@@ -1,9 +1,9 @@
-import { connectCluster } from "../../cluster/index.ts";
 import type { NodeOutcome } from "../../cluster/contract.ts";
 import type { Operation, SearchOperationSpec, Ticket } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
 import { recallJudge } from "../recall/judge.ts";
 import { prepareAhead } from "./ahead.ts";
+import { connectFor } from "./client.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf, requestsOf } from "./failure.ts";
 
@@ -17,9 +17,9 @@ const bytesBeside = 1024;
  * @throws RagctlError exit 3 where the cluster cannot be reached
  */
 export async function searchOperation(spec: SearchOperationSpec, deps: OperationDeps): Promise<Operation> {
-  const { clock, rng, nowUs, seed, stride, timeoutMs, purpose, observe } = deps;
+  const { nowUs, seed, stride, timeoutMs, observe } = deps;
   const { collection, k, ef, filter, exact, queries } = spec;
-  const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
+  const client = await connectFor(spec, deps);
   const options = { k, ...(ef !== undefined && { ef }), ...(filter && { filter }), ...(exact && { exact }) };
   const all = new Float32Array(queries.vectors);
   const choose = chooser(spec.choice, queries.count, seed);

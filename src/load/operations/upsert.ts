@@ -1,8 +1,8 @@
-import { connectCluster } from "../../cluster/index.ts";
 import type { Operation, UpsertOperationSpec } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
 import { FreshnessProber } from "../mixed/freshness.ts";
 import { runField, runKey } from "../mixed/run-key.ts";
+import { connectFor } from "./client.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf } from "./failure.ts";
 
@@ -11,12 +11,12 @@ import { causeOf } from "./failure.ts";
  * the start and the send lies the client's own work (placing, stamping, serialising), which counts as service.
  */
 export async function upsertOperation(spec: UpsertOperationSpec, deps: OperationDeps): Promise<Operation> {
-  const { clock, rng, nowUs, seed, timeoutMs, purpose, observe } = deps;
+  const { nowUs, seed, timeoutMs, observe } = deps;
   const { collection, vectors, batch, tag, freshness } = spec;
-  const client = await connectCluster(spec.cluster, { clock, rng, purpose, cwd: spec.cwd });
+  const client = await connectFor(spec, deps);
   const all = new Float32Array(vectors.vectors);
   const choose = chooser(spec.choice, vectors.count, seed);
-  const prober = freshness && new FreshnessProber({ client, collection, clock, nowUs, timeoutMs, ...freshness });
+  const prober = freshness && new FreshnessProber({ client, collection, clock: deps.clock, nowUs, timeoutMs, ...freshness });
   // The lease, the table and connections, before the clock starts.
   await client.fetch(collection, [runKey(tag, 0)], { timeoutMs }).catch(() => {});
   return {

@@ -1,4 +1,5 @@
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
+import type { ClientEvent } from "../../cluster/events.ts";
 import { entryPath } from "../../entry.ts";
 import { RagctlError } from "../../errors.ts";
 import type { ScenarioSpec } from "../contract.ts";
@@ -24,6 +25,7 @@ export interface CrewListeners {
   /** What worker i measured. */
   onSamples: (worker: number, chunk: SampleChunk) => void;
   onObserved?: (operations: ObservedOperation[]) => void;
+  onClientEvents?: (events: ClientEvent[]) => void;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function startCrew(scenario: ScenarioSpec, slowUs: number, listener
         const { records } = chunk;
         handle.thread.postMessage({ type: "recycle", records } satisfies Command, [records.buffer]);
       } else if (message.type === "observed") listeners.onObserved?.(message.operations);
+      else if (message.type === "client") listeners.onClientEvents?.(message.events);
     });
     return handle;
   });

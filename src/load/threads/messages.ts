@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { ClientEvent } from "../../cluster/events.ts";
 import type { RagctlErrorOptions } from "../../errors.ts";
 import type { ScenarioSpec, ScheduleSpec } from "../contract.ts";
 import type { ObservedOperation } from "../observe.ts";
@@ -65,6 +66,7 @@ export type FromWorker =
   | { type: "ready" }
   | { type: "samples"; chunk: SampleChunk }
   | { type: "observed"; operations: ObservedOperation[] }
+  | { type: "client"; events: ClientEvent[] }
   | { type: "done"; report: WorkerReport }
   | { type: "failed"; error: ThrownRagctlError };
 

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { RagctlError } from "../../errors.ts";
+import type { ClientEvent } from "../../cluster/events.ts";
 import { realClock, seededRng } from "../../runtime.ts";
 import { ClosedLoop } from "../closed/loop.ts";
 import { mostUsers } from "../closed/users.ts";
@@ -44,6 +45,7 @@ async function run(): Promise<void> {
     : Math.max(1, Math.ceil(scenario.maxInFlight / workers));
   const delay = new LatencyHistogram();
   const observed: ObservedOperation[] = [];
+  const clientEvents: ClientEvent[] = [];
   const operation = await createOperation(scenario.operation, {
     clock: realClock,
     nowUs,
@@ -52,7 +54,8 @@ async function run(): Promise<void> {
     stride: workers,
     timeoutMs: Math.ceil(timeoutUs / 1000),
     maxInFlight,
-    purpose: `load worker ${worker + 1}`,
+    purpose: `load ${scenario.name} ${worker + 1}`,
+    onClientEvent: (event) => void clientEvents.push(event),
     ...(observe && { observe: (each) => void observed.push({ scenario: scenario.name, ...each }) }),
   });
   const samples = new SampleWriter((chunk) =>
@@ -83,6 +86,7 @@ async function run(): Promise<void> {
   const flush = () => {
     samples.flush();
     if (observed.length > 0) post({ type: "observed", operations: observed.splice(0) });
+    if (clientEvents.length > 0) post({ type: "client", events: clientEvents.splice(0) });
     flushedUs = nowUs();
   };
   const tick = () => {

@@ -115,7 +115,9 @@ describe("writes while a node hangs", () => {
 
   test("the client tells of it: silent, stale by its own write, and the ends of both", async () => {
     const told: string[] = [];
-    const sim = await world(three, { onEvent: ({ kind, name, phase, detail }) => told.push(`${kind} ${name} ${phase}${detail.own ? " own" : ""}`) });
+    const sim = await world(three, {
+      onEvent: ({ kind, name, phase, detail }) => told.push(`${kind} ${name} ${phase}${detail.own ? " own" : ""}`),
+    });
     const client = await sim.connect();
     const b = sim.network.nodes.get("b")!;
     b.freeze();

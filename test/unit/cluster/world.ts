@@ -25,7 +25,12 @@ export interface World {
 
 export async function world(
   states: Record<string, NodeState>,
-  options: { table?: Partial<RoutingTable>; routing?: Partial<ClusterConfig["routing"]>; topology?: "native"; onEvent?: OnClientEvent } = {},
+  options: {
+    table?: Partial<RoutingTable>;
+    routing?: Partial<ClusterConfig["routing"]>;
+    topology?: "native";
+    onEvent?: OnClientEvent;
+  } = {},
 ): Promise<World> {
   await loadHashes();
   const clock = new EventClock();
