@@ -9,7 +9,7 @@ type Rules = NonNullable<OxlintConfig["rules"]>;
  */
 export const layers = [
   ["sharding", "kmeans", "http", "config", "datasets"],
-  ["stores", "cache", "state", "embed", "runs"],
+  ["stores", "cache", "state", "embed", "runs", "proxy"],
   ["cluster", "status"],
   ["load", "faults", "migration", "ingest", "planning"],
   ["local", "node"],
