@@ -52,6 +52,34 @@ export async function confirmSevere(
   throw new RagctlError("not confirmed: nothing was done", { code: "not-confirmed", exitCode: ExitCode.refused });
 }
 
+/**
+ * Asks for a yes, and then for the cluster's name, before what nobody can undo.
+ * @param given the name, where `--confirm` gave it; `--yes` alone is not enough
+ * @throws RagctlError exit 7 when it cannot ask, or an answer is another
+ */
+export async function confirmTwice(
+  context: CommandContext,
+  cluster: Pick<ClusterConfig, "name">,
+  what: string,
+  given: string | undefined,
+): Promise<void> {
+  await confirmSevere(context, { name: cluster.name, protected: false }, what, undefined);
+  const { runtime, globals, style } = context;
+  const question = `Sure? Type the name of the cluster, ${style.bold(cluster.name)}, to go on: `;
+  const answer = given ?? (globals.input ? await askLine(runtime, question) : undefined);
+  if (answer === cluster.name) return;
+  throw new RagctlError(
+    answer === undefined
+      ? `${what} on cluster ${cluster.name} is asked for twice, and there is nobody to ask`
+      : `"${answer}" is not ${cluster.name}: nothing was done`,
+    {
+      code: answer === undefined ? "confirmation-missing" : "not-confirmed",
+      exitCode: ExitCode.refused,
+      hint: `--yes --confirm ${cluster.name} says that you mean it`,
+    },
+  );
+}
+
 async function askLine(runtime: CommandContext["runtime"], question: string): Promise<string> {
   runtime.stderr.write(question);
   const lines = createInterface({ input: runtime.stdin.stream });

@@ -1,3 +1,4 @@
+import { faultSummaries, type FaultName } from "../src/faults/names.ts";
 import type { CommandDefinition } from "./define.ts";
 
 interface CommandEntry {
@@ -33,10 +34,7 @@ export const commands = {
     load: async () => (await import("./load/compare.ts")).default,
   },
   smoke: { summary: "does this cluster work? under 10 s, for CI", load: async () => (await import("./smoke.ts")).default },
-  "chaos kill-node": {
-    summary: "SIGKILL a node, and bring it back",
-    load: async () => (await import("./chaos/kill-node.ts")).default,
-  },
+  ...faultCommands(),
   "chaos status": { summary: "faults that are active now", load: async () => (await import("./chaos/status.ts")).default },
   "chaos heal": { summary: "undo faults, whoever left them", load: async () => (await import("./chaos/heal.ts")).default },
   "shard plan": {
@@ -92,6 +90,15 @@ export const commands = {
   runs: { summary: "what ran, and what can be resumed", load: async () => (await import("./runs.ts")).default },
   node: { summary: "the embedded node: one small Qdrant-speaking server", load: async () => (await import("./node.ts")).default },
 } as const satisfies Record<string, CommandEntry>;
+
+/** `chaos NAME` for every fault: the command is made from what the fault says of itself. */
+function faultCommands(): { [Name in FaultName as `chaos ${Name}`]: CommandEntry } {
+  const entries = Object.entries(faultSummaries).map(([name, summary]): [string, CommandEntry] => [
+    `chaos ${name}`,
+    { summary, load: async () => (await import("./chaos/fault.ts")).faultCommand(name as FaultName) },
+  ]);
+  return Object.fromEntries(entries) as ReturnType<typeof faultCommands>;
+}
 
 /** What a noun without a verb is about. */
 export const groups: Record<string, string> = {

@@ -1,9 +1,10 @@
 import type { ClusterConfig } from "../config/schema.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { identify } from "../process-identity.ts";
-import type { Runtime } from "../runtime.ts";
+import { Interrupted, type Runtime } from "../runtime.ts";
 import { leaseRenewMs, leaseTtlMs, type Fault, type FaultDeps, type HealRecord, type Probe, type Target } from "./contract.ts";
-import { healUntilGone } from "./heal.ts";
+import type { StoppedBy } from "./guard/result.ts";
+import { healUntilGone, type HealOutcome } from "./heal.ts";
 import { journalDir, removeRecord, renewLease, writeRecord } from "./journal.ts";
 import type { FaultResult } from "./result.ts";
 import { startWatchdog } from "./watchdog-spawn.ts";
@@ -25,6 +26,14 @@ export interface ActDeps {
   note: (text: string) => void;
   /** One a fault begun, one a fault proven gone, for the run's timeline. */
   event?: (phase: "start" | "end", detail: unknown) => void;
+  /** Every target is broken now; `result` is what is known by then. */
+  onInjected?: (result: FaultResult) => void;
+  /** About once a second while the fault lasts. */
+  onTick?: (leftMs: number) => void;
+  /** Aborts: heal now. Its reason is a `StoppedBy`. */
+  stop?: AbortSignal;
+  /** What the cluster does once the fault is gone; called with when it was injected. Interrupted, it is left out. */
+  recovery?: (injectedUs: number, signal: AbortSignal) => Promise<FaultResult["recovery"]>;
   /** Starts the watchdog over these ids; replaced in tests that simulate time. */
   guard?: (dir: string, ids: readonly string[], runtime: Runtime) => Promise<void>;
 }
@@ -36,46 +45,66 @@ export interface ActDeps {
 export async function runAct<Options>(act: Act<Options>, deps: ActDeps): Promise<FaultResult> {
   const { runtime } = deps;
   const { clock } = runtime;
+  const { fault } = act;
   const dir = journalDir(runtime.stateDir);
   const records = await prepareRecords(act, runtime);
   const ids = records.map(({ id }) => id);
-  const hold = act.forMs === undefined;
+  const id = records[0]!.act;
+  const on = act.targets.map(({ node }) => node).join(", ");
+  const lasts = fault.reversible && act.forMs !== undefined;
+  const stop = deps.stop ? AbortSignal.any([runtime.signal, deps.stop]) : runtime.signal;
   let touched = false;
   try {
     for (const record of records) writeRecord(dir, record, clock.nowMs());
-    if (!hold) await (deps.guard ?? startWatchdog)(dir, ids, runtime);
+    if (lasts) await (deps.guard ?? startWatchdog)(dir, ids, runtime);
     runtime.signal.throwIfAborted();
+    if (deps.stop?.aborted) throw stoppedBefore(stoppedBy(deps.stop)!.reason);
     // A pause longer than the lease (Ctrl-Z, a sleeping laptop) before the first blow: the watchdog has cleared the records away.
     if (!renewAll(dir, ids, clock.nowMs())) throw leaseLost();
     touched = true;
-    for (const record of records) await act.fault.inject(record, injectDeps(act, runtime));
+    await allDone(records.map((record) => fault.inject(record, injectDeps(act, runtime))));
   } catch (error) {
     // Whatever was done before the failure is undone; the records of what was not done would only alarm later starts.
-    if (touched) await healAll(act.fault, records, dir, runtime);
-    else for (const id of ids) removeRecord(dir, id);
+    const outcome: HealOutcome = touched && fault.reversible ? await healAll(fault, records, dir, runtime) : { probe: "gone" };
+    if (outcome.probe !== "gone") throw unhealed(id, outcome, error);
+    for (const each of ids) removeRecord(dir, each);
     throw error;
   }
-  const injectedAt = clock.nowMs();
-  const base = {
-    id: records[0]!.act,
-    fault: act.fault.name,
+  const injectedUs = clock.monotonicUs();
+  const result: FaultResult = {
+    id,
+    fault: fault.name,
     cluster: act.cluster,
     targets: act.targets.map(targetOf),
-    injectedAt,
+    options: { ...(act.options as object) },
+    injectedAt: clock.nowMs(),
+    healedAt: null,
+    healed: false,
+    probe: fault.reversible ? "active" : "gone",
+    healMs: null,
+    stoppedBy: null,
+    recovery: null,
   };
-  deps.note(`${act.fault.name}: injected on ${act.targets.map(({ node }) => node).join(", ")} (${base.id})`);
-  deps.event?.("start", base);
-  if (hold) return { ...base, healedAt: null, healed: false, probe: "active", healMs: null };
+  deps.note(`${fault.name}: injected on ${on} (${id})`);
+  deps.event?.("start", result);
+  deps.onInjected?.(result);
+  if (!fault.reversible) for (const each of ids) removeRecord(dir, each);
+  if (!lasts) return result;
 
-  await lastFor(act.forMs!, dir, ids, runtime);
-  deps.note(`${act.fault.name}: healing`);
-  const healingAt = clock.monotonicUs();
-  const { probe, problem } = await healAll(act.fault, records, dir, runtime);
-  deps.event?.("end", { id: base.id, probe });
-  if (probe !== "gone") throw unhealed(base.id, probe, problem);
-  const healMs = Math.round((clock.monotonicUs() - healingAt) / 1000);
-  if (runtime.signal.aborted) throw runtime.signal.reason;
-  return { ...base, healedAt: clock.nowMs(), healed: true, probe, healMs };
+  await last(act, records, { ...deps, dir, stop });
+  deps.note(`${fault.name}: healing`);
+  const healingUs = clock.monotonicUs();
+  const outcome = await healAll(fault, records, dir, runtime);
+  deps.event?.("end", { id, probe: outcome.probe });
+  if (outcome.probe !== "gone") throw unhealed(id, outcome);
+  const healMs = Math.round((clock.monotonicUs() - healingUs) / 1000);
+  const healed: FaultResult = { ...result, healedAt: clock.nowMs(), healed: true, probe: "gone", healMs };
+  if (!runtime.signal.aborted && deps.recovery) {
+    const recovery = await deps.recovery(injectedUs, runtime.signal);
+    if (!runtime.signal.aborted) return { ...healed, stoppedBy: stoppedBy(deps.stop), recovery };
+  }
+  if (runtime.signal.aborted) throw interrupted(healed, on, runtime.signal.reason);
+  return { ...healed, stoppedBy: stoppedBy(deps.stop) };
 }
 
 async function prepareRecords<Options>(act: Act<Options>, runtime: Runtime): Promise<HealRecord[]> {
@@ -85,38 +114,61 @@ async function prepareRecords<Options>(act: Act<Options>, runtime: Runtime): Pro
   const id = `${act.fault.name}-${Math.floor(clock.nowMs()).toString(36)}-${Math.floor(runtime.rng() * 36 ** 4)
     .toString(36)
     .padStart(4, "0")}`;
-  const records: HealRecord[] = [];
-  for (const [index, target] of act.targets.entries())
-    records.push({
-      schemaVersion: 1,
-      id: act.targets.length === 1 ? id : `${id}.${index + 1}`,
-      act: id,
-      fault: act.fault.name,
-      cluster: act.cluster,
-      target,
-      undo: await act.fault.prepare(target, act.options, { ...injectDeps(act, runtime), hold: act.forMs === undefined }),
-      createdAt: Math.floor(clock.nowMs()),
-      lease: { owner, ttlMs: leaseTtlMs, hold: act.forMs === undefined },
-    });
-  return records;
+  const hold = act.forMs === undefined;
+  const deps = { ...injectDeps(act, runtime), signal: runtime.signal, hold };
+  const undos = await Promise.all(act.targets.map((target) => act.fault.prepare(target, act.options, deps)));
+  return act.targets.map((target, index) => ({
+    schemaVersion: 1,
+    id: act.targets.length === 1 ? id : `${id}.${index + 1}`,
+    act: id,
+    fault: act.fault.name,
+    cluster: act.cluster,
+    target,
+    undo: undos[index]!,
+    createdAt: Math.floor(clock.nowMs()),
+    lease: { owner, ttlMs: leaseTtlMs, hold },
+  }));
 }
 
 function injectDeps<Options>({ config }: Act<Options>, { clock, execPath }: Runtime): FaultDeps {
   return { clock, execPath, ...(config ? { cluster: config } : {}) };
 }
 
-/** Waits, renewing; shorter where the user interrupts, or where somebody else has healed it all. */
-async function lastFor(forMs: number, dir: string, ids: readonly string[], runtime: Runtime): Promise<void> {
-  const endUs = runtime.clock.monotonicUs() + forMs * 1000;
+/** Waits, renewing; shorter where it is stopped, or where somebody else has healed it all. */
+async function last<Options>(
+  { fault, forMs = 0 }: Act<Options>,
+  records: readonly HealRecord[],
+  { runtime, dir, stop, onTick, note }: ActDeps & { dir: string; stop: AbortSignal },
+): Promise<void> {
+  const { clock } = runtime;
+  const ids = records.map(({ id }) => id);
+  const endUs = clock.monotonicUs() + forMs * 1000;
+  // A target's own lease is renewed beside ours: a far host that answers slowly must not cost us the near one.
+  let renewing = false;
+  let warned = false;
+  const renewTargets = async () => {
+    if (!fault.renew || renewing) return;
+    renewing = true;
+    try {
+      await Promise.all(records.map((record) => fault.renew!(record, { clock, signal: stop })));
+    } catch (error) {
+      if (!warned && !stop.aborted) note(`${fault.name}: a target's own lease was not renewed: ${(error as Error).message}`);
+      warned = true;
+    } finally {
+      renewing = false;
+    }
+  };
   try {
     for (;;) {
-      if (!renewAll(dir, ids, runtime.clock.nowMs())) return;
-      const leftMs = (endUs - runtime.clock.monotonicUs()) / 1000;
+      if (!renewAll(dir, ids, clock.nowMs())) return;
+      void renewTargets();
+      const leftMs = (endUs - clock.monotonicUs()) / 1000;
       if (leftMs <= 0) return;
-      await runtime.clock.sleep(Math.min(leaseRenewMs, leftMs), runtime.signal);
+      onTick?.(leftMs);
+      await clock.sleep(Math.min(leaseRenewMs, leftMs), stop);
     }
   } catch (error) {
-    if (!runtime.signal.aborted) throw error;
+    if (!stop.aborted) throw error;
   }
 }
 
@@ -126,7 +178,12 @@ function renewAll(dir: string, ids: readonly string[], nowMs: number): boolean {
 }
 
 /** Only the second interruption stops healing: the watchdog takes over then. */
-async function healAll<Options>(fault: Fault<Options>, records: readonly HealRecord[], dir: string, runtime: Runtime) {
+async function healAll<Options>(
+  fault: Fault<Options>,
+  records: readonly HealRecord[],
+  dir: string,
+  runtime: Runtime,
+): Promise<HealOutcome> {
   const { clock, hardSignal } = runtime;
   let renewedUs = clock.monotonicUs();
   const ids = records.map(({ id }) => id);
@@ -147,8 +204,34 @@ async function healAll<Options>(fault: Fault<Options>, records: readonly HealRec
 
 const badness: Record<Probe, number> = { gone: 0, unknown: 1, active: 2 };
 
+/** Waits for all, so that nothing is still being broken while the rest is healed; then throws the first failure. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((each) => each.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
 function targetOf(target: Target): FaultResult["targets"][number] {
   return { node: target.node, kind: target.kind, ...(target.kind === "process" ? { pid: target.process.pid } : {}) };
+}
+
+function stoppedBy(stop: AbortSignal | undefined): StoppedBy | null {
+  return stop?.aborted ? (stop.reason as StoppedBy) : null;
+}
+
+/** Whoever presses Ctrl-C wants to know one thing: whether it is back. */
+function interrupted(result: FaultResult, on: string, reason: unknown): RagctlError {
+  const terminated = reason instanceof Interrupted && reason.signalName === "SIGTERM";
+  const verb = result.targets.length === 1 ? "is" : "are";
+  return new RagctlError(`interrupted: ${result.fault} is healed and proven gone, ${on} ${verb} back`, {
+    code: "interrupted",
+    exitCode: terminated ? ExitCode.terminated : ExitCode.interrupted,
+    details: result,
+    cause: reason,
+  });
+}
+
+function stoppedBefore(why: string): RagctlError {
+  return new RagctlError(`stopped before anything was injected: ${why}`, { code: "stopped", exitCode: ExitCode.refused });
 }
 
 function leaseLost(): RagctlError {
@@ -159,7 +242,7 @@ function leaseLost(): RagctlError {
   });
 }
 
-function unhealed(id: string, probe: Probe, problem: { message: string; hint?: string } | undefined): RagctlError {
+function unhealed(id: string, { probe, problem }: HealOutcome, cause?: unknown): RagctlError {
   return new RagctlError(
     `the fault ${id} is ${probe === "active" ? "still active" : "not proven gone"}: ${problem?.message ?? "its target does not answer yet"}`,
     {
@@ -167,6 +250,7 @@ function unhealed(id: string, probe: Probe, problem: { message: string; hint?: s
       exitCode: ExitCode.unhealed,
       hint: `${problem?.hint ? `${problem.hint}; then ` : ""}ragctl chaos heal ${id} tries again (a watchdog does, too)`,
       details: { id, probe },
+      ...(cause === undefined ? {} : { cause }),
     },
   );
 }

@@ -55,6 +55,9 @@ export interface ToxiproxyTarget {
   api: string;
   proxy: string;
   readyUrl: string;
+  /** As the server said when the fault was prepared: what heals puts the proxy back as it was. */
+  listen: string;
+  upstream: string;
 }
 
 /** Another machine. Keys are named, never held. */
@@ -62,17 +65,32 @@ export interface SshTarget {
   kind: "ssh";
   node: string;
   host: string;
-  port: number;
+  /** Absent: what ssh's own config says. */
+  port?: number;
   user?: string;
   identityFile?: string;
   /** `-o` options of ssh: `UserKnownHostsFile=…`. */
   options?: string[];
+  /** Become root by `sudo -n`. */
+  sudo?: boolean;
   /** systemd unit of the node, or the file that holds its pid. */
   unit?: string;
   pidFile?: string;
   /** The node's port on that host. */
   servicePort: number;
   readyUrl: string;
+  /** What that host can do, as it was found when the target was resolved. */
+  facts: SshFacts;
+}
+
+export interface SshFacts {
+  root: boolean;
+  /** The packet filter answers. */
+  iptables: boolean;
+  /** tc can shape traffic; and netem can delay it, which is a kernel module that is often missing. */
+  shaping: boolean;
+  netem: boolean;
+  systemd: boolean;
 }
 
 /** How a node is reached by faults. Containers and pods each become a member here and a line of `targets`. */
@@ -114,16 +132,21 @@ export interface FaultDeps {
   hold?: boolean;
 }
 
+export type Impact = "silences" | "weakens";
+
 /** A schema of options, with the codecs of the config (`durationMs`, `fraction`, …), every key described: flags are made from it. */
 export type OptionsSchema<Options> = z.ZodType<Options> & { readonly shape: z.ZodRawShape };
 
 /** One kind of fault, a file of its own. Its summary stands in `names.ts`, where `--help` finds it without loading the fault. */
 export interface Fault<Options = unknown> {
   readonly name: string;
+  /** What `--help` says below the summary, and command lines with what they do. */
+  readonly details?: string;
+  readonly examples?: readonly (readonly [string, string])[];
   /** What it can act on: the kinds of target that will do, the best first. */
   readonly targets: readonly TargetKind[];
-  /** What it is injected into: nodes unless said otherwise. */
-  readonly scope?: "node" | "cache";
+  /** What it is injected into: nodes unless said otherwise, every node of one zone, or the cluster's cache. */
+  readonly scope?: "node" | "zone" | "cache";
   /** The fault's own flags, and what `with:` of a chaos profile may hold. */
   readonly options: OptionsSchema<Options>;
   /** False: cannot be undone, and is asked for twice. */
@@ -132,6 +155,8 @@ export interface Fault<Options = unknown> {
   readonly severe?: boolean;
   /** True: may last without a lease until it is healed by hand, where no duration is given. */
   readonly mayHold?: boolean;
+  /** What it does to a node, for the guards: `silences` (it no longer serves) unless said otherwise. */
+  readonly impact?: Impact | ((options: Options) => Impact);
   /** How long healing may take until a probe must say "gone". */
   readonly healTimeoutMs: number;
   /** Whether this fault with these options is possible there; else a sentence why not. Asks nobody, and changes nothing. */
@@ -172,7 +197,7 @@ export interface Host {
   ready(deps: FaultDeps): Promise<"yes" | "no" | "refused" | "silent">;
   /** Sets a dead-man's timer where the node runs, where ragctl's own watchdog cannot vouch for it (ssh); renewed by `arm` again. */
   arm?(
-    spec: { id: string; undo: { process: ProcessIdentity; then: "SIGCONT" | "start" }; ttlMs: number },
+    spec: { id: string; undo: { process: ProcessIdentity; by: "SIGCONT" | "start" }; ttlMs: number },
     deps: FaultDeps,
   ): Promise<void>;
   disarm?(id: string, deps: FaultDeps): Promise<void>;

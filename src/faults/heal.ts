@@ -17,7 +17,7 @@ const failuresMax = 2;
  * @param tick called between probes: the owner renews its lease there
  */
 export async function healUntilGone(
-  fault: Fault,
+  fault: Pick<Fault, "heal" | "probe" | "healTimeoutMs">,
   record: HealRecord,
   deps: FaultDeps,
   options: { timeoutMs?: number; tick?: () => void } = {},

@@ -1,10 +1,14 @@
 import type { Fault } from "./contract.ts";
+import { hang } from "./hang.ts";
 import { killNode } from "./kill-node.ts";
 import type { FaultName } from "./names.ts";
+import { zoneOutage } from "./zone-outage.ts";
 
 /** Every fault there is. A record names one of these; one that does not was written by another version of ragctl. */
 export const faults = {
   "kill-node": killNode,
+  hang,
+  "zone-outage": zoneOutage,
   // oxlint-disable-next-line typescript/no-explicit-any -- each fault has options of its own; the life cycle handles them as data
 } as const satisfies Record<FaultName, Fault<any>>;
 

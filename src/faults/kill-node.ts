@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
-import type { Fault, HealRecord } from "./contract.ts";
+import type { Fault, FaultDeps, HealRecord, Target } from "./contract.ts";
 import { hostOf, requireHost } from "./hosts/index.ts";
 
 const dyingMs = 2_000;
@@ -11,6 +11,13 @@ const options = z.strictObject({});
 /** SIGKILL: what a crash, an OOM kill or a lost machine looks like to everyone else. Healed by starting the node again. */
 export const killNode: Fault<z.output<typeof options>> = {
   name: "kill-node",
+  details:
+    "What a crash looks like. The heal record is on disk and a watchdog has it before the node dies: whatever becomes of ragctl, the node comes back. " +
+    "Without --restart-after it stays dead until ragctl chaos heal or ragctl up.",
+  examples: [
+    ["ragctl chaos kill-node n2 --restart-after 5s", "dead for five seconds"],
+    ["ragctl chaos kill-node n2", "dead until it is healed"],
+  ],
   targets: ["process", "ssh"],
   options,
   reversible: true,
@@ -36,13 +43,17 @@ export const killNode: Fault<z.output<typeof options>> = {
   async inject(record, deps) {
     const host = requireHost(record.target);
     const process = processOf(record);
+    await arm(record, deps);
     if (!(await host.signal(process, "SIGKILL", deps))) throw targetChanged(record, process, "killed");
     for (let waitedMs = 0; waitedMs < dyingMs && (await host.state(process, deps)) !== "gone"; waitedMs += 5)
       await deps.clock.sleep(5);
   },
 
+  renew: arm,
+
   async heal(record, deps) {
     const host = requireHost(record.target);
+    await host.disarm?.(record.id, deps);
     if ((await host.state(processOf(record), deps)) !== "gone" || !host.remains()) return;
     await host.start(deps);
   },
@@ -57,6 +68,13 @@ export const killNode: Fault<z.output<typeof options>> = {
   },
 };
 
+/** Where ragctl's own watchdog may not reach the node any more, it is started again from beside it. */
+async function arm(record: HealRecord, deps: FaultDeps): Promise<void> {
+  const { id, lease, target } = record;
+  if (lease.hold) return;
+  await requireHost(target).arm?.({ id, undo: { process: processOf(record), by: "start" }, ttlMs: lease.ttlMs }, deps);
+}
+
 /** The process that a record is about, as faults of processes write it into `undo`. */
 export function processOf({ undo, target }: HealRecord): ProcessIdentity {
   const noted = (undo as { process?: ProcessIdentity } | null)?.process;
@@ -66,7 +84,7 @@ export function processOf({ undo, target }: HealRecord): ProcessIdentity {
 }
 
 /** What a fault of processes prepares: who runs there now. @throws RagctlError exit 3 where nobody does */
-export async function processNow(target: HealRecord["target"], deps: Parameters<Fault["prepare"]>[2]): Promise<ProcessIdentity> {
+export async function processNow(target: Target, deps: FaultDeps): Promise<ProcessIdentity> {
   const process = await requireHost(target).identify(deps);
   if (process) return process;
   throw new RagctlError(`no process of ${target.node} runs`, {

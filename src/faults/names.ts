@@ -4,6 +4,8 @@
  */
 export const faultSummaries = {
   "kill-node": "SIGKILL a node, and bring it back",
+  hang: "SIGSTOP a node: it accepts, and says nothing",
+  "zone-outage": "everything in a zone gone at once",
 } as const;
 
 export type FaultName = keyof typeof faultSummaries;

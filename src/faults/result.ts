@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { stoppedBySchema } from "./guard/result.ts";
 
 /** Times are milliseconds since the epoch. */
 const target = z.object({ node: z.string(), kind: z.string(), pid: z.number().optional() });
@@ -10,6 +11,8 @@ export const faultResultSchema = z.object({
   fault: z.string(),
   cluster: z.string(),
   targets: z.array(target),
+  /** The fault's own, as numbers: milliseconds, bytes, fractions. */
+  options: z.record(z.string(), z.unknown()),
   injectedAt: z.number(),
   /** When a probe said that it is gone; null while it lasts. */
   healedAt: z.number().nullable(),
@@ -18,6 +21,19 @@ export const faultResultSchema = z.object({
   probe,
   /** From the first attempt to heal to the proof, ms. */
   healMs: z.number().nullable(),
+  /** Why it ended before its time; null where it did not. */
+  stoppedBy: stoppedBySchema.nullable(),
+  /** The cluster after the fault, ms from the injection; null where it was not waited for (a cache fault, one that lasts). */
+  recovery: z
+    .object({
+      /** Every node answers again; null where one had not, when the wait ended. */
+      backMs: z.number().nullable(),
+      /** Nodes that a routing table said were stale: they had missed acknowledged writes. */
+      stale: z.array(z.string()),
+      /** Every node serves in every table again; null where one did not, when the wait ended. */
+      servingMs: z.number().nullable(),
+    })
+    .nullable(),
 });
 export type FaultResult = z.output<typeof faultResultSchema>;
 

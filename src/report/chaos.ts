@@ -7,10 +7,28 @@ import { table } from "./table.ts";
 export function faultReport(result: FaultResult, style: Style): string {
   const on = result.targets.map(({ node, pid }) => (pid === undefined ? node : `${node} (pid ${pid})`)).join(", ");
   const first = `${result.fault} on ${on} of ${result.cluster} · ${result.id}`;
+  if (result.healedAt === null && result.probe === "gone") return `${style.good(first)}\ndone; it cannot be undone`;
   if (result.healedAt === null) return `${style.warn(first)}\nactive until it is healed: ragctl chaos heal ${result.id}`;
   const lasted = formatDurationMs(result.healedAt - result.injectedAt);
   const healing = result.healMs === null ? "" : `, healing took ${formatDurationMs(result.healMs)}`;
-  return `${style.good(first)}\nhealed and proven gone after ${lasted}${healing}`;
+  const lines = [style.good(first), `healed and proven gone after ${lasted}${healing}`];
+  if (result.stoppedBy) lines.push(style.warn(`stopped before its time: ${result.stoppedBy.reason}`));
+  return [...lines, ...recoveryLines(result, style)].join("\n");
+}
+
+/** How long it took from the injection until the nodes answered, and until they served all their data again. */
+function recoveryLines({ recovery, targets }: FaultResult, style: Style): string[] {
+  if (!recovery) return [];
+  const { backMs, stale, servingMs } = recovery;
+  const it = targets.length === 1 ? "it" : "they";
+  if (backMs === null) return [style.bad(`${it} did not answer again in time`)];
+  const back = `answering again after ${formatDurationMs(backMs)}`;
+  if (stale.length === 0) return [servingMs === null ? back : `RTO: ${back}, and serving: no write was missed`];
+  const names = stale.join(", ");
+  if (servingMs === null)
+    return [style.warn(`${back}; ${names} missed writes and ${stale.length === 1 ? "is" : "are"} still stale`)];
+  const repair = formatDurationMs(servingMs - backMs);
+  return [`RTO: ${back}; ${names} missed writes, repaired in ${repair}; serving after ${formatDurationMs(servingMs)}`];
 }
 
 /** Faults that are there now. */

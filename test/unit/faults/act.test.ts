@@ -58,7 +58,12 @@ test("Ctrl-C heals at once and then says that it was interrupted", async () => {
   await clock.advance(2_500);
   runtime.interrupt();
   await clock.advance(0);
-  expect((await outcome).error).toMatchObject({ name: "Interrupted" });
+  expect((await outcome).error).toMatchObject({
+    code: "interrupted",
+    exitCode: 130,
+    message: "interrupted: test-fault is healed and proven gone, n1 is back",
+    details: { healed: true, probe: "gone" },
+  });
   expect(calls.at(-1)).toBe("heal");
   expect(state.active).toBe(false);
   expect(recordIds(dir)).toEqual([]);

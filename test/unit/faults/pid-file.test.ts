@@ -24,7 +24,7 @@ function configured(options: { protected?: boolean } = {}) {
   writeFileSync(join(dir, "ragctl.config.json"), JSON.stringify(config));
   const victim = sleeper();
   writeFileSync(join(dir, "q1.pid"), `${victim.identity.pid}\n`);
-  const kill = (...argv: string[]) => runCli(["chaos", "kill-node", ...argv, "--json"], { cwd: dir });
+  const kill = (...argv: string[]) => runCli(["chaos", "kill-node", ...argv, "--allow-degraded", "--json"], { cwd: dir });
   return { dir, victim, kill };
 }
 

@@ -1,0 +1,169 @@
+import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
+import { usageError } from "../../src/errors.ts";
+import type { Fault } from "../../src/faults/contract.ts";
+import { parseMaxBlast } from "../../src/faults/guard/index.ts";
+import { faultNamed } from "../../src/faults/index.ts";
+import { healLeftovers } from "../../src/faults/leftovers.ts";
+import type { FaultName } from "../../src/faults/names.ts";
+import { faultResultSchema, type FaultResult } from "../../src/faults/result.ts";
+import { runFault, type FaultPlan, type FaultRequest } from "../../src/faults/run-fault.ts";
+import type { Selection } from "../../src/faults/select.ts";
+import { faultReport } from "../../src/report/chaos.ts";
+import { confirmSevere, confirmTwice, confirmProtected } from "../confirm.ts";
+import { defineCommand, type CommandContext, type CommandDefinition } from "../define.ts";
+import { flag, type Flags } from "../flags.ts";
+import { optionFlags } from "./option-flags.ts";
+
+/** Other words for `--for`, where a fault has one that says more. */
+const lastingFlags: Partial<Record<FaultName, Flags>> = {
+  "kill-node": { restartAfter: flag.positiveDurationMs({ description: "start it again after this long" }) },
+};
+
+const zoneFlag = { zone: flag.string({ description: "every node of this zone", placeholder: "zone" }) };
+const selectionFlags: Record<NonNullable<Fault["scope"]>, Flags> = {
+  cache: {},
+  zone: zoneFlag,
+  node: {
+    ...zoneFlag,
+    random: flag.positive({ description: "so many nodes, whichever (RAGCTL_SEED repeats the choice)" }),
+  },
+};
+
+const guardFlags = {
+  maxBlast: {
+    ...flag.string({ description: "nodes that faults may act on at once: 2, or 34% (default: half of them)" }),
+    placeholder: "n|share",
+    parse: parseMaxBlast,
+  },
+  allowDegraded: flag.boolean({ description: "even on a cluster that is not whole already" }),
+  confirm: flag.string({ description: "the cluster's name, where nobody can be asked for it", placeholder: "name" }),
+};
+
+/** `ragctl chaos NAME`, made from what the fault says of itself. */
+export function faultCommand(name: FaultName): CommandDefinition {
+  const fault = faultNamed(name)!;
+  const own = optionFlags(fault.options);
+  const lasting = lastingFlags[name] ?? {};
+  const lasts = fault.reversible ? { ...lasting, for: forFlag(fault, lasting) } : {};
+  return defineCommand<Flags, FaultResult>({
+    details: [fault.details, guardText(fault)].filter(Boolean).join(" "),
+    positionals: positionalsOf(fault),
+    flags: { ...own, ...lasts, ...selectionFlags[fault.scope ?? "node"], ...guardFlags },
+    examples: fault.examples ?? [],
+    resultSchema: faultResultSchema,
+    async run({ positionals, flags, given }, context) {
+      const { runtime, globals, note, warn } = context;
+      const values = flags as Record<string, never>;
+      const forMs = lastingOf(values, given, lasting);
+      const cluster = await resolveCluster(runtime, globals);
+      note(clusterLine(runtime, cluster));
+      if (cluster.protected) await confirmProtected(context, cluster, name, values["confirm"]);
+      await healLeftovers(runtime, warn);
+      const request: FaultRequest = {
+        cluster,
+        fault: name,
+        ...selectionOf(fault, positionals, values),
+        options: Object.fromEntries(Object.keys(own).flatMap((key) => (given.has(key) ? [[key, values[key]]] : []))),
+        forMs,
+        guards: {
+          ...(given.has("maxBlast") ? { maxBlast: values["maxBlast"] } : {}),
+          allowDegraded: values["allowDegraded"] === true,
+        },
+      };
+      const result = await runWithProgress(request, context, values["confirm"]);
+      return { result, next: fault.reversible ? nextOf(result) : ["ragctl status"] };
+    },
+    human: faultReport,
+  });
+}
+
+async function runWithProgress(
+  request: FaultRequest,
+  context: CommandContext,
+  confirmed: string | undefined,
+): Promise<FaultResult> {
+  const { runtime, note, progress } = context;
+  const seconds = (request.forMs ?? 0) / 1000;
+  let task: ReturnType<typeof progress.start> | undefined;
+  try {
+    return await runFault(request, {
+      runtime,
+      note: (text) => {
+        task?.end();
+        task = undefined;
+        note(text);
+      },
+      onTick: (leftMs) => {
+        task ??= progress.start(request.fault, { total: Math.round(seconds), unit: "s", rate: false });
+        task.update(Math.round(seconds - leftMs / 1000));
+      },
+      confirm: (plan) => confirmFault(plan, context, confirmed),
+    });
+  } finally {
+    task?.end();
+  }
+}
+
+async function confirmFault(plan: FaultPlan, context: CommandContext, given: string | undefined): Promise<void> {
+  const { cluster, fault } = plan;
+  const what = `${fault.name} on ${plan.subjects.map(({ id }) => id).join(", ")}`;
+  // A protected cluster's name has been asked for by now, before anything was looked at.
+  if (!fault.reversible) await confirmTwice(context, cluster, `${what}, which cannot be undone,`, given);
+  else if (fault.severe && !cluster.protected) await confirmSevere(context, cluster, what, given);
+}
+
+function positionalsOf({ scope }: Fault): CommandDefinition["positionals"] {
+  if (scope === "cache") return [];
+  if (scope === "zone") return [{ name: "zone", description: "every node of this zone" }];
+  return [{ name: "node", description: "ids of nodes", variadic: true }];
+}
+
+function selectionOf({ scope }: Fault, positionals: string[], values: Record<string, string | number | undefined>): Selection {
+  const zone = values["zone"] as string | undefined;
+  if (scope === "zone") {
+    const [named] = positionals;
+    if (named !== undefined && zone !== undefined && named !== zone)
+      throw usageError([{ path: "--zone", message: `says ${zone}, and ${named} was named: one zone at a time` }]);
+    const chosen = named ?? zone;
+    return chosen === undefined ? {} : { zone: chosen };
+  }
+  const random = values["random"] as number | undefined;
+  return { nodes: positionals, ...(zone === undefined ? {} : { zone }), ...(random === undefined ? {} : { random }) };
+}
+
+function forFlag(fault: Fault, lasting: Flags) {
+  const [other] = Object.keys(lasting);
+  return flag.positiveDurationMs({
+    description:
+      other === undefined ? `how long it lasts${fault.mayHold ? "" : " (required)"}` : "the same, as other faults say it",
+  });
+}
+
+function lastingOf(values: Record<string, number | undefined>, given: ReadonlySet<string>, lasting: Flags): number | undefined {
+  const [other] = Object.keys(lasting);
+  if (other !== undefined && given.has(other)) {
+    if (given.has("for") && values["for"] !== values[other])
+      throw usageError([{ path: "--for", message: `says the same as --${kebab(other)}, and another time` }]);
+    return values[other];
+  }
+  return values["for"];
+}
+
+function guardText({ reversible, severe }: Fault): string {
+  const asks = !reversible
+    ? " It cannot be undone, and asks twice: --yes and --confirm CLUSTER."
+    : severe
+      ? " It wants a yes."
+      : "";
+  return `Refused (exit 7) where a part of the data would have too few serving owners.${asks}`;
+}
+
+function nextOf({ healed, id, recovery }: FaultResult): string[] {
+  if (!healed) return [`ragctl chaos heal ${id}`];
+  if (recovery && recovery.stale.length > 0 && recovery.servingMs === null) return ["ragctl shard repair"];
+  return ["ragctl status"];
+}
+
+function kebab(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
