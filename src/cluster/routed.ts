@@ -3,6 +3,7 @@ import { usageError } from "../errors.ts";
 import { collectionInfoOf, dropRoutedCollection, ensureRoutedCollection } from "./collections.ts";
 import type { ClusterClient, WriteRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
+import { fetchRouted } from "./fetch.ts";
 import { nodeView } from "./node-view.ts";
 import { QuietKeeper } from "./quiet.ts";
 import { createScans } from "./scan.ts";
@@ -60,7 +61,9 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
     search: (search, options = {}) =>
       reading(search.collection, (view) => searchRouted(deps, view, readerOf(view), search as RoutedSearch, options)),
     fetch: (collection, keys, options = {}) =>
-      keys.length === 0 ? Promise.resolve([]) : reading(collection, (view) => scans.fetch(view, keys, options)),
+      keys.length === 0
+        ? Promise.resolve([])
+        : reading(collection, (view) => fetchRouted(deps, view, readerOf(view), keys, options)),
     count: (collection, filter, options = {}) => reading(collection, (view) => scans.count(view, filter, options)),
     scroll: (collection, options) => scans.scroll(collection, options),
 

@@ -219,20 +219,22 @@ class Scatter {
   #watch(node: number, attempt: Attempt): { cancel(): void } {
     const { clock, nodes, hedge } = this.#deps;
     const slowAfterUs = this.#timeoutMs * 1000 * slowPart;
+    const target = this.#reader.nodes[node]!;
     const state = { cancel: () => {} };
     const onSlow = () => {
-      nodes.slow(this.#reader.nodes[node]!, attempt);
-      if (!this.#over)
-        this.#double(
-          node,
-          this.#others(
-            node,
-            this.#candidates().filter((other) => this.#lively(other, attempt)),
-          ),
-        );
+      nodes.slow(target, attempt);
+      if (this.#over) return;
+      const lively = this.#candidates().filter((other) => this.#lively(other, attempt));
+      this.#double(node, this.#others(node, lively));
+      // Who was not worth asking now may be a little later.
+      state.cancel = runAfter(clock, slowAfterUs / 2000, onSlow);
     };
+    // It hangs: there is nothing to weigh.
+    const deaf = target.silence.listen(() => {
+      if (!this.#over) this.#double(node, this.#others(node, this.#candidates()));
+    });
     addTokens(hedge.budget, hedgeEarns);
-    const { p95Us } = this.#reader.nodes[node]!.latencies;
+    const { p95Us } = target.latencies;
     const hedgeUs = this.#doubled
       ? undefined
       : hedgeAfterUs({ mode: hedge.mode, p95Us, slowAfterUs, tokens: hedge.budget.tokens });
@@ -244,7 +246,12 @@ class Scatter {
         const others = this.#others(node, this.#candidates(true));
         if (others.length > 0 && takeTokens(hedge.budget, clock.monotonicUs(), others.length)) this.#double(node, others);
       });
-    return { cancel: () => state.cancel() };
+    return {
+      cancel: () => {
+        deaf();
+        state.cancel();
+      },
+    };
   }
 
   #double(node: number, others: readonly number[]): void {

@@ -34,6 +34,7 @@ export class Silence {
   readonly #deps: SilenceDeps;
   readonly #suspects: Attempt[] = [];
   readonly #waiting = new Map<Attempt, () => void>();
+  readonly #listeners = new Set<() => void>();
   #asking: Promise<boolean> | undefined;
 
   constructor(deps: SilenceDeps) {
@@ -45,6 +46,12 @@ export class Silence {
     if (judgeSilence(attempt.beganUs, this.#deps.lastAnswerUs()) === "slow") return;
     this.#suspects.push(attempt);
     void this.#examine();
+  }
+
+  /** Hears of it too, without a suspicion of its own: at no price while all is well. @returns ends it */
+  listen(onSilent: () => void): () => void {
+    this.#listeners.add(onSilent);
+    return () => this.#listeners.delete(onSilent);
   }
 
   /** Looks at the node whenever nothing of it was heard for `afterMs`, until `cancel`. */
@@ -84,6 +91,7 @@ export class Silence {
     if (well || this.#deps.lastAnswerUs() > beganUs) return true;
     if (suspects.length > 0) this.#deps.onSilent(suspects);
     for (const tell of this.#waiting.values()) tell();
+    for (const tell of [...this.#listeners]) tell();
     return false;
   }
 }

@@ -181,7 +181,9 @@ export class Writer {
     const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
     const hanging = silent.size === 0 ? [] : tallyOf(early).failedNodes.filter(({ node }) => silent.has(node));
     const gone = await setAsideSilent(this.#deps, view, hanging);
-    const sent = await Promise.all(sending.map(({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : answer)));
+    const sent = await Promise.all(
+      sending.map(async ({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : await answer)),
+    );
     const tally = tallyOf(sent);
     const aside = await setAside(this.#deps, view, tally.failedNodes, gone);
     result.markedStale.push(...aside.marked);

@@ -17,7 +17,7 @@ function watched(health: () => Promise<boolean>) {
   const attempt = (): Attempt => ({ beganUs: clock.monotonicUs(), beganMs: clock.nowMs(), blamed: false });
   const wait = (mine: Attempt) => {
     const patience = silence.watch(mine, 200);
-    const heard = { silentAtMs: undefined as number | undefined, cancel: patience.cancel };
+    const heard = { silentAtMs: undefined as number | undefined, cancel: () => patience.cancel() };
     void patience.silent.then(() => (heard.silentAtMs = clock.nowMs()));
     return heard;
   };
@@ -129,6 +129,32 @@ describe("writes while a node hangs", () => {
     expect(told).toEqual(["silent b start", "stale b start own", "silent b end", "stale b end"]);
     await sim.until(client.close());
   });
+
+  test.each(["fetch", "search"] as const)(
+    "a %s asks others once it is known, and does not wait for the node's end",
+    async (what) => {
+      const sim = await world(three);
+      const client = await sim.connect();
+      await sim.until(client.upsert("docs", records(20)));
+      sim.network.nodes.get("b")!.freeze();
+      const search = client.prepareSearch("docs", [1, 0, 0, 0], { k: 20 });
+      const keys = records(20).map(({ key }) => key);
+      const read = async () => (what === "fetch" ? await client.fetch("docs", keys) : (await client.search(search)).hits);
+      const tookMs = async () => {
+        const beganMs = sim.clock.nowMs();
+        expect(await read()).toHaveLength(20);
+        return sim.clock.nowMs() - beganMs;
+      };
+      // Those that ask it wait until it is slow; a writer that finds out sooner frees all of them.
+      const slow = await sim.until(Promise.all(Array.from({ length: 10 }, tookMs)));
+      expect(Math.max(...slow)).toBeGreaterThan(300);
+      expect(Math.max(...slow)).toBeLessThan(0.6 * requestTimeoutMs);
+      const reads = Promise.all(Array.from({ length: 10 }, tookMs));
+      const write = client.upsert("docs", records(3, 20));
+      expect(Math.max(...(await sim.until(reads)))).toBeLessThan(300);
+      expect((await sim.until(write)).markedStale).toEqual(["b"]);
+    },
+  );
 
   test("and of breakers: open, the steps, closed; of searches that asked others instead, once a second", async () => {
     const told: string[] = [];

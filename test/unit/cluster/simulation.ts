@@ -262,5 +262,6 @@ function configOf(ids: readonly string[], replicas: number, rng: Rng): ClusterCo
     objectives: {},
     state: { driver: "sqlite" },
     protected: false,
+    client: {},
   };
 }

@@ -64,6 +64,7 @@ export async function world(
     objectives: {},
     state: { driver: "sqlite" },
     protected: false,
+    client: {},
   };
   const state = memoryState(shared, clock);
   return {
