@@ -76,6 +76,8 @@ const capacity = z.strictObject({
   queries: ratePerSec.optional().describe("searches and fetches a second"),
 });
 
+const port = z.number().int().min(1).max(65_535);
+
 /** How faults reach a node. */
 const target = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("process"), pidFile: z.string() }),
@@ -86,20 +88,41 @@ const target = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("ssh"),
-    host: z.string().min(1),
-    port: z.number().int().min(1).max(65_535).default(22),
-    user: z.string().min(1).optional(),
-    identityFile: z.string().optional(),
-    options: z.array(z.string()).optional().describe("-o options of ssh, for example UserKnownHostsFile=known_hosts"),
-    unit: z.string().optional().describe("the node's systemd unit: by it, it can be killed and started again"),
-    pidFile: z.string().optional().describe("on that host, where there is no unit"),
-    servicePort: z.number().int().min(1).max(65_535).optional().describe("on that host; the port of the node's url unless given"),
+    host: z
+      .string()
+      .regex(/^[A-Za-z0-9_:][A-Za-z0-9._:%-]{0,254}$/, "expected a host name, an address or a host of ssh's own config")
+      .describe("name, address, or a Host of ~/.ssh/config; its key must be in known_hosts"),
+    port: port.optional().describe("what ssh's own config says unless given"),
+    user: z
+      .string()
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,63}\$?$/, "expected a user name")
+      .optional(),
+    identityFile: z.string().min(1).optional().describe("a key file without a passphrase, or one that the agent holds"),
+    options: z
+      .array(z.string().regex(/^[A-Za-z][A-Za-z0-9]*=[^\r\n\0]+$/, "expected an option of ssh as Name=value"))
+      .optional()
+      .describe("-o options of ssh, for example UserKnownHostsFile=known_hosts"),
+    sudo: z.boolean().default(false).describe("become root by `sudo -n`: the packet filter and other users' processes need it"),
+    unit: z
+      .string()
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9@._:\\-]{0,255}$/, "expected the name of a systemd unit")
+      .optional()
+      .describe("the node's systemd unit: by it, it can be killed and started again"),
+    pidFile: z
+      .string()
+      .regex(/^\/[^\r\n\0]+$/, "expected an absolute path")
+      .optional()
+      .describe("on that host, where there is no unit"),
+    servicePort: port.optional().describe("on that host; the port of the node's url unless given"),
   }),
 ]);
 
 const node = z.strictObject({
   id,
   url: httpUrl,
+  directUrl: httpUrl
+    .optional()
+    .describe("where the node's own process listens, where url is that of a proxy: for what is not a client of it"),
   zone: z.string().min(1).optional(),
   weight: z.number().positive().default(1),
   capacity: capacity.optional().describe("what the node can take at most: plans keep to it"),
@@ -180,10 +203,20 @@ const routing = z.strictObject({
     .describe("operations of one client; beyond it, and a second's worth saved up, they are refused as overload"),
 });
 
+const client = z.strictObject({
+  localAddress: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .describe(
+      "of this machine, from which connections to the nodes are made: such as 127.0.0.2, to be another client than others",
+    ),
+});
+
 export const clusterSchema = z.strictObject({
   topology: z.enum(["native", "routed"]),
   store,
   nodes: z.array(node).min(1),
+  client: client.optional(),
   routing: routing.prefault({}),
   cache: cache.optional(),
   embedder: embedder.optional(),

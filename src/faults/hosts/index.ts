@@ -1,5 +1,6 @@
 import type { Host, Target } from "../contract.ts";
 import { localHost } from "./local.ts";
+import { sshHost } from "./ssh.ts";
 
 /** The process behind a target, or a sentence why there is none to be had. */
 export function hostOf(target: Target): Host | { impossible: string } {
@@ -10,7 +11,8 @@ export function hostOf(target: Target): Host | { impossible: string } {
     case "toxiproxy":
       return { impossible: `${target.node} is reached through a proxy here, which holds its connections and not its process` };
     case "ssh":
-      return { impossible: `processes of other machines cannot be reached yet (${target.host})` };
+      if (target.unit !== undefined || target.pidFile !== undefined) return sshHost(target);
+      return { impossible: `the config names neither \`unit\` nor \`pidFile\` of ${target.node} on ${target.host}` };
   }
 }
 

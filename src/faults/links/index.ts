@@ -1,13 +1,17 @@
 import type { Link, Target } from "../contract.ts";
+import { sshLink } from "./ssh.ts";
+import { toxiproxyLink } from "./toxiproxy.ts";
 
 /** The network before a target, or a sentence why it cannot be got hold of. */
 export function linkOf(target: Target): Link | { impossible: string } {
   switch (target.kind) {
     case "process":
       return { impossible: `${target.node} is reached as a process here, and its connections cannot be got hold of` };
-    case "proxy":
     case "toxiproxy":
+      return toxiproxyLink(target);
     case "ssh":
+      return sshLink(target);
+    case "proxy":
       return { impossible: `connections to ${target.node} cannot be got hold of through ${target.kind} yet` };
   }
 }

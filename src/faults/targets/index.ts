@@ -1,6 +1,8 @@
 import type { ClusterConfig, NodeConfig } from "../../config/schema.ts";
 import type { Target, TargetKind } from "../contract.ts";
 import { processTarget } from "./process.ts";
+import { sshTarget } from "./ssh.ts";
+import { toxiproxyTarget } from "./toxiproxy.ts";
 
 /** What a fault is injected into: a node of the config, or the cluster's cache as if it were one (id `cache`, its redis:// url). */
 export type Subject = Pick<NodeConfig, "id" | "url" | "target"> & { role: "node" | "cache" };
@@ -15,4 +17,6 @@ export interface TargetResolver {
 /** Every way there is to reach a node; a kind without a line here cannot be reached. Containers and pods would be two lines more. */
 export const targets: { readonly [K in TargetKind]?: TargetResolver } = {
   process: processTarget,
+  toxiproxy: toxiproxyTarget,
+  ssh: sshTarget,
 };
