@@ -91,7 +91,7 @@ export class Silence {
     if (well || this.#deps.lastAnswerUs() > beganUs) return true;
     if (suspects.length > 0) this.#deps.onSilent(suspects);
     for (const tell of this.#waiting.values()) tell();
-    for (const tell of [...this.#listeners]) tell();
+    for (const tell of this.#listeners) tell();
     return false;
   }
 }
