@@ -103,7 +103,7 @@ function readFlags(command: Command, definition: CommandDefinition): { flags: Re
   const flags: Record<string, unknown> = {};
   const given = new Set<string>();
   for (const [key, spec] of Object.entries<FlagSpec<unknown>>(definition.flags)) {
-    const value = raw[key];
+    const value = rawValue(raw, key);
     if (value === undefined) {
       if (spec.required) problems.push({ path: `--${kebab(key)}`, message: "must be given" });
       flags[key] = spec.default;
@@ -124,6 +124,13 @@ function readFlags(command: Command, definition: CommandDefinition): { flags: Re
   }
   if (problems.length > 0) throw usageError(problems, { hint: `${command.name()} --help` });
   return { flags, given };
+}
+
+/** Commander takes `--no-x` for an `x` that is true until then. */
+function rawValue(raw: Record<string, unknown>, key: string): unknown {
+  const [, first, rest] = /^no([A-Z])(.*)$/.exec(key) ?? [];
+  if (first === undefined) return raw[key];
+  return raw[`${first.toLowerCase()}${rest}`] === false ? true : undefined;
 }
 
 function readGlobals(command: Command, runtime: Runtime): GlobalFlags {

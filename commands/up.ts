@@ -21,6 +21,7 @@ export default defineCommand({
     replicas: flag.positive({ description: "copies of every point (2 at first)" }),
     zones: flag.list({ description: "spread the nodes over these, in turn", placeholder: "a,b" }),
     engine: flag.choice(engineNames, { description: "what a node is: part of ragctl, or the qdrant on PATH" }),
+    noProxies: flag.boolean({ description: "without the fault proxies before nodes and cache, which chaos uses" }),
     cache: flag.choice(cacheNames, { description: "memory, or the redis-server on PATH" }),
     portBase: flag.positive({
       description: "n1 gets this port, n2 the next, …; free ones are chosen otherwise",

@@ -13,7 +13,7 @@ export class LineSocketError extends Error {
 
 /**
  * One JSON document a line each way: a request, an answer, over a Unix socket.
- * @param who for messages: "the supervisor"
+ * @param who for messages: "supervisor"
  * @throws LineSocketError; the reason of `signal` when it aborts
  */
 export async function askLine(
@@ -46,10 +46,10 @@ function exchange(
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (options.signal?.aborted) reject(options.signal.reason);
-      else if (timeout.aborted) reject(new LineSocketError("silent", `${who} at ${path} did not answer within ${timeoutMs} ms`));
-      else
-        reject(new LineSocketError("absent", `nobody listens at ${path}, where ${who} should (${error.code ?? error.message})`));
+      else if (timeout.aborted)
+        reject(new LineSocketError("silent", `the ${who} at ${path} did not answer within ${timeoutMs} ms`));
+      else reject(new LineSocketError("absent", `no ${who} listens at ${path} (${error.code ?? error.message})`));
     });
-    socket.on("close", () => reject(new LineSocketError("absent", `${who} at ${path} hung up`)));
+    socket.on("close", () => reject(new LineSocketError("absent", `the ${who} at ${path} hung up`)));
   });
 }

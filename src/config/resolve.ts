@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import { findConfigFile, findLocalClusterFile, localName, namedConfigFile } from "./find.ts";
@@ -17,6 +18,10 @@ export interface ClusterChoice {
  * @throws RagctlError exit 2 with every problem of the file, or when no such cluster exists
  */
 export async function resolveCluster(runtime: Pick<Runtime, "env" | "cwd">, choice: ClusterChoice): Promise<ClusterConfig> {
+  return fromLocalAddress(await chosenCluster(runtime, choice), runtime.env["RAGCTL_LOCAL_ADDRESS"]);
+}
+
+async function chosenCluster(runtime: Pick<Runtime, "env" | "cwd">, choice: ClusterChoice): Promise<ClusterConfig> {
   const loaded = await loadConfig(runtime, choice.config);
   if (!loaded) {
     const local = await loadLocal(runtime);
@@ -28,6 +33,14 @@ export async function resolveCluster(runtime: Pick<Runtime, "env" | "cwd">, choi
   if (picked) return picked;
   const local = name === localName ? await loadLocal(runtime) : undefined;
   return (local && pick(local, name, "local")) ?? unknownCluster(name, loaded);
+}
+
+/** The environment says it too, so that two clients can share one config. */
+function fromLocalAddress(cluster: ClusterConfig, address: string | undefined): ClusterConfig {
+  if (address === undefined || address === "") return cluster;
+  if (isIP(address) === 0)
+    throw usageError([{ path: "RAGCTL_LOCAL_ADDRESS", message: `expected an address of this machine, got "${address}"` }]);
+  return { ...cluster, client: { localAddress: address } };
 }
 
 /**

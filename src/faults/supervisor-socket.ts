@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { createConnection } from "node:net";
 import { join } from "node:path";
+import { askLine, LineSocketError } from "../line-socket.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
 
 /**
@@ -18,7 +18,8 @@ export type SupervisorRequest =
 
 export interface SupervisedProcess {
   id: string;
-  role: "node" | "cache";
+  role: "node" | "cache" | "proxy";
+  /** Where the process itself listens; of the proxies, their control socket as `unix:PATH`. */
   url: string;
   state: "running" | "stopped";
   /** Present while it runs. */
@@ -86,33 +87,19 @@ export async function callSupervisor(
   request: SupervisorRequest,
   options: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<SupervisorStatus> {
-  const line = await exchange(socketPath, `${JSON.stringify(request)}\n`, options);
-  const reply = JSON.parse(line) as SupervisorReply;
+  const reply = (await ask(socketPath, request, options)) as SupervisorReply;
   if (!reply.ok) throw new SupervisorError("refused", reply.error);
   return reply.status;
 }
 
-function exchange(path: string, text: string, options: { timeoutMs: number; signal?: AbortSignal }): Promise<string> {
-  const timeout = AbortSignal.timeout(options.timeoutMs);
-  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
-  return new Promise((resolve, reject) => {
-    const socket = createConnection({ path, signal });
-    let received = "";
-    socket.setEncoding("utf8");
-    socket.once("connect", () => socket.write(text));
-    socket.on("data", (chunk: string) => {
-      received += chunk;
-      const end = received.indexOf("\n");
-      if (end < 0) return;
-      resolve(received.slice(0, end));
-      socket.destroy();
-    });
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (options.signal?.aborted) reject(options.signal.reason);
-      else if (timeout.aborted)
-        reject(new SupervisorError("silent", `the supervisor at ${path} did not answer within ${options.timeoutMs} ms`));
-      else reject(new SupervisorError("absent", `no supervisor listens at ${path} (${error.code ?? error.message})`));
-    });
-    socket.on("close", () => reject(new SupervisorError("absent", `the supervisor at ${path} hung up`)));
-  });
+async function ask(
+  path: string,
+  request: SupervisorRequest,
+  options: { timeoutMs: number; signal?: AbortSignal },
+): Promise<unknown> {
+  try {
+    return await askLine(path, request, { who: "supervisor", ...options });
+  } catch (error) {
+    throw error instanceof LineSocketError ? new SupervisorError(error.reason, error.message) : error;
+  }
 }

@@ -67,6 +67,8 @@ export interface PoolOptions {
   /** Sent with every request, after the request's own: the api key. */
   headers?: Record<string, string>;
   tls?: TlsOptions;
+  /** Of this machine, from which connections are made; the system's choice unless given. */
+  localAddress?: string;
   /** Stamps `sentUs` and `endUs`. */
   clock?: Pick<Clock, "monotonicUs">;
 }

@@ -14,8 +14,13 @@ const ticksPerSec = 100;
  * Watches the processor time of the nodes that run on this machine: their processes are those that listen on the nodes' ports (Linux alone).
  * @returns what each has taken since; without the nodes that are elsewhere, that nobody may look at, or that have been replaced
  */
-export function watchNodeCpu(nodes: readonly { id: string; url: string }[], clock: Pick<Clock, "monotonicUs">): () => NodeCpu[] {
-  const here = nodes.filter(({ url }) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname));
+export function watchNodeCpu(
+  nodes: readonly { id: string; url: string; directUrl?: string | undefined }[],
+  clock: Pick<Clock, "monotonicUs">,
+): () => NodeCpu[] {
+  // A fault proxy in front is not the node.
+  const own = nodes.map(({ id, url, directUrl = url }) => ({ id, url: directUrl }));
+  const here = own.filter(({ url }) => /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname));
   const pids = listeners(new Set(here.map(({ url }) => portOf(url))));
   const startUs = clock.monotonicUs();
   const watched = here.flatMap(({ id, url }) => {

@@ -2,9 +2,13 @@ import { createConnection } from "node:net";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { askReady } from "../faults/ready.ts";
 import type { SupervisedProcess, SupervisorStatus } from "../faults/supervisor-socket.ts";
+import { callProxies } from "../proxy/client.ts";
 import type { Clock } from "../runtime.ts";
 import { join } from "node:path";
 import { logTail } from "./supervisor-client.ts";
+
+/** What is waited for: somebody who says that it serves. */
+export type Answerer = Pick<SupervisedProcess, "id" | "role" | "url">;
 
 const readyMs = 60_000;
 const askEveryMs = 30;
@@ -16,7 +20,7 @@ const askTimeoutMs = 1_000;
  * @throws RagctlError exit 3 for one that ended, with the end of its log, or that does not answer within a minute
  */
 export async function awaitReady(
-  processes: readonly SupervisedProcess[],
+  processes: readonly Answerer[],
   options: {
     ask: () => Promise<SupervisorStatus>;
     logs: string;
@@ -50,9 +54,19 @@ export async function awaitReady(
   }
 }
 
-async function answers({ role, url }: SupervisedProcess, signal: AbortSignal): Promise<boolean> {
+async function answers({ role, url }: Answerer, signal: AbortSignal): Promise<boolean> {
+  if (role === "proxy") return await proxiesAnswer(url.slice("unix:".length));
   if (role === "cache") return await redisAnswers(url);
   return (await askReady(`${url}/readyz`, { timeoutMs: askTimeoutMs, signal })) === "yes";
+}
+
+async function proxiesAnswer(socket: string): Promise<boolean> {
+  try {
+    await callProxies(socket, { op: "status" }, { timeoutMs: askTimeoutMs });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function redisAnswers(url: string): Promise<boolean> {

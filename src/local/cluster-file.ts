@@ -1,6 +1,6 @@
 import { localName } from "../config/find.ts";
 import { writeDurably } from "../faults/durable-file.ts";
-import { nodeUrl, type LocalSpec } from "./spec.ts";
+import { directUrl, nodeUrl, type LocalSpec } from "./spec.ts";
 
 /** Generous enough for a laptop that also runs the load; `ragctl config show` prints them, an own config overrides them. */
 const objectives = { p99: "100ms", errorRate: "0.1%" };
@@ -12,7 +12,12 @@ export function clusterDocument(spec: LocalSpec): unknown {
       [localName]: {
         topology: "routed",
         store: { driver: "qdrant" },
-        nodes: spec.nodes.map((node) => ({ id: node.id, url: nodeUrl(node), ...(node.zone ? { zone: node.zone } : {}) })),
+        nodes: spec.nodes.map((node) => ({
+          id: node.id,
+          url: nodeUrl(node),
+          ...(node.ownPort === undefined ? {} : { directUrl: directUrl(node) }),
+          ...(node.zone ? { zone: node.zone } : {}),
+        })),
         routing: { replicas: spec.replicas },
         cache:
           spec.cache.driver === "redis" ? { driver: "redis", url: `redis://127.0.0.1:${spec.cache.port}` } : { driver: "memory" },

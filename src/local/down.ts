@@ -11,7 +11,7 @@ import { withLock } from "./lock.ts";
 import { stopEverything } from "./supervisor-client.ts";
 
 export interface DownOutcome {
-  /** Processes stopped, the supervisor not counted. */
+  /** Nodes and caches stopped: neither the supervisor nor the fault proxies are counted. */
   stopped: number;
   deleted: boolean;
 }
@@ -58,7 +58,7 @@ function forgetFaults(clusterId: string, runtime: Runtime): void {
  */
 function removeData(layout: Layout): void {
   const state = readdirSync(layout.dir).filter((name) => name.startsWith(`${localName}.state.sqlite`));
-  const names = ["cache", ...state].map((name) => join(layout.dir, name));
+  const names = ["cache", "proxy.sock", ...state].map((name) => join(layout.dir, name));
   for (const path of [layout.clusterFile, layout.localFile, layout.supervisorFile, ...names, layout.nodes, layout.logs])
     rmSync(path, { recursive: true, force: true });
 }

@@ -36,11 +36,12 @@ export function layoutOf(baseDir: string): Layout {
 const socketPathMax = 103;
 
 /**
- * The supervisor's socket: beside its files, or, where that path is too long for a socket, under a name made from it in the
- * system's temporary directory (the supervisor's file says which).
+ * The socket of the supervisor or of the fault proxies: beside the files, or, where that path is too long for a socket, under a name
+ * made from it in the system's temporary directory (the supervisor's file, and its status, say which).
  */
-export function socketPathOf(dir: string, temporaryDir: string): string {
-  const path = join(dir, "supervisor.sock");
+export function socketPathOf(dir: string, temporaryDir: string, name: "supervisor" | "proxy" = "supervisor"): string {
+  const path = join(dir, `${name}.sock`);
   if (Buffer.byteLength(path) <= socketPathMax) return path;
-  return join(temporaryDir, `ragctl-${createHash("sha256").update(dir).digest("hex").slice(0, 16)}.sock`);
+  const digest = createHash("sha256").update(dir).digest("hex").slice(0, 16);
+  return join(temporaryDir, `ragctl-${name === "proxy" ? "proxy-" : ""}${digest}.sock`);
 }

@@ -10,6 +10,7 @@ export interface UpFlags {
   engine?: EngineName;
   cache?: CacheName;
   portBase?: number;
+  noProxies?: boolean;
 }
 
 interface PlannedNode {
@@ -17,6 +18,7 @@ interface PlannedNode {
   zone?: string;
   /** Present for a node that the cluster has already. */
   port?: number;
+  ownPort?: number;
   morePorts?: number[];
 }
 
@@ -27,6 +29,8 @@ export interface UpPlan {
   zones: string[];
   engine: EngineName;
   cache: CacheName;
+  /** Whether a fault proxy stands before each node. */
+  proxies: boolean;
   /** Ids that are new. */
   added: string[];
 }
@@ -59,6 +63,7 @@ export function planUp(existing: LocalSpec | undefined, flags: UpFlags, collecti
     zones,
     engine: flags.engine ?? existing?.engine ?? defaults.engine,
     cache: flags.cache ?? existing?.cache.driver ?? defaults.cache,
+    proxies: existing ? (existing.proxies ?? false) : !flags.noProxies,
     added: nodes.filter(({ port }) => port === undefined).map(({ id }) => id),
   };
 }
@@ -83,6 +88,12 @@ function checkFlags(existing: LocalSpec | undefined, flags: UpFlags, { count, re
   if (flags.portBase !== undefined && (flags.portBase < 1024 || flags.portBase + count > 65_535))
     problems.push({ path: "--port-base", message: `expected a port from 1024 to ${65_535 - count}, got ${flags.portBase}` });
   if (problems.length > 0) throw usageError(problems);
+  if (existing?.proxies && flags.noProxies)
+    throw refused(
+      "proxies-fixed",
+      "the nodes of this cluster stand behind fault proxies, at whose ports the routing tables name them",
+      "leave out --no-proxies; or start anew: ragctl down --delete, then ragctl up --no-proxies",
+    );
   if (existing && flags.portBase !== undefined && existing.portBase !== flags.portBase)
     throw refused(
       "ports-fixed",

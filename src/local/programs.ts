@@ -1,13 +1,16 @@
 import { accessSync, constants, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { entryPath } from "../entry.ts";
-import type { Layout } from "./layout.ts";
-import { nodeUrl, type EngineName, type LocalNode, type LocalSpec } from "./spec.ts";
+import type { ProxySpec } from "../proxy/contract.ts";
+import { socketPathOf, type Layout } from "./layout.ts";
+import { directUrl, type EngineName, type LocalNode, type LocalSpec } from "./spec.ts";
 
 /** One process that the supervisor keeps: how to start it, where it answers. */
 export interface ProgramSpec {
   id: string;
-  role: "node" | "cache";
+  role: "node" | "cache" | "proxy";
+  /** Where the process itself listens; of the proxies, their control socket as `unix:PATH`. */
   url: string;
   command: string;
   args: string[];
@@ -31,7 +34,15 @@ export const engines = {
     morePorts: 0,
     program: (node, cwd, nodeBinary) => ({
       command: nodeBinary,
-      args: [entryPath(import.meta.url, "../node/server.main"), "--port", String(node.port), "--host", "127.0.0.1", "--dir", cwd],
+      args: [
+        entryPath(import.meta.url, "../node/server.main"),
+        "--port",
+        String(node.ownPort ?? node.port),
+        "--host",
+        "127.0.0.1",
+        "--dir",
+        cwd,
+      ],
       env: {},
     }),
   },
@@ -43,7 +54,7 @@ export const engines = {
       args: [],
       env: {
         QDRANT__SERVICE__HOST: "127.0.0.1",
-        QDRANT__SERVICE__HTTP_PORT: String(node.port),
+        QDRANT__SERVICE__HTTP_PORT: String(node.ownPort ?? node.port),
         QDRANT__SERVICE__GRPC_PORT: String(node.morePorts?.[0] ?? 0),
         QDRANT__STORAGE__STORAGE_PATH: join(cwd, "storage"),
         QDRANT__STORAGE__SNAPSHOTS_PATH: join(cwd, "snapshots"),
@@ -54,6 +65,7 @@ export const engines = {
 } as const satisfies Record<EngineName, Engine>;
 
 export const cacheProcessId = "cache";
+export const proxyProcessId = "proxy";
 
 /**
  * Every process that the cluster consists of.
@@ -63,13 +75,38 @@ export function programsOf(spec: LocalSpec, layout: Layout, nodeBinary: string):
   const engine: Engine = engines[spec.engine];
   const nodes = spec.nodes.map((node): ProgramSpec => {
     const cwd = join(layout.nodes, node.id);
-    return { id: node.id, role: "node", url: nodeUrl(node), cwd, ...engine.program(node, cwd, spec.engineBinary ?? nodeBinary) };
+    return {
+      id: node.id,
+      role: "node",
+      url: directUrl(node),
+      cwd,
+      ...engine.program(node, cwd, spec.engineBinary ?? nodeBinary),
+    };
   });
-  return spec.cache.driver === "redis" ? [...nodes, redisProgram(spec.cache, join(layout.dir, "cache"))] : nodes;
+  const cache = spec.cache.driver === "redis" ? [redisProgram(spec.cache, join(layout.dir, "cache"))] : [];
+  const proxies = proxiesOf(spec);
+  return [...nodes, ...cache, ...(proxies.length > 0 ? [proxyProgram(proxies, layout, nodeBinary)] : [])];
+}
+
+/** What stands before nodes and cache, by their ids; none for those that are reached directly. */
+export function proxiesOf({ nodes, cache }: Pick<LocalSpec, "nodes" | "cache">): ProxySpec[] {
+  const all = [...nodes, ...(cache.driver === "redis" ? [{ ...cache, id: cacheProcessId }] : [])];
+  return all.flatMap(({ id, port, ownPort }) =>
+    ownPort === undefined ? [] : [{ name: id, host: "127.0.0.1", port, upstreamPort: ownPort }],
+  );
+}
+
+function proxyProgram(proxies: ProxySpec[], { dir }: Layout, nodeBinary: string): ProgramSpec {
+  const socket = socketPathOf(dir, tmpdir(), "proxy");
+  const args = [entryPath(import.meta.url, "../proxy/proxy.main"), socket, JSON.stringify(proxies)];
+  return { id: proxyProcessId, role: "proxy", url: `unix:${socket}`, command: nodeBinary, args, env: {}, cwd: dir };
 }
 
 /** A cache and nothing else: bounded, evicting by use, nothing on disk. */
-function redisProgram({ port, binary }: { port: number; binary: string }, cwd: string): ProgramSpec {
+function redisProgram(
+  { port: reached, ownPort: port = reached, binary }: { port: number; ownPort?: number; binary: string },
+  cwd: string,
+): ProgramSpec {
   const settings = {
     port: String(port),
     bind: "127.0.0.1",

@@ -4,7 +4,7 @@ import { z } from "zod";
 export const downSchema = z.object({
   /** The directory that holds `.ragctl`; null where there is no cluster here or above. */
   dir: z.string().nullable(),
-  /** Processes that ran and were stopped, the supervisor not counted. */
+  /** Nodes and caches that ran and were stopped; neither the supervisor nor the fault proxies are counted. */
   stopped: z.number(),
   deleted: z.boolean(),
 });

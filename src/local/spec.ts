@@ -9,7 +9,10 @@ export type CacheName = (typeof cacheNames)[number];
 
 export interface LocalNode {
   id: string;
+  /** Where clients connect: what the routing tables name. */
   port: number;
+  /** Where its process listens, behind a fault proxy on `port`; absent where there is none. */
+  ownPort?: number;
   zone?: string;
   /** Further ports that the engine wants (Qdrant's gRPC). */
   morePorts?: number[];
@@ -25,10 +28,12 @@ export interface LocalSpec {
   engineBinary?: string;
   replicas: number;
   zones: string[];
+  /** A fault proxy in front of each node, and of the Redis cache. Absent: none (clusters of before there were any). */
+  proxies?: boolean;
   /** Where --port-base gave one: new nodes go on from it. */
   portBase?: number;
   nodes: LocalNode[];
-  cache: { driver: "memory" } | { driver: "redis"; port: number; binary: string };
+  cache: { driver: "memory" } | { driver: "redis"; port: number; ownPort?: number; binary: string };
 }
 
 /** @throws RagctlError exit 2 where the file is there and is not one that `up` wrote */
@@ -53,6 +58,12 @@ export function writeSpec(path: string, spec: LocalSpec): void {
   writeDurably(path, `${JSON.stringify(spec, null, 2)}\n`);
 }
 
+/** Where clients reach it. */
 export function nodeUrl(node: Pick<LocalNode, "port">): string {
   return `http://127.0.0.1:${node.port}`;
+}
+
+/** Where its process listens, whatever stands before it. */
+export function directUrl({ port, ownPort = port }: Pick<LocalNode, "port" | "ownPort">): string {
+  return nodeUrl({ port: ownPort });
 }

@@ -8,6 +8,7 @@ import { callSupervisor, readSupervisorFile, SupervisorError, type SupervisorSta
 import { isAlive, type ProcessIdentity } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";
 import { socketPathOf, type Layout } from "./layout.ts";
+import { proxyProcessId } from "./programs.ts";
 import { stopProcess } from "./stop-process.ts";
 
 const askMs = 3_000;
@@ -107,23 +108,26 @@ async function answers(socket: string): Promise<boolean> {
 
 /**
  * Stops a directory's supervisor with all its processes, or, where it is dead, what it left running.
- * @returns how many processes were stopped
+ * @returns how many nodes and caches were stopped
  */
 export async function stopEverything(layout: Layout, runtime: Runtime): Promise<{ stopped: number; stuck: number[] }> {
   const state = await lookForSupervisor(layout);
   if (state.kind === "none") return { stopped: 0, stuck: [] };
   if (state.kind === "answers") {
     const running = state.status.processes.filter(({ process }) => process);
+    const counted = running.filter(({ role }) => role !== "proxy").length;
     await callSupervisor(state.socket, { op: "shutdown" }, { timeoutMs: 30_000 });
     const left = running.filter(({ process }) => process && isAlive(process)).map(({ process }) => process!.pid);
     await waitGone(state.status.supervisor, runtime);
-    return { stopped: running.length, stuck: left };
+    return { stopped: counted, stuck: left };
   }
   if (state.kind === "silent") await stopProcess(state.identity, runtime.clock);
   const orphans = Object.values(state.orphans);
   const gone = await Promise.all(orphans.map((process) => stopProcess(process, runtime.clock)));
-  for (const path of [state.socket, layout.supervisorFile]) rmSync(path, { force: true });
-  return { stopped: orphans.length, stuck: orphans.filter((_, index) => !gone[index]).map(({ pid }) => pid) };
+  for (const path of [state.socket, layout.supervisorFile, socketPathOf(layout.dir, tmpdir(), "proxy")])
+    rmSync(path, { force: true });
+  const counted = Object.keys(state.orphans).filter((id) => id !== proxyProcessId).length;
+  return { stopped: counted, stuck: orphans.filter((_, index) => !gone[index]).map(({ pid }) => pid) };
 }
 
 async function waitGone(process: ProcessIdentity, runtime: Runtime): Promise<void> {

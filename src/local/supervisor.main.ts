@@ -77,6 +77,9 @@ process.on("SIGTERM", shutdown);
 process.on("SIGINT", shutdown);
 process.on("SIGHUP", () => undefined);
 
+const keepProxiesEveryMs = 500;
+setInterval(() => supervisor.keepProxies(), keepProxiesEveryMs);
+
 // Whoever deletes the directory wants no processes without a home; whoever started another supervisor has given it the processes.
 const lookEveryMs = 2_000;
 setInterval(() => {

@@ -9,10 +9,12 @@ import {
   type SupervisorRequest,
   type SupervisorStatus,
 } from "../faults/supervisor-socket.ts";
+import { LineSocketError } from "../line-socket.ts";
 import { identify, isAlive, type ProcessIdentity } from "../process-identity.ts";
+import { callProxies } from "../proxy/client.ts";
 import type { Clock } from "../runtime.ts";
 import type { Layout } from "./layout.ts";
-import { programsOf, type ProgramSpec } from "./programs.ts";
+import { programsOf, proxiesOf, proxyProcessId, type ProgramSpec } from "./programs.ts";
 import { readSpec } from "./spec.ts";
 import { stopProcess } from "./stop-process.ts";
 
@@ -30,14 +32,18 @@ interface Supervised {
   program: ProgramSpec;
   process?: ProcessIdentity;
   exit?: NonNullable<SupervisedProcess["exit"]>;
+  /** On purpose. */
+  stopped?: boolean;
 }
 
 /** Older logs are kept once, as `.1`. */
 const logRotateBytes = 16 * 2 ** 20;
+const tellMs = 3_000;
 
 /**
  * Keeps the processes of one `up` cluster. It starts what it is asked to start and says how things ended; it restarts
- * nothing by itself (what a node missed is another matter: `auto-repair.ts`), since a node that comes back unasked would spoil every experiment.
+ * no node by itself (what it missed is another matter: `auto-repair.ts`), since one that comes back unasked would spoil every experiment.
+ * The fault proxies are no part of what is experimented on: they come back.
  */
 export class Supervisor {
   readonly #deps: SupervisorDeps;
@@ -69,6 +75,13 @@ export class Supervisor {
     });
     this.#queue = answer.catch(() => undefined);
     return answer;
+  }
+
+  /** Starts the proxies again that ended unasked. Called every now and then: those of an earlier supervisor are nobody's children. */
+  keepProxies(): void {
+    const entry = this.#processes.get(proxyProcessId);
+    if (this.#closed || !entry?.process || entry.stopped || !existsSync(this.#deps.layout.dir)) return;
+    this.#start(entry);
   }
 
   isRunning(id: string): boolean {
@@ -105,6 +118,7 @@ export class Supervisor {
       }
     }
     this.#save();
+    await this.#tellProxies();
   }
 
   /** @returns ids that `local.json` wants; those it no longer names stay known until they are stopped */
@@ -118,6 +132,19 @@ export class Supervisor {
     return new Set(programs.map(({ id }) => id));
   }
 
+  /** Proxies that ran before learn which there are now, and go on with their connections. */
+  async #tellProxies(): Promise<void> {
+    const url = this.#processes.get(proxyProcessId)?.program.url;
+    const spec = readSpec(this.#deps.layout.localFile);
+    if (!url || !spec) return;
+    try {
+      await callProxies(url.slice("unix:".length), { op: "apply", proxies: proxiesOf(spec) }, { timeoutMs: tellMs });
+    } catch (error) {
+      // One that is being started has them as arguments.
+      if (!(error instanceof LineSocketError && error.reason === "absent")) throw error;
+    }
+  }
+
   #known(id: string): Supervised {
     const entry = this.#processes.get(id);
     if (!entry) throw new Error(`there is no ${id} here; there are ${[...this.#processes.keys()].join(", ")}`);
@@ -125,6 +152,7 @@ export class Supervisor {
   }
 
   #start(entry: Supervised): void {
+    delete entry.stopped;
     if (entry.process && isAlive(entry.process)) return;
     const { program } = entry;
     const { layout, log, clock, env } = this.#deps;
@@ -143,7 +171,8 @@ export class Supervisor {
     this.#save();
     log(`${program.id}: started as pid ${child.pid ?? "none"}`);
     const ended = (code: number | null, signal: string | null) => {
-      if (entry.process?.pid === child.pid) delete entry.process;
+      // A proxy's stays, which says that it is to be kept.
+      if (entry.process?.pid === child.pid && program.role !== "proxy") delete entry.process;
       entry.exit = { code, signal, atMs: clock.nowMs() };
       log(`${program.id}: pid ${child.pid ?? "none"} ended with ${signal ?? `exit code ${code}`}`);
       this.#save();
@@ -156,6 +185,7 @@ export class Supervisor {
   }
 
   async #stop(entry: Supervised): Promise<void> {
+    entry.stopped = true;
     if (entry.process) await stopProcess(entry.process, this.#deps.clock);
     delete entry.process;
     this.#save();

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import { callSupervisor, type SupervisorRequest, type SupervisorStatus } from "../faults/supervisor-socket.ts";
 import type { Runtime } from "../runtime.ts";
-import { awaitReady } from "./await-ready.ts";
+import { awaitReady, type Answerer } from "./await-ready.ts";
 import { writeClusterFile } from "./cluster-file.ts";
 import { removeIfEmpty } from "./down.ts";
 import { layoutOf, type Layout } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { planUp, type UpFlags, type UpPlan } from "./plan.ts";
 import { freePorts, takenPorts } from "./ports.ts";
-import { cacheProcessId, engines, findOnPath } from "./programs.ts";
+import { cacheProcessId, engines, findOnPath, proxiesOf, proxyProcessId } from "./programs.ts";
 import { nodeUrl, readSpec, writeSpec, type LocalNode, type LocalSpec } from "./spec.ts";
 import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
 import { localTables, type Registered } from "./tables.ts";
@@ -71,7 +71,11 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
   const plan = planUp(before, flags, before ? await tables.collections() : []);
   const running = await runningIds(layout);
   const spec = await completeSpec(before, plan, flags, running, runtime);
-  const wanted = [...spec.nodes.map(({ id }) => id), ...(spec.cache.driver === "redis" ? [cacheProcessId] : [])];
+  const wanted = [
+    ...spec.nodes.map(({ id }) => id),
+    ...(spec.cache.driver === "redis" ? [cacheProcessId] : []),
+    ...(spec.proxies ? [proxyProcessId] : []),
+  ];
   const started = wanted.filter((id) => !running.has(id));
   const returning = before ? started.filter((id) => !plan.added.includes(id)) : [];
   if (returning.length > 0 && running.size > 0)
@@ -91,6 +95,14 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
       signal: runtime.signal,
       onReady: (id) => deps.onReady?.(id, ++ready, processes.length),
     });
+    // A process that answers is reached through its proxy a moment later.
+    await awaitReady(throughProxies(spec), {
+      ask: () => ask({ op: "status" }),
+      logs: layout.logs,
+      clock: runtime.clock,
+      signal: runtime.signal,
+      onReady: () => undefined,
+    });
     writeClusterFile(layout.clusterFile, spec);
   } catch (error) {
     note(started.length > 0 ? `stopping what this up started: ${started.join(", ")}` : "nothing was started");
@@ -100,6 +112,15 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
   // All of them, not only the new ones: an up that was killed here is finished by the next.
   const joined = before ? await tables.register(joiningNodes(spec)) : { nodes: [], collections: [] };
   return { started, changed: JSON.stringify(before) !== JSON.stringify(spec), joined };
+}
+
+/** Nodes and cache where clients meet them. */
+function throughProxies(spec: LocalSpec): Answerer[] {
+  return proxiesOf(spec).map(({ name, port }) =>
+    name === cacheProcessId
+      ? { id: name, role: "cache", url: `redis://127.0.0.1:${port}` }
+      : { id: name, role: "node", url: nodeUrl({ port }) },
+  );
 }
 
 function joiningNodes(spec: LocalSpec) {
@@ -126,13 +147,15 @@ async function completeSpec(
   const engine: { binary?: string; morePorts: number } = engines[plan.engine];
   const engineBinary = engine.binary ? requireProgram(engine.binary, `--engine ${plan.engine}`, runtime) : undefined;
   const cacheBinary = plan.cache === "redis" ? requireProgram("redis-server", "--cache redis", runtime) : undefined;
-  const free = await freePorts(plan.nodes.length * (1 + engine.morePorts) + 1);
+  const free = await freePorts(plan.nodes.length * (2 + engine.morePorts) + 2);
   const base = flags.portBase ?? before?.portBase;
-  const nodes = plan.nodes.map(({ id, zone, port, morePorts }, index): LocalNode => {
+  const nodes = plan.nodes.map(({ id, zone, port, ownPort, morePorts }, index): LocalNode => {
     const more = morePorts ?? Array.from({ length: engine.morePorts }, () => free.pop()!);
+    const own = ownPort ?? (plan.proxies ? free.pop() : undefined);
     return {
       id,
       port: port ?? (base === undefined ? free.pop()! : base + index),
+      ...(own === undefined ? {} : { ownPort: own }),
       ...(zone ? { zone } : {}),
       ...(more.length > 0 ? { morePorts: more } : {}),
     };
@@ -145,24 +168,36 @@ async function completeSpec(
     ...(engineBinary ? { engineBinary } : {}),
     replicas: plan.replicas,
     zones: plan.zones,
+    ...(plan.proxies ? { proxies: true } : {}),
     nodes,
-    cache: cacheBinary
-      ? { driver: "redis", binary: cacheBinary, port: before?.cache.driver === "redis" ? before.cache.port : free.pop()! }
-      : { driver: "memory" },
+    cache: cacheBinary ? { driver: "redis", ...redisPorts(before, plan, free), binary: cacheBinary } : { driver: "memory" },
     ...(base === undefined ? {} : { portBase: base }),
   };
 }
 
+function redisPorts(before: LocalSpec | undefined, { proxies }: UpPlan, free: number[]): { port: number; ownPort?: number } {
+  if (before?.cache.driver === "redis") {
+    const { port, ownPort } = before.cache;
+    return { port, ...(ownPort === undefined ? {} : { ownPort }) };
+  }
+  return { port: free.pop()!, ...(proxies ? { ownPort: free.pop()! } : {}) };
+}
+
 async function refuseTakenPorts(nodes: LocalNode[], before: LocalSpec | undefined, running: ReadonlySet<string>): Promise<void> {
-  const starting = nodes.filter(({ id }) => !running.has(id));
+  // A proxy that runs has the port, or will: it lets it go while its node is down.
+  const proxied = running.has(proxyProcessId);
+  const known = new Set(before?.nodes.map(({ id }) => id));
+  const starting = nodes.flatMap(({ id, port, ownPort }) => [
+    ...(ownPort === undefined || running.has(id) ? [] : [{ id, port: ownPort }]),
+    ...((ownPort === undefined ? running.has(id) : proxied && known.has(id)) ? [] : [{ id, port }]),
+  ]);
   const taken = new Set(await takenPorts(starting.map(({ port }) => port)));
   const blocked = starting.filter(({ port }) => taken.has(port));
   if (blocked.length === 0) return;
   const problems = blocked.map(({ id, port }) => ({ message: `port ${port}, for ${id}, is taken by another process` }));
-  const known = before?.nodes.some(({ id }) => blocked.some((node) => node.id === id));
   throw usageError(problems, {
     code: "port-taken",
-    hint: known
+    hint: blocked.some(({ id }) => known.has(id))
       ? "end that process (a node keeps its port), or start anew: ragctl down --delete, then ragctl up"
       : "give another --port-base, or none: then free ports are chosen",
   });

@@ -20,7 +20,7 @@ export async function callProxies(
   request: ProxyRequest,
   options: { timeoutMs: number; signal?: AbortSignal },
 ): Promise<ProxyStatus> {
-  const reply = (await askLine(socketPath, request, { who: "the fault proxy", ...options })) as ProxyReply;
+  const reply = (await askLine(socketPath, request, { who: "fault proxy", ...options })) as ProxyReply;
   if (!reply.ok) throw new ProxyRefusal(reply.code, reply.error);
   return reply.status;
 }

@@ -285,6 +285,8 @@ export interface NodeEndpoint {
   apiKey?: string;
   timeoutMs?: number;
   tls?: TlsOptions;
+  /** Of this machine, from which connections are made. */
+  localAddress?: string;
 }
 
 export interface VectorStoreDriver {

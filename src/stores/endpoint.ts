@@ -21,13 +21,19 @@ export function endpointOf(cluster: ClusterConfig, node: NodeConfig, cwd = "."):
     url: node.url,
     ...(key !== undefined && { apiKey: key }),
     ...(timeout !== undefined && { timeoutMs: timeout }),
+    ...(cluster.client?.localAddress !== undefined && { localAddress: cluster.client.localAddress }),
     ...(tls && { tls: readTls(cluster, tls, cwd) }),
   };
 }
 
 /** The options of a pool to that node: what `createPool` takes, the driver's own headers included. */
 export function poolOptionsOf(driver: VectorStoreDriver, endpoint: NodeEndpoint): PoolOptions {
-  return { origin: endpoint.url, headers: driver.headers(endpoint), ...(endpoint.tls && { tls: endpoint.tls }) };
+  return { origin: endpoint.url, headers: driver.headers(endpoint), ...connectionOptions(endpoint) };
+}
+
+/** How connections to that node are made, whatever goes over them. */
+export function connectionOptions({ tls, localAddress }: NodeEndpoint): Pick<PoolOptions, "tls" | "localAddress"> {
+  return { ...(tls && { tls }), ...(localAddress !== undefined && { localAddress }) };
 }
 
 function readTls(cluster: ClusterConfig, tls: NonNullable<ClusterConfig["store"]["tls"]>, cwd: string): TlsOptions {

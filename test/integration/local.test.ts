@@ -111,7 +111,7 @@ describe("a local cluster", () => {
     process.kill(dead.pid, "SIGKILL");
     await expect.poll(() => isAlive(dead), { timeout: 10_000 }).toBe(false);
     const up = await cluster.cli(["up"]);
-    expect(up).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("takes over what still runs (n1, n2)") });
+    expect(up).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("takes over what still runs (n1, n2, proxy)") });
     expect(pidsOf(cluster)).toEqual(before);
     expect(isAlive(supervisorOf(cluster).supervisor)).toBe(true);
   });
@@ -146,7 +146,7 @@ describe("a local cluster", () => {
     const { supervisor } = supervisorOf(cluster);
     const down = await cluster.cli(["down", "--json"]);
     expect(down.json().result).toMatchObject({ stopped: 3, deleted: false });
-    expect(pids.map((pid) => identify(pid))).toEqual([undefined, undefined, undefined]);
+    expect(pids.map((pid) => identify(pid))).toEqual([undefined, undefined, undefined, undefined]);
     expect(isAlive(supervisor)).toBe(false);
     expect((await cluster.cli(["down"])).stdout).toContain("nothing was running");
     const up = await cluster.cli(["up", "--json"]);
@@ -271,7 +271,7 @@ describe("engines and caches that are programs of their own", () => {
       env: { PATH, FAKE_QDRANT_NEVER_READY: "1" },
     });
     const file = join(where.dir, ".ragctl", "supervisor.json");
-    await expect.poll(() => existsSync(file) && Object.keys(readJson(file).processes).length, { timeout: 30_000 }).toBe(2);
+    await expect.poll(() => existsSync(file) && Object.keys(readJson(file).processes).length, { timeout: 30_000 }).toBe(3);
     const { supervisor, processes } = readJson(file);
     child.kill("SIGINT");
     expect((await ended).exitCode).toBe(130);
@@ -291,7 +291,7 @@ describe("engines and caches that are programs of their own", () => {
       await expect.poll(() => identify(pid), { timeout: 10_000 }).toBeUndefined();
       expect((await cluster.cli(["status"])).exitCode).toBe(3);
       expect((await cluster.cli(["up", "--cache", "memory", "--json"])).json().result.cache.driver).toBe("memory");
-      expect(Object.keys(pidsOf(cluster))).toEqual(["n1"]);
+      expect(Object.keys(pidsOf(cluster))).toEqual(["n1", "proxy"]);
     },
   );
 });

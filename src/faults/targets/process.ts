@@ -30,7 +30,8 @@ async function fromSupervisor(dir: string, node: Subject) {
     if (!found) return { impossible: `the supervisor of ${dir} knows no ${node.id}` };
     if (!found.process) return { impossible: `${node.id} is not running; \`ragctl up\` starts it` };
     const supervisor = { dir, clusterId: status.clusterId };
-    return { target: { ...base(node), process: found.process, supervisor } };
+    // Straight to the process: what stands before it may be broken by another fault.
+    return { target: { ...base({ ...node, url: found.url }), process: found.process, supervisor } };
   } catch (error) {
     if (!(error instanceof SupervisorError)) throw error;
     return { impossible: `${error.message}; \`ragctl up\` starts another` };

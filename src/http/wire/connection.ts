@@ -27,9 +27,14 @@ export class Connection {
   #dead = false;
   #idleUntilMs = 0;
 
-  constructor({ hostname, port }: URL, connectTimeoutMs: number, host: ConnectionHost) {
+  constructor({ hostname, port }: URL, connectTimeoutMs: number, localAddress: string | undefined, host: ConnectionHost) {
     this.#host = host;
-    this.#socket = connect({ host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || 80, noDelay: true });
+    this.#socket = connect({
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: Number(port) || 80,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    });
     this.#socket.setTimeout(connectTimeoutMs, () => this.#fail(connectTimedOut()));
     this.#socket.once("connect", () => this.#connected());
     this.#socket.on("data", (bytes: Buffer) => this.#read(bytes));

@@ -34,7 +34,7 @@ function wirePool(url: URL, options: PoolOptions): NodePool {
     return undefined;
   };
   const open = () => {
-    const connection = new Connection(url, connectTimeoutMs, {
+    const connection = new Connection(url, connectTimeoutMs, options.localAddress, {
       nowMs: () => clock.monotonicUs() / 1000,
       free(connection) {
         const next = nextWaiting();

@@ -67,7 +67,7 @@ export async function searchTarget(input: SearchTargetInput, deps: Deps): Promis
         k,
         ef: ef ?? null,
         queries: { from: input.queries?.file ?? "the collection's own points", count: queries.count, dim: queries.dim },
-        nodes: cluster.nodes.map(({ id, url }) => ({ id, url })),
+        nodes: cluster.nodes.map(({ id, url, directUrl = url }) => ({ id, url, directUrl })),
       },
       urls: cluster.nodes.map(({ url }) => url),
     };

@@ -1,6 +1,7 @@
 import type { QdrantClient } from "@qdrant/js-client-rest";
 import { undiciOptions } from "../../http/pool.ts";
 import type { NodeEndpoint } from "../contract.ts";
+import { connectionOptions } from "../endpoint.ts";
 import { controlError } from "./control-error.ts";
 
 type Api = ReturnType<QdrantClient["api"]>;
@@ -43,9 +44,7 @@ export async function controlClient(node: NodeEndpoint, headers: Record<string, 
     timeout: Infinity,
     checkCompatibility: false,
   });
-  const dispatcher = new Dispatcher1Wrapper(
-    new Pool(url.origin, undiciOptions({ connections, ...(node.tls && { tls: node.tls }) })),
-  );
+  const dispatcher = new Dispatcher1Wrapper(new Pool(url.origin, undiciOptions({ connections, ...connectionOptions(node) })));
   return {
     async call(use, { timeoutMs = node.timeoutMs ?? defaultTimeoutMs, signal } = {}) {
       const timeout = AbortSignal.timeout(timeoutMs);

@@ -1,5 +1,6 @@
 import type { NodePool, PreparedRequest } from "../../http/contract.ts";
 import type { NodeEndpoint, NodeHealth, StoreControl } from "../contract.ts";
+import { connectionOptions } from "../endpoint.ts";
 import { nodeUnreachable } from "../unreachable.ts";
 import { qdrantFailure } from "./failure.ts";
 
@@ -15,7 +16,7 @@ export function qdrantHealth(node: NodeEndpoint, headers: Record<string, string>
   let pool: Promise<NodePool> | undefined;
   return async ({ timeoutMs = node.timeoutMs ?? defaultTimeoutMs, signal } = {}): Promise<NodeHealth> => {
     pool ??= import("../../http/pool.ts").then(({ createPool }) =>
-      createPool({ origin: node.url, connections: 1, headers, ...(node.tls && { tls: node.tls }) }),
+      createPool({ origin: node.url, connections: 1, headers, ...connectionOptions(node) }),
     );
     const connections = await pool;
     try {

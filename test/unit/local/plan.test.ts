@@ -21,6 +21,7 @@ describe("the first time", () => {
   test("three nodes, two replicas, nothing to install", () => {
     expect(planUp(undefined, {}, [])).toEqual({
       nodes: [{ id: "n1" }, { id: "n2" }, { id: "n3" }],
+      proxies: true,
       replicas: 2,
       zones: [],
       engine: "embedded",
