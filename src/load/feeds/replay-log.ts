@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { usageError, type Problem } from "../../errors.ts";
+import { timeFields, timestampUs } from "../../timestamps.ts";
 
-const timeFields = ["at", "timestamp", "time", "ts"] as const;
 const shownProblems = 20;
 
 /**
@@ -51,15 +51,8 @@ function timeOf(line: string): number | string {
   const record = value as Record<string, unknown>;
   const time = timeFields.map((field) => record[field]).find((each) => each !== undefined);
   if (time === undefined) return `has no time: expected ${timeFields.join(", ")}`;
-  const us = typeof time === "number" ? epochUs(time) : typeof time === "string" ? Date.parse(time) * 1000 : Number.NaN;
+  const us = timestampUs(time);
   return Number.isFinite(us)
     ? us
     : `expected a time such as 2026-01-31T12:00:00.5Z or seconds since the epoch, got ${JSON.stringify(time)}`;
-}
-
-/** Seconds until the year 5138, else milliseconds, microseconds, nanoseconds. */
-function epochUs(time: number): number {
-  if (time < 1e11) return time * 1e6;
-  if (time < 1e14) return time * 1e3;
-  return time < 1e17 ? time : time / 1e3;
 }

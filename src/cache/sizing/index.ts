@@ -1,0 +1,1 @@
+export { defaultOverheadBytes, sizeCache, type SizeCacheOptions } from "./size-cache.ts";
