@@ -1,16 +1,20 @@
+import { z } from "zod";
 import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
-import { usageError } from "../../src/errors.ts";
+import type { ClusterConfig } from "../../src/config/schema.ts";
+import { ExitCode, usageError } from "../../src/errors.ts";
 import type { Fault } from "../../src/faults/contract.ts";
-import { parseMaxBlast } from "../../src/faults/guard/index.ts";
+import { exitCodeOfStop, parseMaxBlast, parseStopConditions } from "../../src/faults/guard/index.ts";
+import { blastRadiusSchema, type BlastRadius } from "../../src/faults/guard/result.ts";
 import { faultNamed } from "../../src/faults/index.ts";
 import { healLeftovers } from "../../src/faults/leftovers.ts";
 import type { FaultName } from "../../src/faults/names.ts";
 import { faultResultSchema, type FaultResult } from "../../src/faults/result.ts";
-import { runFault, type FaultPlan, type FaultRequest } from "../../src/faults/run-fault.ts";
+import { planFault, runFault, type FaultPlan, type FaultRequest } from "../../src/faults/run-fault.ts";
 import type { Selection } from "../../src/faults/select.ts";
+import { blastRadiusReport } from "../../src/report/chaos-guard.ts";
 import { faultReport } from "../../src/report/chaos.ts";
 import { confirmSevere, confirmTwice, confirmProtected } from "../confirm.ts";
-import { defineCommand, type CommandContext, type CommandDefinition } from "../define.ts";
+import { defineCommand, type CommandContext, type CommandDefinition, type Outcome } from "../define.ts";
 import { flag, type Flags } from "../flags.ts";
 import { optionFlags } from "./option-flags.ts";
 
@@ -37,28 +41,44 @@ const guardFlags = {
   },
   allowDegraded: flag.boolean({ description: "even on a cluster that is not whole already" }),
   confirm: flag.string({ description: "the cluster's name, where nobody can be asked for it", placeholder: "name" }),
+  dryRun: flag.boolean({
+    description: "says what it would do to which part of the data, and changes nothing; exit 7 if refused",
+  }),
 };
+
+/** What ends a fault before its time; only one that lasts has one. */
+const stopFlags = {
+  stopIf: flag.repeated({
+    description: "heal at once when ten searches a second say so: errors>1%, p99>200ms, or objectives",
+    placeholder: "condition",
+  }),
+  stopCommand: flag.string({ description: "heal at once when this command fails; run every 2 s", placeholder: "command" }),
+};
+
+const resultSchema = z.union([faultResultSchema, blastRadiusSchema]);
 
 /** `ragctl chaos NAME`, made from what the fault says of itself. */
 export function faultCommand(name: FaultName): CommandDefinition {
   const fault = faultNamed(name)!;
   const own = optionFlags(fault.options);
   const lasting = lastingFlags[name] ?? {};
-  const lasts = fault.reversible ? { ...lasting, for: forFlag(fault, lasting) } : {};
-  return defineCommand<Flags, FaultResult>({
+  const lasts = fault.reversible ? { ...lasting, for: forFlag(fault, lasting), ...stopFlags } : {};
+  return defineCommand<Flags, FaultResult | BlastRadius>({
     details: [fault.details, guardText(fault)].filter(Boolean).join(" "),
     positionals: positionalsOf(fault),
     flags: { ...own, ...lasts, ...selectionFlags[fault.scope ?? "node"], ...guardFlags },
     examples: fault.examples ?? [],
-    resultSchema: faultResultSchema,
+    resultSchema,
     async run({ positionals, flags, given }, context) {
       const { runtime, globals, note, warn } = context;
       const values = flags as Record<string, never>;
       const forMs = lastingOf(values, given, lasting);
       const cluster = await resolveCluster(runtime, globals);
       note(clusterLine(runtime, cluster));
-      if (cluster.protected) await confirmProtected(context, cluster, name, values["confirm"]);
+      const dryRun = values["dryRun"] === true;
+      if (cluster.protected && !dryRun) await confirmProtected(context, cluster, name, values["confirm"]);
       await healLeftovers(runtime, warn);
+      const stopOn = stopOf(values, cluster);
       const request: FaultRequest = {
         cluster,
         fault: name,
@@ -69,12 +89,27 @@ export function faultCommand(name: FaultName): CommandDefinition {
           ...(given.has("maxBlast") ? { maxBlast: values["maxBlast"] } : {}),
           allowDegraded: values["allowDegraded"] === true,
         },
+        ...(stopOn && { stopOn }),
       };
+      if (dryRun) return await lookOnly(request, runtime);
       const result = await runWithProgress(request, context, values["confirm"]);
-      return { result, next: fault.reversible ? nextOf(result) : ["ragctl status"] };
+      const exitCode = result.stoppedBy ? exitCodeOfStop(result.stoppedBy) : ExitCode.ok;
+      return { result, exitCode, next: fault.reversible ? nextOf(result) : ["ragctl status"] };
     },
-    human: faultReport,
+    human: (result, style) => ("refusals" in result ? blastRadiusReport(result, style) : faultReport(result, style)),
   });
+}
+
+/** `--dry-run`: everything up to the first blow. How long it would last does not matter. */
+async function lookOnly(request: FaultRequest, runtime: CommandContext["runtime"]): Promise<Outcome<BlastRadius>> {
+  const { radius } = await planFault({ ...request, forMs: request.forMs ?? 0 }, { runtime });
+  const refused = radius.refusals.length > 0;
+  return { result: radius, exitCode: refused ? ExitCode.refused : ExitCode.ok, next: refused ? ["ragctl status"] : [] };
+}
+
+function stopOf({ stopIf = [], stopCommand }: { stopIf?: string[]; stopCommand?: string }, { objectives }: ClusterConfig) {
+  if (stopIf.length === 0 && stopCommand === undefined) return undefined;
+  return parseStopConditions({ stopIf, stopCommand }, objectives);
 }
 
 async function runWithProgress(

@@ -5,7 +5,17 @@ import { openRun } from "../runs/index.ts";
 import type { Runtime } from "../runtime.ts";
 import { runAct, type Act, type ActDeps } from "./act.ts";
 import type { Fault, Target } from "./contract.ts";
-import { blastRadius, refusalOf, takeExperimentLock, type GuardSettings } from "./guard/index.ts";
+import {
+  blastRadius,
+  exitCodeOfStop,
+  refusalOf,
+  takeExperimentLock,
+  watchConditions,
+  watchNodes,
+  type GuardSettings,
+  type StopConditions,
+  type StopWatch,
+} from "./guard/index.ts";
 import type { BlastRadius } from "./guard/result.ts";
 import { faultNamed, faults } from "./index.ts";
 import { reachAll } from "./reach.ts";
@@ -23,6 +33,8 @@ export interface FaultRequest extends Selection {
   /** How long; undefined: until it is healed by hand, for faults that may. */
   forMs: number | undefined;
   guards?: GuardSettings;
+  /** What ends it before its time, beside the loss of another node. */
+  stopOn?: StopConditions;
 }
 
 export interface RunFaultDeps extends Pick<ActDeps, "runtime" | "note" | "event" | "onInjected" | "onTick" | "stop"> {
@@ -30,6 +42,8 @@ export interface RunFaultDeps extends Pick<ActDeps, "runtime" | "note" | "event"
   confirm?: (plan: FaultPlan) => Promise<void>;
   /** True: the caller holds the cluster's experiment lock. */
   locked?: boolean;
+  /** False: the caller looks after the other nodes, and no loss of one ends this. */
+  watchOthers?: boolean;
   /** False: returns once the fault is gone, and does not wait until the cluster is whole again. */
   awaitRecovery?: boolean;
 }
@@ -82,13 +96,35 @@ export async function runFault(request: FaultRequest, deps: RunFaultDeps): Promi
     const refusal = refusalOf(plan.radius);
     if (refusal) throw refusal;
     await deps.confirm?.(plan);
-    return await act(plan, deps);
+    return await watched(plan, request, deps);
   } finally {
     lock?.release();
   }
 }
 
-async function act({ cluster, fault, subjects, targets, options, forMs }: FaultPlan, deps: RunFaultDeps): Promise<FaultResult> {
+/** With everything that could stop it looking on, from before the first blow until it is healed. */
+async function watched(plan: FaultPlan, { stopOn }: FaultRequest, deps: RunFaultDeps): Promise<FaultResult> {
+  const { cluster, fault, radius, forMs } = plan;
+  const { runtime } = deps;
+  const lasts = fault.reversible && forMs !== undefined;
+  const watches: StopWatch[] = [];
+  const endAll = async () => void (await Promise.all(watches.splice(0).map((watch) => watch.end())));
+  try {
+    if (stopOn && lasts) watches.push(await watchConditions(stopOn, cluster, { runtime }));
+    if (lasts && deps.watchOthers !== false) watches.push(watchNodes({ cluster, down: radius.down }, runtime));
+    const signals = [...(deps.stop ? [deps.stop] : []), ...watches.map(({ signal }) => signal)];
+    return await act(plan, { ...deps, ...(signals.length > 0 && { stop: AbortSignal.any(signals) }) }, endAll);
+  } finally {
+    await endAll();
+  }
+}
+
+/** @param healed called once the fault is gone, before the cluster recovers */
+async function act(
+  { cluster, fault, subjects, targets, options, forMs }: FaultPlan,
+  deps: RunFaultDeps,
+  healed: () => Promise<void>,
+): Promise<FaultResult> {
   const { runtime, note } = deps;
   const nodes = cluster.nodes.filter(({ id }) => subjects.some((subject) => subject.role === "node" && subject.id === id));
   const input: Act<unknown> = { fault, cluster: cluster.name, config: cluster, targets, options, forMs };
@@ -97,8 +133,10 @@ async function act({ cluster, fault, subjects, targets, options, forMs }: FaultP
       ? deps
       : {
           ...deps,
-          recovery: (injectedUs, signal) =>
-            watchRecovery({ cluster, nodes, injectedUs }, recoveryDeps(cluster, runtime, note), signal),
+          recovery: async (injectedUs, signal) => {
+            await healed();
+            return await watchRecovery({ cluster, nodes, injectedUs }, recoveryDeps(cluster, runtime, note), signal);
+          },
         };
   // Whoever brings a timeline of its own has a run, too.
   return deps.event ? await runAct(input, more) : await asRun(input, more);
@@ -110,7 +148,7 @@ async function asRun(input: Act<unknown>, deps: ActDeps): Promise<FaultResult> {
   const event: ActDeps["event"] = (phase, detail) => run.event({ kind: "fault", name: input.fault.name, phase, detail });
   try {
     const result = await runAct(input, { ...deps, event });
-    run.end({ exitCode: ExitCode.ok, state: "done", result });
+    run.end({ exitCode: result.stoppedBy ? exitCodeOfStop(result.stoppedBy) : ExitCode.ok, state: "done", result });
     return result;
   } catch (error) {
     const stopped = deps.runtime.signal.aborted;

@@ -62,8 +62,11 @@ function isBeaten(
 ): boolean {
   const one = candidates[index]!;
   for (const step of [-1, 1])
-    for (let at = index + step; candidates[at] && Math.abs(candidates[at].atMs - one.atMs) <= reachMs; at += step)
-      if (tooClose(one, candidates[at], minBetween) && beats(candidates[at], one)) return true;
+    for (let at = index + step; ; at += step) {
+      const other = candidates[at];
+      if (!other || Math.abs(other.atMs - one.atMs) > reachMs) break;
+      if (tooClose(one, other, minBetween) && beats(other, one)) return true;
+    }
   return false;
 }
 

@@ -111,23 +111,23 @@ describe("watching", () => {
   test("aborts with what broke; the canary is ended", async () => {
     let broken: string | undefined;
     const { clock, watch, ended } = set({ broken: () => broken });
-    const { signal, end } = await watch;
+    const started = await watch;
     await clock.advance(5_000);
-    expect(signal.aborted).toBe(false);
+    expect(started.signal.aborted).toBe(false);
     broken = "errors>1%: 12.0 % of the last 100 canary searches";
     await clock.advance(600);
-    expect(signal.reason).toEqual({ kind: "objective", reason: broken });
-    await end();
+    expect(started.signal.reason).toEqual({ kind: "objective", reason: broken });
+    await started.end();
     expect(ended).toEqual(["canary"]);
   });
   test("a command that fails later stops it", async () => {
     let why: string | undefined;
     const { clock, watch } = set({ command: () => why });
-    const { signal, end } = await watch;
+    const started = await watch;
     why = "`check` ended with exit code 1";
     await clock.advance(2_100);
-    expect(signal.reason).toEqual({ kind: "command", reason: why });
-    await end();
+    expect(started.signal.reason).toEqual({ kind: "command", reason: why });
+    await started.end();
   });
   test("what holds already is a reason not to begin", async () => {
     const { watch, ended } = set({ broken: () => "errors>1%: 50.0 % of the last 20 canary searches" });
