@@ -42,7 +42,8 @@ export function sshHost(target: SshTarget): Host {
     ready: ({ signal }) => askReady(target.readyUrl, { timeoutMs: readyTimeoutMs, ...(signal ? { signal } : {}) }),
 
     async arm({ id, undo, ttlMs }, deps) {
-      const fault: GuardedFault = { id, ttlMs, apply: "", ...undoing(target, undo) };
+      const { undo: undoIt, present } = undoing(target, undo);
+      const fault: GuardedFault = { id, ttlMs, apply: shellLine("keep_undo", undoIt), undo: undoIt, present };
       const key = keyOf(target, undo.process);
       if (armed.get(key) === id) return await renewRemote(target, id, deps);
       await runRemote(target, injectScript(fault), deps);
@@ -50,7 +51,7 @@ export function sshHost(target: SshTarget): Host {
     },
     async disarm(id, deps) {
       for (const [key, value] of armed) if (value === id) armed.delete(key);
-      await runRemote(target, healScript({ id, undo: ":", present: "return 1" }), deps);
+      await runRemote(target, healScript({ id, undo: "kept_undo", present: "return 1" }), deps);
     },
     burner: remoteBurner(target),
   };

@@ -60,10 +60,11 @@ export function toxicsOf(impairment: Impairment): Toxic[] {
     case "bandwidth":
       return of("bandwidth", { rate: Math.max(1, Math.round(bytesPerSec / bytesPerKilobyte)) });
     case "reset": {
-      const stream = "downstream" as const;
-      const cut = afterBytes > 0 ? { type: "limit_data", bytes: afterBytes } : { type: "reset_peer", timeout: 0 };
-      const { type, ...attributes } = cut;
-      return [{ name: `${prefix(id)}${stream}`, type, stream, toxicity: ratio, attributes }];
+      const cut: Pick<Toxic, "type" | "attributes"> =
+        afterBytes > 0
+          ? { type: "limit_data", attributes: { bytes: afterBytes } }
+          : { type: "reset_peer", attributes: { timeout: 0 } };
+      return [{ name: `${prefix(id)}downstream`, ...cut, stream: "downstream", toxicity: ratio }];
     }
     case "loss":
     case "wrong-answers":

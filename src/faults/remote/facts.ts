@@ -1,40 +1,18 @@
 import type { FaultDeps, SshFacts } from "../contract.ts";
 import { library } from "./library.ts";
-import { shellWord } from "./quote.ts";
 import { runRemote, type SshAddress } from "./ssh.ts";
 
-export interface RemoteFacts extends SshFacts {
-  /** The pid of the node's unit or pid file; absent where nothing runs. */
-  pid?: number;
-  /** Why the node's process cannot be told. */
-  processProblem?: string;
-}
-
-/** What that host can do, and whether the node runs there. Changes nothing. @throws RagctlError exit 3 */
-export async function remoteFacts(
-  target: SshAddress & { unit?: string; pidFile?: string },
-  deps: FaultDeps,
-): Promise<RemoteFacts> {
-  const said = await runRemote(target, factsScript(target), deps);
-  const facts = new Map(said.map(([key, ...rest]) => [key!, rest.join(" ")]));
-  const yes = (key: string) => facts.get(key) === "yes";
-  const pid = Number(facts.get("pid"));
-  const processProblem = facts.get("process-problem");
+/** What that host can do. Changes nothing. @throws RagctlError exit 3 */
+export async function remoteFacts(target: SshAddress, deps: FaultDeps): Promise<SshFacts> {
+  const said = await runRemote(target, `${library}${main}`, deps);
+  const has = (fact: string) => said.some(([key, value]) => key === fact && value === "yes");
   return {
-    root: yes("root"),
-    iptables: yes("iptables"),
-    shaping: yes("shaping"),
-    netem: yes("netem"),
-    systemd: yes("systemd"),
-    ...(pid > 0 ? { pid } : {}),
-    ...(processProblem === undefined ? {} : { processProblem }),
+    root: has("root"),
+    iptables: has("iptables"),
+    shaping: has("shaping"),
+    netem: has("netem"),
+    systemd: has("systemd"),
   };
-}
-
-function factsScript({ unit, pidFile }: { unit?: string; pidFile?: string }): string {
-  return `${library}
-UNIT=${shellWord(unit ?? "")} PIDFILE=${shellWord(pidFile ?? "")}
-${main}`;
 }
 
 // netem is tried in a network namespace of its own, where nothing passes; where that cannot be made, the kernel's lists of modules tell.
@@ -64,16 +42,6 @@ main() {
     shaping && netem && say netem yes
   fi
   have systemctl && say systemd yes
-  if [ -n "$UNIT" ]; then
-    if ! have systemctl; then say process-problem "there is no systemctl there"
-    elif unit_pid "$UNIT"; then say pid "$PID"
-    else say process-problem "the unit $UNIT does not run there"
-    fi
-  elif [ -n "$PIDFILE" ]; then
-    if file_pid "$PIDFILE" && look "$PID"; then say pid "$PID"
-    else say process-problem "$PIDFILE names no process that runs there"
-    fi
-  fi
   say done
 }
 main </dev/null

@@ -46,8 +46,12 @@ unit_pid() {
   PID=$(systemctl show -p MainPID "$1" 2>/dev/null </dev/null | sed -n 's/^MainPID=//p')
   [ "${"${PID:-0}"}" -gt 0 ] 2>/dev/null
 }
-unit_start() { systemctl reset-failed "$1" </dev/null >/dev/null 2>&1; systemctl start "$1" </dev/null; }
+unit_start() { systemctl reset-failed "$1" </dev/null >/dev/null 2>&1; systemctl start --no-block "$1" </dev/null; }
 file_pid() { PID=$(head -n 1 "$1" 2>/dev/null | tr -dc 0-9) && [ -n "$PID" ]; }
+
+# What the timer would do, for whoever calls it off knowing the id alone.
+keep_undo() { printf '%s\n' "$1" >"$DIR/undo"; }
+kept_undo() { [ ! -r "$DIR/undo" ] || . "$DIR/undo"; }
 
 # Rules of the packet filter: fw_add BINARY CHAIN RULE..., and what is tagged with a record's id: fw_tagged ID, fw_drop ID.
 fw_able() { have "$1" && { [ "$1" = iptables ] || [ -s /proc/net/if_inet6 ]; }; }

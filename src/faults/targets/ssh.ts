@@ -25,8 +25,7 @@ export const sshTarget: TargetResolver = {
       readyUrl: readyUrlOf(subject),
     };
     try {
-      const { pid: _pid, processProblem: _problem, ...facts } = await remoteFacts(address, { clock: realClock });
-      return { target: { ...address, facts } };
+      return { target: { ...address, facts: await remoteFacts(address, { clock: realClock }) } };
     } catch (error) {
       if (!(error instanceof RagctlError)) throw error;
       return { impossible: error.hint === undefined ? error.message : `${error.message} (${error.hint})` };

@@ -1,0 +1,269 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { SshTarget } from "../../src/faults/contract.ts";
+import { sshHost } from "../../src/faults/hosts/ssh.ts";
+import { sshTarget } from "../../src/faults/targets/ssh.ts";
+import { identify, isStopped, type ProcessIdentity } from "../../src/process-identity.ts";
+import { realClock } from "../../src/runtime.ts";
+import { makeWorkspace, type Workspace } from "../helpers/local-cluster.ts";
+import { startNode, type TestNode } from "../helpers/node.ts";
+import { serviceBinary, skipReason } from "../helpers/service.ts";
+import { startSshd, type TestSshd } from "../helpers/sshd.ts";
+import { systemdStandIn, type StandInUnits } from "../helpers/systemd-stand-in.ts";
+
+const slow = 240_000;
+const deps = { clock: realClock };
+const sshdPath = serviceBinary("sshd");
+const unit = "ragctl-test@n1.service";
+/** A lease of 5 s, a second of the timer's own, and what a busy machine takes. */
+const undoneWithinMs = 30_000;
+
+let workspace: Workspace;
+let sshd: TestSshd;
+let units: StandInUnits;
+let nodes: TestNode[] = [];
+let port: number;
+
+describe.skipIf(!sshdPath)(`faults through ssh${skipReason("sshd")}`, { timeout: slow }, () => {
+  beforeAll(async () => {
+    workspace = await makeWorkspace();
+    units = systemdStandIn(workspace.dir, async (command) => void (await promisify(execFile)("sh", ["-c", command])));
+    [port, nodes] = [await freePort(), await Promise.all([startNode(), startNode(), startNode()])];
+    sshd = await startSshd(workspace.dir, sshdPath!, { port: await freePort(), path: units.bin });
+    const entry = join(import.meta.dirname, "../../src/node/server.main.ts");
+    const dir = join(workspace.dir, 'it\'s a "node" $(touch pwned)');
+    units.define(unit, [process.execPath, entry, "--port", String(port), "--dir", dir]);
+    await units.start(unit);
+    await untilTrue(() => answers(), 60_000);
+    writeFileSync(join(workspace.dir, "ragctl.config.json"), JSON.stringify(configOf({ unit })));
+  }, slow);
+  afterAll(async () => {
+    await sshd?.stop();
+    units?.stop();
+    await Promise.all(nodes.map((node) => node.stop()));
+    await workspace?.stop();
+  }, slow);
+
+  test("what the host can do is found out once, and a process is known by pid and start time", async () => {
+    const target = await resolveTarget();
+    expect(target.facts.systemd).toBe(true);
+    expect(await sshHost(target).identify(deps)).toEqual(identify(units.pidOf(unit)!));
+  });
+
+  test("no key, no known host, nobody there: a sentence and what to do, and no password asked", async () => {
+    const wrong = async (change: object) => {
+      const config = configOf({ unit });
+      Object.assign(config.clusters.remote.nodes[0]!.target!, change);
+      writeFileSync(join(workspace.dir, "wrong.json"), JSON.stringify(config));
+      const run = await workspace.cli(["chaos", "hang", "n1", "--for", "1s", "--config", "wrong.json"]);
+      expect(run.exitCode).toBe(3);
+      return run.stderr;
+    };
+    expect(await wrong({ identityFile: "no-such-key" })).toMatch(/Permission denied.*no passwords/s);
+    expect(await wrong({ options: ["UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null"] })).toMatch(
+      /host key.*by hand/is,
+    );
+    expect(await wrong({ port: 1 })).toMatch(/refused/);
+  });
+
+  test("kill-node: dead for as long as it was told, started by its unit, proven", async () => {
+    const before = units.pidOf(unit)!;
+    const run = await workspace.cli(["chaos", "kill-node", "n1", "--restart-after", "1s", "--json"]);
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.json().result).toMatchObject({ healed: true, probe: "gone", targets: [{ node: "n1", kind: "ssh" }] });
+    expect(identify(before)).toBeUndefined();
+    expect(units.pidOf(unit)).not.toBe(before);
+    expect(await answers()).toBe(true);
+    expect(leftOnHost()).toEqual([]);
+  });
+
+  test("hang: stopped, then it goes on as the same process; renewed beyond the lease", async () => {
+    const identity = identify(units.pidOf(unit)!)!;
+    const { ended } = workspace.start(["chaos", "hang", "n1", "--for", "9s", "--json"]);
+    await untilTrue(() => isStopped(identity.pid), 60_000);
+    // Beyond the timer's lease, because somebody is there.
+    await new Promise((resolve) => setTimeout(resolve, 7_500));
+    expect(isStopped(identity.pid)).toBe(true);
+    const run = await ended;
+    expect(run.exitCode, run.stderr).toBe(0);
+    expect(run.stderr).not.toContain("not renewed");
+    expect(identify(identity.pid)).toEqual(identity);
+    expect(isStopped(identity.pid)).toBe(false);
+    expect(await answers()).toBe(true);
+    expect(leftOnHost()).toEqual([]);
+  });
+
+  test("kill -9 of ragctl and of its watchdog, and nobody comes: the timer on the host undoes it", async () => {
+    const identity = identify(units.pidOf(unit)!)!;
+    await abandon(["chaos", "hang", "n1", "--for", "60s"], () => isStopped(identity.pid));
+    await untilTrue(() => !isStopped(identity.pid), undoneWithinMs);
+    expect(identify(identity.pid)).toEqual(identity);
+    await untilTrue(() => leftOnHost().length === 0, 10_000);
+
+    await abandon(["chaos", "kill-node", "n1", "--restart-after", "60s"], () => identify(identity.pid) === undefined);
+    await untilTrue(() => answers(), undoneWithinMs);
+    expect(units.pidOf(unit)).not.toBe(identity.pid);
+    await untilTrue(() => leftOnHost().length === 0, 10_000);
+    // The next command finds the records, and proves that nothing is left.
+    const status = await workspace.cli(["chaos", "status", "--json"]);
+    expect(status.json().result).toEqual({ active: [], broken: [] });
+  });
+
+  test("the timer: armed twice it is one, a blow that comes after the healing is not struck", async () => {
+    const target = await resolveTarget();
+    const [host, process] = [sshHost(target), identify(units.pidOf(unit)!)!];
+    const id = `arm-${Date.now()}`;
+    const spec = { id, undo: { process, by: "SIGCONT" as const }, ttlMs: 5_000 };
+    await host.arm!(spec, deps);
+    await host.arm!(spec, deps);
+    expect(leftOnHost()).toEqual([id]);
+    expect(await host.signal(process, "SIGSTOP", deps)).toBe(true);
+    expect(await host.state(process, deps)).toBe("stopped");
+    await host.disarm!(id, deps);
+    expect(await host.state(process, deps)).toBe("running");
+    expect(leftOnHost()).toEqual([]);
+    await expect(host.arm!(spec, deps)).rejects.toThrow("healed before it was injected");
+    await host.disarm!(id, deps);
+    expect(await host.state(process, deps)).toBe("running");
+  });
+
+  test("another process under that pid is not touched", async () => {
+    const target = await resolveTarget();
+    const other = spawn("sleep", ["60"], { stdio: "ignore" });
+    try {
+      const wrong: ProcessIdentity = { pid: other.pid!, startTime: identify(units.pidOf(unit)!)!.startTime };
+      const host = sshHost(target);
+      expect(await host.signal(wrong, "SIGKILL", deps)).toBe(false);
+      expect(await host.state(wrong, deps)).toBe("gone");
+      expect(identify(other.pid!)).toBeDefined();
+    } finally {
+      other.kill("SIGKILL");
+    }
+  });
+
+  test("a pid file with an awkward name; nobody could start it again", async () => {
+    const awkward = join(workspace.dir, "it's a `pid` $(touch pwned); file");
+    writeFileSync(awkward, `${units.pidOf(unit)}\n`);
+    const target = await resolveTarget({ pidFile: awkward });
+    expect(await sshHost(target).identify(deps)).toEqual(identify(units.pidOf(unit)!));
+    expect(sshHost(target).canStart()).toContain("pid file");
+    for (const dir of [workspace.dir, process.env["HOME"]!, process.cwd()]) expect(existsSync(join(dir, "pwned"))).toBe(false);
+  });
+
+  test("burners end when they are told to, and by themselves", async () => {
+    const { burner } = sshHost(await resolveTarget());
+    const dir = join(workspace.dir, "burn it's");
+    await promisify(execFile)("mkdir", [dir]);
+    const files = () => readdirSync(dir, { withFileTypes: true });
+    const id = `burn-${Date.now()}`;
+    const spec = { id, burn: { cpuShare: 0.1, memoryBytes: 4_000_000, disk: { dir, bytes: 1_000_000 } }, ttlMs: 5_000 };
+    const identity = await burner!.start(spec, deps);
+    expect(identify(identity.pid)).toEqual(identity);
+    expect(files()).toHaveLength(1);
+    expect(await burner!.runs(id, deps)).toBe(true);
+    expect(await burner!.renew(id, deps)).toBe(true);
+    await burner!.stop(id, deps);
+    expect(await burner!.runs(id, deps)).toBe(false);
+    expect(files()).toEqual([]);
+
+    await burner!.start({ ...spec, id: `${id}-left` }, deps);
+    await untilTrue(() => files().length === 0 && leftOnHost().length === 0, undoneWithinMs);
+    expect(await burner!.renew(`${id}-left`, deps)).toBe(false);
+  });
+});
+
+function configOf(how: { unit: string } | { pidFile: string }) {
+  const { host, user, identityFile, options } = sshd;
+  const target = { kind: "ssh", host, port: sshd.port, user, identityFile, options, ...how };
+  const ids = nodes.map((_, index) => `n${index + 2}`);
+  return {
+    clusters: {
+      remote: {
+        topology: "routed",
+        store: { driver: "qdrant" },
+        state: { driver: "sqlite", path: join(workspace.dir, "state.sqlite") },
+        nodes: [
+          { id: "n1", url: `http://127.0.0.1:${port}`, target },
+          ...ids.map((id, index) => ({ id, url: nodes[index]!.url })),
+        ] as { id: string; url: string; target?: object }[],
+      },
+    },
+    default: "remote",
+  };
+}
+
+async function resolveTarget(how: { unit: string } | { pidFile: string } = { unit }): Promise<SshTarget> {
+  const [node] = configOf(how).clusters.remote.nodes;
+  const resolved = await sshTarget.resolve({ source: { kind: "config" } } as never, { ...node, role: "node" } as never);
+  if ("impossible" in resolved) throw new Error(resolved.impossible);
+  return resolved.target as SshTarget;
+}
+
+function answers(): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+/** Ids of the timers that are set on the "other" machine, by this test's own faults. */
+function leftOnHost(): string[] {
+  const base = process.getuid?.() === 0 ? "/run/ragctl" : join(process.env["HOME"]!, ".ragctl");
+  if (!existsSync(base)) return [];
+  return readdirSync(base).filter((name) => !name.endsWith(".healed") && guards(join(base, name)));
+}
+
+function guards(dir: string): boolean {
+  try {
+    const program = readFileSync(join(dir, "program"), "utf8");
+    return program.includes(String(units.pidOf(unit))) || program.includes(unit) || program.includes("burn_end");
+  } catch {
+    return false;
+  }
+}
+
+/** Lets a fault begin, then kills everything of ragctl on this machine that could heal it. */
+async function abandon(argv: string[], begun: () => boolean): Promise<void> {
+  const { child, ended } = workspace.start(argv);
+  await untilTrue(begun, 60_000);
+  for (const pid of watchdogs()) process.kill(pid, "SIGKILL");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+function watchdogs(): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        const line = readFileSync(`/proc/${name}/cmdline`, "utf8");
+        return line.includes("watchdog.main") && line.includes(workspace.stateDir);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+async function untilTrue(what: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!(await what())) {
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
