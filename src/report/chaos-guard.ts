@@ -27,25 +27,18 @@ export function blastRadiusReport(radius: BlastRadius, style: Style): string {
 function collectionLines(radius: CollectionRadius, impact: BlastRadius["impact"], style: Style): string[] {
   const { collection, affected, unserved, queries, needed, reads } = radius;
   if (affected.share === 0) return ["", `${style.bold(collection)}: nothing of it is touched`];
-  const owners = `${needed === 1 ? "a serving owner" : `${needed} serving owners`}`;
+  const owners = needed === 1 ? "a serving owner" : `${needed} serving owners`;
   const lines = ["", `${style.bold(collection)}: ${describePart(affected, collection)} touched`];
   if (unserved.share > 0) lines.push(style.bad(`  left without ${owners}: ${describePart(unserved, collection)}`));
   lines.push(
-    `  searches: ${formatPercent(queries.asking)} ask it until it is routed around, ${formatPercent(queries.failing)} cannot be answered whole`,
+    `  searches: ${formatPercent(queries.asking)} ask there until it is routed around, ${formatPercent(queries.failing)} fail`,
   );
   if (impact !== "silences") return lines;
-  const rows = reads.map(({ node, before, after }) => [node, formatPercent(before), formatPercent(after)]);
+  const rows = reads.map(({ node, before, after }) => [`  ${node}`, formatPercent(before), formatPercent(after)]);
   const columns = [
     { header: "  reads by" },
     { header: "now", align: "right" as const },
     { header: "then", align: "right" as const },
   ];
-  return [
-    ...lines,
-    table(
-      columns,
-      rows.map(([node = "", ...more]) => [`  ${node}`, ...more]),
-      style,
-    ),
-  ];
+  return [...lines, table(columns, rows, style)];
 }
