@@ -39,6 +39,19 @@ export function parseRatePerSec(text: string): number {
   return rate;
 }
 
+/** `1MiB/s`, `64KiB/s`, `1000` → bytes per second. Must be above zero. */
+export function parseBytesPerSec(text: string): number {
+  const size = /^(.*?)(?:\/s)?$/.exec(text.trim())![1]!;
+  let bytes = 0;
+  try {
+    bytes = parseSizeBytes(size);
+  } catch {
+    // Said below, with the unit that was wanted.
+  }
+  if (bytes === 0) throw new Error(`expected a rate above zero such as 1MiB/s or 64KiB/s, got "${text}"`);
+  return bytes;
+}
+
 /** `0.1%` → 0.001; `0.001` → 0.001. */
 export function parseFraction(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text.trim());
@@ -110,6 +123,13 @@ function pluralOf(noun: string): string {
 /** 0.12345 → 12.3 %. */
 export function formatPercent(fraction: number): string {
   return `${digits(fraction * 100)} %`;
+}
+
+/** As many nines as there are, and the digits after them: 0.99984 → 99.984 %. */
+export function formatAvailability(share: number): string {
+  if (share >= 1) return "100 %";
+  const nines = Math.min(9, Math.max(0, Math.floor(-Math.log10(1 - share) + 1e-9)));
+  return `${(Math.floor(share * 10 ** (nines + 2)) / 10 ** nines).toFixed(nines)} %`;
 }
 
 export function formatRate(perSec: number): string {

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { collectionNameProblem } from "./collection-name.ts";
-import { durationInput, parseDurationMs, parseFraction, parseRatePerSec, parseSizeBytes, sizeInput } from "../units.ts";
+import {
+  durationInput,
+  parseBytesPerSec,
+  parseDurationMs,
+  parseFraction,
+  parseRatePerSec,
+  parseSizeBytes,
+  sizeInput,
+} from "../units.ts";
 
 /** The config file as zod sees it. Inputs are what people write (`100ms`, `0.1%`); outputs carry units in their names where a number has one. */
 
@@ -32,6 +40,7 @@ function unit<I extends typeof text | typeof textOrNumber>(
 export const durationMs = unit(text, parseDurationMs, durationInput, "100ms or 10s");
 export const fraction = unit(textOrNumber, parsePart, (value) => value, "0.1% or 0.001");
 export const sizeBytes = unit(textOrNumber, parseSizeBytes, sizeInput, "64MiB");
+export const bytesPerSec = unit(textOrNumber, parseBytesPerSec, (value) => `${sizeInput(value)}/s`, "1MiB/s");
 export const ratePerSec = unit(textOrNumber, parseRatePerSec, (value) => `${value}/s`, "500/s");
 
 function parsePart(text: string): number {

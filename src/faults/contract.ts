@@ -1,7 +1,10 @@
 import type { z } from "zod";
 import type { ClusterConfig } from "../config/schema.ts";
 import type { ProcessIdentity } from "../process-identity.ts";
+import type { Impairment } from "../proxy/contract.ts";
 import type { Clock } from "../runtime.ts";
+
+export type { Impairment };
 
 /**
  * A fault's life (DESIGN.md, "Fault"): prepare → record on disk → the watchdog acknowledges it → inject → the lease is
@@ -221,29 +224,6 @@ export interface Burner {
   /** Ends it and frees what it took; idempotent. */
   stop(id: string, deps: FaultDeps): Promise<void>;
   runs(id: string, deps: FaultDeps): Promise<boolean>;
-}
-
-/** What is done to the connections before a node. Numbers that a kind does not use are absent. */
-export interface Impairment {
-  /** Of the record. */
-  id: string;
-  kind: "partition" | "latency" | "loss" | "bandwidth" | "reset" | "wrong-answers";
-  direction: "both" | "to-node" | "from-node";
-  /** Only connections from this client address (`127.0.0.2`). */
-  from?: string;
-  /** latency: added to what passes, per direction that is impaired. */
-  delayMs?: number;
-  jitterMs?: number;
-  distribution?: "uniform" | "normal" | "pareto";
-  /** loss: share of segments, [0, 1], that come late as a retransmission makes them, or not at all where packets can be dropped. */
-  lossRatio?: number;
-  /** bandwidth. */
-  bytesPerSec?: number;
-  /** reset: an answer is cut after so many bytes; `ratio` of the connections. */
-  afterBytes?: number;
-  ratio?: number;
-  /** wrong-answers: share of hits that are dropped from answers. */
-  dropRatio?: number;
 }
 
 /** The network before a node. */

@@ -1,7 +1,13 @@
+import { bandwidth } from "./bandwidth.ts";
 import type { Fault } from "./contract.ts";
 import { hang } from "./hang.ts";
 import { killNode } from "./kill-node.ts";
+import { latency } from "./latency.ts";
+import { loss } from "./loss.ts";
 import type { FaultName } from "./names.ts";
+import { partition } from "./partition.ts";
+import { reset } from "./reset.ts";
+import { wrongAnswers } from "./wrong-answers.ts";
 import { zoneOutage } from "./zone-outage.ts";
 
 /** Every fault there is. A record names one of these; one that does not was written by another version of ragctl. */
@@ -9,6 +15,12 @@ export const faults = {
   "kill-node": killNode,
   hang,
   "zone-outage": zoneOutage,
+  partition,
+  latency,
+  loss,
+  bandwidth,
+  reset,
+  "wrong-answers": wrongAnswers,
   // oxlint-disable-next-line typescript/no-explicit-any -- each fault has options of its own; the life cycle handles them as data
 } as const satisfies Record<FaultName, Fault<any>>;
 

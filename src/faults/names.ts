@@ -6,6 +6,12 @@ export const faultSummaries = {
   "kill-node": "SIGKILL a node, and bring it back",
   hang: "SIGSTOP a node: it accepts, and says nothing",
   "zone-outage": "everything in a zone gone at once",
+  partition: "nothing reaches a node, or comes from it",
+  latency: "a node's answers come later",
+  loss: "a share of what passes is lost, and sent again",
+  bandwidth: "a slow line to a node",
+  reset: "connections cut in mid-answer",
+  "wrong-answers": "hits left out of a node's answers, at full speed",
 } as const;
 
 export type FaultName = keyof typeof faultSummaries;

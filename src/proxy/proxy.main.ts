@@ -36,9 +36,7 @@ function serve(socket: Socket): void {
 
 function answer(line: string): ProxyReply {
   try {
-    const request = JSON.parse(line) as ProxyRequest;
-    if (request.op !== "status") log(line);
-    return proxies.handle(request);
+    return proxies.handle(JSON.parse(line) as ProxyRequest);
   } catch (error) {
     return { ok: false, code: "refused", error: (error as Error).message };
   }

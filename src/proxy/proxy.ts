@@ -57,6 +57,7 @@ export class Proxy {
     if (this.#healed.has(impairment.id)) return false;
     if (this.#active.has(impairment.id)) return true;
     this.#active.set(impairment.id, activate(impairment));
+    this.#deps.log(`${this.spec.name}: ${JSON.stringify(impairment)}`);
     for (const tunnel of this.#tunnels) tunnel.tighten();
     this.#listenAsNeeded();
     return true;
@@ -65,6 +66,7 @@ export class Proxy {
   remove(id: string): void {
     this.#healed.add(id);
     if (!this.#active.delete(id)) return;
+    this.#deps.log(`${this.spec.name}: healed ${id}`);
     for (const tunnel of this.#tunnels) tunnel.relax();
     this.#listenAsNeeded();
   }

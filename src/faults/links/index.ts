@@ -1,4 +1,5 @@
 import type { Link, Target } from "../contract.ts";
+import { proxyLink } from "./proxy.ts";
 import { sshLink } from "./ssh.ts";
 import { toxiproxyLink } from "./toxiproxy.ts";
 
@@ -12,7 +13,7 @@ export function linkOf(target: Target): Link | { impossible: string } {
     case "ssh":
       return sshLink(target);
     case "proxy":
-      return { impossible: `connections to ${target.node} cannot be got hold of through ${target.kind} yet` };
+      return proxyLink(target);
   }
 }
 
