@@ -1,9 +1,12 @@
 import { clusterLine, resolveCluster } from "../src/config/resolve.ts";
+import type { ClusterConfig } from "../src/config/schema.ts";
 import { ExitCode, usageError } from "../src/errors.ts";
+import { journalDir, recordIds } from "../src/faults/journal.ts";
 import { statusReport } from "../src/report/status.ts";
+import type { Runtime } from "../src/runtime.ts";
 import { collectStatus, somethingIsDown } from "../src/status/collect.ts";
 import { statusDeps } from "../src/status/connect.ts";
-import { statusSchema } from "../src/status/result.ts";
+import { statusSchema, type FaultOnCluster } from "../src/status/result.ts";
 import { defineCommand } from "./define.ts";
 import { flag } from "./flags.ts";
 
@@ -22,7 +25,7 @@ export default defineCommand({
   async run({ flags }, { runtime, globals, note }) {
     const cluster = await resolveCluster(runtime, globals);
     if (!flags.watch) note(clusterLine(runtime, cluster));
-    const deps = await statusDeps(cluster, runtime);
+    const deps = { ...(await statusDeps(cluster, runtime)), faults: () => faultsOn(cluster, runtime) };
     const look = () => collectStatus(cluster, deps);
     let result = await look();
     if (flags.watch) {
@@ -38,7 +41,16 @@ export default defineCommand({
     }
     const down = somethingIsDown(result);
     const local = cluster.source.kind === "local";
-    return { result, exitCode: down ? ExitCode.unreachable : ExitCode.ok, next: down && local ? ["ragctl up"] : [] };
+    const next = result.faults.length > 0 ? ["ragctl chaos heal --all"] : down && local ? ["ragctl up"] : [];
+    return { result, exitCode: down ? ExitCode.unreachable : ExitCode.ok, next };
   },
   human: statusReport,
 });
+
+/** What was broken on purpose here. The faults are loaded only where a journal has some. */
+async function faultsOn(cluster: ClusterConfig, runtime: Runtime): Promise<FaultOnCluster[]> {
+  if (recordIds(journalDir(runtime.stateDir)).length === 0) return [];
+  const { faultStatus } = await import("../src/faults/recover.ts");
+  const { active } = await faultStatus(runtime, cluster);
+  return active.map(({ id, fault, target, since, leaseEndsAt, probe }) => ({ id, fault, target, since, leaseEndsAt, probe }));
+}

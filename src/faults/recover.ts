@@ -1,6 +1,8 @@
+import type { ClusterConfig } from "../config/schema.ts";
 import { isAlive } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Fault, HealRecord, Probe } from "./contract.ts";
+import { isOf } from "./guard/active.ts";
 import { healUntilGone } from "./heal.ts";
 import { faultNamed } from "./index.ts";
 import { journalDir, listRecords, removeRecord, type JournalEntry } from "./journal.ts";
@@ -37,10 +39,14 @@ export async function recoverLeftovers(runtime: Runtime, warn: (text: string) =>
   );
 }
 
-/** What is active now. Records that a probe proves gone, and nobody owns, are cleared away on the way. */
-export async function faultStatus(runtime: Runtime): Promise<FaultStatus> {
+/**
+ * What is active now. Records that a probe proves gone, and nobody owns, are cleared away on the way.
+ * @param cluster looks at faults of this one alone
+ */
+export async function faultStatus(runtime: Runtime, cluster?: Pick<ClusterConfig, "name" | "source">): Promise<FaultStatus> {
   const dir = journalDir(runtime.stateDir);
-  const { entries, broken } = listRecords(dir);
+  const { entries: all, broken } = listRecords(dir);
+  const entries = cluster ? all.filter(({ record }) => isOf(record, cluster)) : all;
   const active = await Promise.all(
     entries.map(async (entry) => {
       const { record, renewedAtMs } = entry;

@@ -6,6 +6,12 @@ import { table } from "./table.ts";
 /** A cluster's state: what is wrong first, then every node, collection and the cache. */
 export function statusReport(status: StatusResult, style: Style): string {
   const parts = [headline(status, style), nodeTable(status, style)];
+  if (status.faults.length > 0)
+    parts.push(
+      faultLines(status)
+        .map((line) => style.warn(line))
+        .join("\n"),
+    );
   const problems = status.nodes
     .filter(({ problem }) => problem)
     .map(({ id, problem }) => (problem!.includes(id) ? problem! : `${id}: ${problem}`));
@@ -29,6 +35,20 @@ export function summaryLine({ cluster, topology, nodes }: StatusResult): string 
     .filter(([count]) => count > 0)
     .map(([count, health]) => (count === nodes.length ? `all ${health}` : `${count} ${health}`));
   return `cluster ${cluster} · ${topology} · ${plural(nodes.length, "node")}: ${counts.join(", ")}`;
+}
+
+/** What was broken on purpose, so that nobody looks for another cause: `hang on n2 for 12.0 s, its lease ends in 4.00 s (hang-…)`. */
+export function faultLines({ faults, at }: Pick<StatusResult, "faults" | "at">): string[] {
+  return faults.map(({ id, fault, target, since, leaseEndsAt, probe }) => {
+    const lasts = formatDurationMs(Math.max(0, at - since));
+    const ends =
+      leaseEndsAt === null
+        ? "until it is healed"
+        : leaseEndsAt > at
+          ? `lease ends in ${formatDurationMs(leaseEndsAt - at)} unless renewed`
+          : "its lease has run out";
+    return `fault ${probe === "gone" ? "going" : probe}: ${fault} on ${target} for ${lasts}, ${ends} (${id})`;
+  });
 }
 
 /** Cells of a node's row, uncoloured: what the table and the live view share. */

@@ -4,7 +4,7 @@ import type { RoutingTable } from "../sharding/table.ts";
 import type { Clock } from "../runtime.ts";
 import type { NodeHealth, StoreControl } from "../stores/contract.ts";
 import { classifyHealth, type HealthAnswer } from "./health.ts";
-import type { CacheStatus, NodeStatus, StatusResult } from "./result.ts";
+import type { CacheStatus, FaultOnCluster, NodeStatus, StatusResult } from "./result.ts";
 
 /** How the parts of a cluster are reached; `connect.ts` makes the real ones. */
 export interface StatusDeps {
@@ -16,6 +16,8 @@ export interface StatusDeps {
   tables(): Promise<RoutingTable[]>;
   cache(): Promise<CacheStore | undefined>;
   connects(url: string, timeoutMs: number): Promise<boolean>;
+  /** Faults that were injected into it; none where nobody says. */
+  faults?(): Promise<FaultOnCluster[]>;
 }
 
 /** What one node of a native cluster holds of a collection. */
@@ -32,9 +34,10 @@ const connectMs = 1_000;
 export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): Promise<StatusResult> {
   const controls = await Promise.all(cluster.nodes.map((node) => deps.control(node)));
   const healths = await measureHealth(controls);
-  const [tables, cache, asked] = await Promise.all([
+  const [tables, cache, faults, asked] = await Promise.all([
     deps.tables(),
     askCache(deps),
+    deps.faults?.() ?? [],
     Promise.all(cluster.nodes.map((node, index) => askNode(node, controls[index]!, healths[index]!, deps))),
   ]);
   const nodes = asked.map((node) => withTables(node, tables));
@@ -52,6 +55,7 @@ export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): P
       return { name, copies, replicas: table?.replicas ?? null, epoch: table?.epoch ?? null, routed: table !== undefined };
     }),
     cache,
+    faults,
     objectives: Object.fromEntries(Object.entries(cluster.objectives).filter(([, value]) => value !== undefined)),
     at: deps.clock.nowMs(),
   };

@@ -45,6 +45,17 @@ const cache = z.object({
   problem: z.string().nullable(),
 });
 
+/** A fault that was injected on purpose, by the journal of this machine. */
+const fault = z.object({
+  id: z.string(),
+  fault: z.string(),
+  target: z.string(),
+  since: z.number(),
+  /** Null: it lasts until it is healed by hand. */
+  leaseEndsAt: z.number().nullable(),
+  probe: z.enum(["active", "gone", "unknown"]),
+});
+
 /** What `ragctl status` and `ragctl up` answer. */
 export const statusSchema = z.object({
   cluster: z.string(),
@@ -52,10 +63,13 @@ export const statusSchema = z.object({
   nodes: z.array(node),
   collections: z.array(collection),
   cache: cache.nullable(),
+  /** Faults on this cluster that last. */
+  faults: z.array(fault),
   /** As the config has them: milliseconds and fractions. */
   objectives: z.record(z.string(), z.number()),
   at: z.number(),
 });
 export type StatusResult = z.output<typeof statusSchema>;
 export type NodeStatus = StatusResult["nodes"][number];
+export type FaultOnCluster = z.output<typeof fault>;
 export type CacheStatus = z.output<typeof cache>;

@@ -1,6 +1,6 @@
 import { Box, render, Text, useApp, useInput } from "ink";
 import { createElement, useEffect, useState, type ReactElement } from "react";
-import { cacheText, healthColor, nodeCells, nodeColumns, summaryLine } from "../report/status.ts";
+import { cacheText, faultLines, healthColor, nodeCells, nodeColumns, summaryLine } from "../report/status.ts";
 import type { NodeStatus, StatusResult } from "../status/result.ts";
 import { plural } from "../units.ts";
 
@@ -30,6 +30,7 @@ export function StatusView({ status, footer }: { status: StatusResult; footer: s
           `cache ${cacheText(status.cache)}`,
         )
       : null,
+    ...faultLines(status).map((line) => createElement(Text, { key: line, color: "yellow", wrap: "truncate" }, line)),
     createElement(Text, { dimColor: true }, footer),
   );
 }

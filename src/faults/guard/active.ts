@@ -24,8 +24,8 @@ export function activeFaults(
   };
 }
 
-/** Clusters of `up` are all called `local`: their directory tells them apart. */
-function isOf(record: HealRecord, { name, source }: Pick<ClusterConfig, "name" | "source">): boolean {
+/** Whether a record is about this cluster. Clusters of `up` are all called `local`: their directory tells them apart. */
+export function isOf(record: HealRecord, { name, source }: Pick<ClusterConfig, "name" | "source">): boolean {
   if (record.cluster !== name) return false;
   const { target } = record;
   const dir = target.kind === "process" ? target.supervisor?.dir : target.kind === "proxy" ? target.dir : undefined;

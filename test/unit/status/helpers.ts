@@ -33,6 +33,7 @@ export const troubled: StatusResult = {
     nodeOf("n3", { zone: "a", health: "degraded", latencyMs: 312, collections: { docs: { points: 931, state: "stale" } } }),
   ],
   collections: [{ name: "docs", copies: 1864, replicas: 2, epoch: 3, routed: true }],
+  faults: [],
   cache: {
     driver: "redis",
     ok: true,

@@ -1,0 +1,65 @@
+import type { LocalCluster } from "./local-cluster.ts";
+
+/**
+ * The faults that `test/conformance/faults.test.ts` breaks an `up` cluster with, in a table.
+ *
+ * To have a new fault, or a new way of it, held to the contract (it breaks, its probe says so, it is gone after a heal, after
+ * `kill -9` of ragctl at any moment, and by the next command after `kill -9` of the watchdog too), add a line to `faultCases`:
+ * what to type, which nodes it hits, and an `observe` of your own that sees from outside whether a node is broken, never
+ * through ragctl or the fault's own probe. A fault of the registry that cannot run on an `up` cluster goes to `elsewhere`,
+ * with the reason; one that is in neither table fails the suite.
+ */
+export interface FaultCase {
+  title: string;
+  /** Of the registry. */
+  fault: string;
+  /** After `ragctl chaos`; the suite adds `--for`. */
+  argv: readonly string[];
+  /** Ids of what it is injected into: one record each. */
+  targets: readonly string[];
+  /** Whether a client sees the fault on that target now; "unclear" where one look cannot tell. */
+  observe: (cluster: LocalCluster, target: string) => Promise<"broken" | "whole" | "unclear">;
+  /** Why it cannot run here; undefined: it can. */
+  skip?: string;
+}
+
+/** One look at a node from outside, on a connection of its own. A node that hangs takes the whole of `lookMs`. */
+const lookMs = 700;
+
+async function answersReady(cluster: LocalCluster, node: string): Promise<"broken" | "whole"> {
+  try {
+    const signal = AbortSignal.timeout(lookMs);
+    const response = await fetch(`${urlOf(cluster, node)}/readyz`, { signal, headers: { connection: "close" } });
+    await response.text();
+    return response.ok ? "whole" : "broken";
+  } catch {
+    return "broken";
+  }
+}
+
+/** Where clients of the cluster reach this node. */
+function urlOf(cluster: LocalCluster, node: string): string {
+  return cluster.status.nodes.find(({ id }: { id: string }) => id === node).url;
+}
+
+export const faultCases: readonly FaultCase[] = [
+  { title: "kill-node", fault: "kill-node", argv: ["kill-node", "n3"], targets: ["n3"], observe: answersReady },
+  { title: "hang", fault: "hang", argv: ["hang", "n2"], targets: ["n2"], observe: answersReady },
+  {
+    title: "zone-outage by hanging",
+    fault: "zone-outage",
+    argv: ["zone-outage", "b", "--how", "hang", "--yes"],
+    targets: ["n2", "n4"],
+    observe: answersReady,
+  },
+  {
+    title: "zone-outage by killing",
+    fault: "zone-outage",
+    argv: ["zone-outage", "b", "--how", "kill", "--yes"],
+    targets: ["n2", "n4"],
+    observe: answersReady,
+  },
+];
+
+/** Faults that cannot run on an `up` cluster, or do not last, and where they are tested instead. */
+export const elsewhere: Readonly<Record<string, string>> = {};
