@@ -35,6 +35,10 @@ export const commands = {
   },
   smoke: { summary: "does this cluster work? under 10 s, for CI", load: async () => (await import("./smoke.ts")).default },
   ...faultCommands(),
+  "chaos run": {
+    summary: "an experiment: steady state, faults under load, recovery, what it cost",
+    load: async () => (await import("./chaos/run.ts")).default,
+  },
   "chaos status": { summary: "faults that are active now", load: async () => (await import("./chaos/status.ts")).default },
   "chaos heal": { summary: "undo faults, whoever left them", load: async () => (await import("./chaos/heal.ts")).default },
   "shard plan": {
@@ -71,6 +75,10 @@ export const commands = {
   },
   "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
   "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },
+  "cache size": {
+    summary: "how large must the cache be? from a query log or a trace",
+    load: async () => (await import("./cache/size.ts")).default,
+  },
   init: {
     summary: "write a commented config after looking at what answers here",
     load: async () => (await import("./init.ts")).default,
@@ -102,6 +110,7 @@ function faultCommands(): { [Name in FaultName as `chaos ${Name}`]: CommandEntry
 
 /** What a noun without a verb is about. */
 export const groups: Record<string, string> = {
+  cache: "size, warm and watch what stands before the store",
   chaos: "inject faults, and heal them for certain",
   config: "check, show and describe the config",
   lock: "who moves what, and since when",

@@ -45,7 +45,7 @@ export function describeIssues(
           return [{ path, message: choice(issue.options.map(String), valueAt(data, path), got(path)) }];
         const meant = meantBranch(issue);
         if (meant) {
-          const within = meant.map((each) => ({ ...each, path: [...path, ...each.path] }));
+          const within = meant.map((each) => Object.assign(each, { path: [...path, ...each.path] }));
           return describeIssues(within, data, mayQuote, schema);
         }
         return [{ path, message: `${custom(issue.message) ?? "has the wrong shape"}, got ${got(path)}` }];

@@ -27,6 +27,8 @@ export interface MeasurementOptions {
   /** Windows are written here as they close; undefined: nowhere. */
   windowsFile?: string | undefined;
   onWindow?: ((window: WindowSummary) => void) | undefined;
+  /** The same, with all that is known of it. */
+  onRecord?: ((record: WindowRecord) => void) | undefined;
 }
 
 /** What a run measured, as its result says it. */
@@ -158,6 +160,7 @@ export class Measurement {
     this.#series.add(record);
     this.#file?.write(record);
     this.#options.onWindow?.(windowSummary(record));
+    this.#options.onRecord?.(record);
   }
 
   #perScenario(): MeasuredResult["perScenario"] {

@@ -1,0 +1,215 @@
+import type { LoadResult } from "../load/result.ts";
+import type { StretchJudgement } from "../load/windows/judge.ts";
+import type { ActRecord } from "./acts.ts";
+import { availabilityOf } from "./measure/availability.ts";
+import { faultFigures, longest, type FaultFigures } from "./measure/faults.ts";
+import type { Judged } from "./measure/hold.ts";
+import { nodeFigures, type Ranges } from "./measure/nodes.ts";
+import { spansOf } from "./measure/react.ts";
+import { judgeObjective } from "./objectives.ts";
+import { ownCollection, type PreparedExperiment } from "./prepare.ts";
+import type { ExperimentResult, StepResult } from "./result.ts";
+import { experimentVerdict } from "./verdict.ts";
+
+/** What an experiment brought, before it is worked out. Times are ms after the measurement began. */
+export interface Brought {
+  prepared: PreparedExperiment;
+  load: LoadResult;
+  steps: StepResult[];
+  acts: readonly ActRecord[];
+  unhealed: { id: string; message: string }[];
+  judged: readonly Judged[];
+  /** Thresholds on a stretch. */
+  judge: (fromMs: number, toMs: number) => StretchJudgement;
+  before: { verdict: "held" | "failed" | "inconclusive"; reasons: readonly string[] };
+  failed: string | undefined;
+  recovered: { ok: boolean; missing: string[] } | undefined;
+  writes: ExperimentResult["writes"];
+  interrupted: boolean;
+  /** Up to here the load is known. */
+  endMs: number;
+}
+
+/** Seconds as a measure sees them. */
+function secondsOf({ windows }: LoadResult) {
+  return windows.map(({ second, seconds, counts }) => ({
+    atMs: second * 1000,
+    lengthMs: seconds * 1000,
+    scheduled: counts.scheduled,
+    ok: counts.ok,
+  }));
+}
+
+/** Figures, verdict and timeline of an experiment. Pure. */
+export function assembleResult(brought: Brought): ExperimentResult {
+  const { prepared, load, acts, before, endMs } = brought;
+  const { read, cluster } = prepared;
+  const { profile } = read;
+  const seconds = secondsOf(load);
+  const spans = spansOf(load.events);
+  const firstMs = acts.length === 0 ? undefined : Math.min(...acts.map(({ injectedMs }) => injectedMs));
+  const healed = acts.map(({ healedMs }) => healedMs ?? endMs);
+  const lastHealedMs = healed.length === 0 ? undefined : Math.max(...healed);
+  const ranges = rangesOf(firstMs, lastHealedMs, prepared.methodAtMs, endMs);
+  const observed = {
+    judged: brought.judged,
+    seconds,
+    nodeSeconds: nodeSeconds(load),
+    spans,
+    endMs,
+    tolerated: toleratedErrors(prepared),
+  };
+  const figures = acts.map((act) => faultFigures(act, acts, observed));
+  const recovered = faultFigures({ nodes: [], injectedMs: lastHealedMs ?? endMs, healedMs: undefined }, [], observed).recoverMs;
+  const availability = availabilityOf(seconds, firstMs === undefined ? undefined : Math.floor(firstMs / 1000) * 1000).share;
+  const totals = {
+    detectMs: longest(figures.map((each) => each.detectMs)),
+    failoverMs: longest(figures.map((each) => each.failoverMs)),
+    recoverMs: longest(figures.map((each) => each.recoverMs)),
+    recoverAfterHealMs: acts.length === 0 ? null : recovered,
+  };
+  const writes = brought.writes;
+  // What only writes can tell is no objective of a load without them.
+  const objectives = prepared.objectives
+    .filter(({ subject }) => writes !== null || !(subject === "lost" || subject === "doubled" || subject === "stale"))
+    .map((objective) =>
+      judgeObjective(objective, {
+        ...totals,
+        availability,
+        lost: writes?.lost ?? null,
+        doubled: writes?.doubled ?? null,
+        stale: writes?.stale ?? null,
+      }),
+    );
+  const began = before.verdict === "held";
+  const verdict = experimentVerdict({
+    before,
+    failed: brought.failed,
+    recovered: brought.recovered && { ...brought.recovered, withinMs: profile.recovery.within },
+    objectives: began ? objectives : [],
+    unhealed: brought.unhealed,
+    load,
+  });
+  const recallAt = new Map(load.windows.map((window) => [window.second, Object.values(window.recall ?? {})[0]?.mean ?? null]));
+  const holdsAt = new Map(brought.judged.map(({ atMs, ok }) => [atMs, ok]));
+  return {
+    ...verdict,
+    interrupted: brought.interrupted,
+    experiment: {
+      name: read.name,
+      file: read.shownFile,
+      ...(profile.description !== undefined && { description: profile.description }),
+      seed: profile.seed,
+    },
+    cluster: cluster.name,
+    collection: prepared.setup ? ownCollection : null,
+    startedAt: load.startedAt,
+    steadyState: {
+      windowMs: profile.steadyState.window,
+      thresholds: prepared.before.map(({ title }) => title),
+      before: before.verdict,
+      after: brought.recovered === undefined ? "unknown" : brought.recovered.ok ? "held" : "failed",
+    },
+    availability,
+    ...totals,
+    writes,
+    objectives: began ? objectives : [],
+    phases: phasesOf(ranges, acts.length > 0, brought, seconds),
+    steps: brought.steps.map((step, index) => withFault(step, acts, figures, index)),
+    nodes: nodeFigures(
+      cluster.nodes.map(({ id }) => id),
+      spans,
+      load.windows.map(({ second, perNode }) => ({
+        atMs: second * 1000,
+        requests: Object.fromEntries(Object.entries(perNode).map(([node, { requests }]) => [node, requests])),
+      })),
+      ranges,
+      endMs,
+    ),
+    seconds: load.windows.map(({ second, counts, responseTimeUs }) => ({
+      atMs: second * 1000,
+      scheduled: counts.scheduled,
+      ok: counts.ok,
+      p99Us: responseTimeUs.p99,
+      recall: recallAt.get(second) ?? null,
+      holds: holdsAt.get(second * 1000) ?? null,
+    })),
+    unhealed: brought.unhealed,
+    timeline: load.events,
+    load,
+  };
+}
+
+function withFault(step: StepResult, acts: readonly ActRecord[], figures: readonly FaultFigures[], index: number): StepResult {
+  const at = acts.findIndex((act) => act.step === index);
+  const act = acts[at];
+  if (!act) return step;
+  const { id, fault, injectedMs, healedMs, problem } = act;
+  return {
+    ...step,
+    endMs: healedMs ?? null,
+    ...(problem && { outcome: "failed" as const, message: problem.message }),
+    fault: {
+      id,
+      fault,
+      injectedMs: Math.round(injectedMs),
+      healedMs: healedMs === undefined ? null : Math.round(healedMs),
+      ...figures[at]!,
+    },
+  };
+}
+
+/** Before the first fault, until the last one was healed, and after that. */
+function rangesOf(firstMs: number | undefined, lastHealedMs: number | undefined, methodAtMs: number, endMs: number): Ranges {
+  const from = Math.min(endMs, firstMs ?? methodAtMs);
+  const to = Math.min(endMs, Math.max(from, lastHealedMs ?? endMs));
+  return { before: [0, from], during: [from, to], after: [to, endMs] };
+}
+
+function phasesOf(
+  ranges: Ranges,
+  any: boolean,
+  { judge }: Brought,
+  seconds: ReturnType<typeof secondsOf>,
+): ExperimentResult["phases"] {
+  return (["before", "during", "after"] as const)
+    .filter((name) => (any || name === "before") && ranges[name][1] > ranges[name][0])
+    .map((name) => {
+      const [fromMs, toMs] = ranges[name];
+      const { tally, thresholds } = judge(fromMs, toMs);
+      const { share, scheduled } = availabilityOf(seconds, fromMs, toMs);
+      return {
+        name,
+        fromMs: Math.round(fromMs),
+        toMs: Math.round(toMs),
+        scheduled,
+        availability: share,
+        errorsByCause: tally.errorsByCause,
+        p50Us: tally.responseP50Us,
+        p99Us: tally.responseP99Us,
+        recall: tally.recall,
+        thresholds: thresholds.map(({ expression, ok, actual, unit, limit, n }) => ({ expression, ok, actual, unit, limit, n })),
+      };
+    });
+}
+
+function nodeSeconds({ windows }: LoadResult) {
+  const nodes = [...new Set(windows.flatMap(({ perNode }) => Object.keys(perNode)))];
+  return new Map(
+    nodes.map((node) => [
+      node,
+      windows.flatMap(({ second, seconds, perNode }) => {
+        const own = perNode[node];
+        return own ? [{ atMs: second * 1000, lengthMs: seconds * 1000, requests: own.requests, errors: own.errors }] : [];
+      }),
+    ]),
+  );
+}
+
+/** What the steady state says about errors, else a hundredth. */
+function toleratedErrors({ before }: PreparedExperiment): number {
+  const limits = before.flatMap((threshold) =>
+    threshold.metric === "errors" && threshold.scope === undefined ? [threshold.limit] : [],
+  );
+  return limits.length === 0 ? 0.01 : Math.min(...limits);
+}

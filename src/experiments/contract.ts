@@ -1,0 +1,33 @@
+import type { FaultRequest, RunFaultDeps } from "../faults/run-fault.ts";
+import type { FaultResult } from "../faults/result.ts";
+import type { ExitCode } from "../errors.ts";
+import type { ObservedOperation } from "../load/observe.ts";
+import type { LoadProgress } from "../load/result.ts";
+import type { Run } from "../runs/index.ts";
+import type { Runtime } from "../runtime.ts";
+import type { ExperimentResult } from "./result.ts";
+
+/** Where the experiment is. */
+export type Phase = "setup" | "before" | "method" | "recovery" | "audit";
+
+/** Hears of every operation while the load runs, and afterwards looks at every replica. */
+export interface WriteChecker {
+  observe(operations: ObservedOperation[]): void;
+  audit(): Promise<NonNullable<ExperimentResult["writes"]>>;
+}
+
+/** What an experiment is given. Everything that reaches beyond `src`, or that tests replace, comes in here. */
+export interface ExperimentDeps {
+  runtime: Runtime;
+  /** Its journal takes the timeline. */
+  run: Pick<Run, "id" | "dir" | "event">;
+  /** For people. */
+  note: (text: string) => void;
+  warn: (text: string) => void;
+  /** Runs a command line of ragctl in this process. */
+  invoke: (argv: string[]) => Promise<{ exitCode: ExitCode; error?: { message: string } }>;
+  /** One fault from a request to its proof. */
+  runFault: (request: FaultRequest, deps: RunFaultDeps) => Promise<FaultResult>;
+  onPhase?: (phase: Phase) => void;
+  onProgress?: (progress: LoadProgress) => void;
+}

@@ -1,0 +1,153 @@
+import { execFile } from "node:child_process";
+import { ExitCode, RagctlError } from "../errors.ts";
+import { formatDurationMs } from "../units.ts";
+import type { ActRecord, Acts } from "./acts.ts";
+import type { ExperimentDeps } from "./contract.ts";
+import type { Step } from "./profile/step.ts";
+import type { StepResult } from "./result.ts";
+import type { TimelineLog } from "./timeline-log.ts";
+import type { PlannedStep, Timeline } from "./timeline.ts";
+
+export interface MethodDeps extends Pick<ExperimentDeps, "runtime" | "invoke" | "note"> {
+  acts: Acts;
+  log: TimelineLog;
+  /** Ends it: an interruption, a fault that went wrong, a stop condition. */
+  signal: AbortSignal;
+  /** Every node answers, and none is stale. */
+  serving: () => Promise<boolean>;
+  /** The steady state holds now. */
+  steady: () => boolean;
+}
+
+/** What became of the steps; `failed` is why the method ended before its end. */
+export interface MethodOutcome {
+  steps: StepResult[];
+  failed: { message: string; refused: boolean } | undefined;
+}
+
+const lookEveryMs = 250;
+
+/**
+ * The steps, one after the other, at their times. A step that fails ends the method; faults that were begun go on until they are healed.
+ * @param startMs when the method begins, ms after the measurement did
+ */
+export async function runMethod({ steps }: Timeline, startMs: number, deps: MethodDeps): Promise<MethodOutcome> {
+  const { log, signal, note } = deps;
+  const results: StepResult[] = steps.map(({ label, step }) => ({
+    name: label,
+    kind: step.kind,
+    startMs: null,
+    endMs: null,
+    outcome: "skipped",
+  }));
+  // Scaling is in the load at moments that count from here.
+  await sleepUntil(startMs, deps).catch(() => undefined);
+  for (const planned of steps) {
+    const result = results[planned.index]!;
+    const { step, label } = planned;
+    try {
+      // A scale is in the load already, at the planned moment, and an `at` is a promise.
+      if (step.atMs !== undefined || step.kind === "scale") await sleepUntil(startMs + planned.atMs, deps);
+      signal.throwIfAborted();
+      result.startMs = log.nowMs();
+      if (step.kind !== "fault") log.tell("step", label, "start");
+      note(`${formatDurationMs(Math.max(0, Math.round(result.startMs - startMs)))}: ${label}`);
+      await perform(planned, result, deps);
+      Object.assign(result, { outcome: "done", endMs: log.nowMs() });
+      if (step.kind !== "fault") log.tell("step", label, "end");
+    } catch (error) {
+      const refused = error instanceof RagctlError && error.exitCode === ExitCode.refused;
+      const stopped = signal.aborted;
+      const { message } = error as Error;
+      const begun = result.startMs !== null;
+      Object.assign(result, {
+        outcome: stopped ? (begun ? "stopped" : "skipped") : refused ? "refused" : "failed",
+        endMs: begun ? log.nowMs() : null,
+        ...(!stopped && { message }),
+      });
+      if (step.kind !== "fault" && begun) log.tell("step", label, "end", { failed: message });
+      if (stopped) return { steps: results, failed: undefined };
+      if ("mayFail" in step && step.mayFail) continue;
+      return { steps: results, failed: { message: `${label}: ${message}`, refused } };
+    }
+  }
+  return { steps: results, failed: undefined };
+}
+
+async function perform({ step, index }: PlannedStep, result: StepResult, deps: MethodDeps): Promise<void> {
+  const { acts, runtime, signal } = deps;
+  switch (step.kind) {
+    case "fault": {
+      const { nodes }: ActRecord = await acts.begin(step, index);
+      result.nodes = nodes;
+      return;
+    }
+    case "wait":
+      return await runtime.clock.sleep(step.ms, signal);
+    case "until":
+      return await waitUntil(step, deps);
+    case "scale":
+      return await runtime.clock.sleep(step.overMs, signal);
+    case "ragctl": {
+      const ended = await withTimeout(deps.invoke(step.argv), step.timeoutMs, deps);
+      if (ended.exitCode !== ExitCode.ok)
+        throw new Error(`ended with exit code ${ended.exitCode}${ended.error ? `: ${ended.error.message}` : ""}`);
+      return;
+    }
+    case "command":
+      return await runCommand(step, deps);
+  }
+}
+
+async function waitUntil({ until, atMostMs }: Step & { kind: "until" }, deps: MethodDeps): Promise<void> {
+  const { acts, runtime, signal, serving, steady } = deps;
+  const { clock } = runtime;
+  const endUs = clock.monotonicUs() + atMostMs * 1000;
+  let healed = false;
+  void acts.allHealed().then(() => (healed = true));
+  for (;;) {
+    await clock.sleep(lookEveryMs, signal);
+    if (healed && (until === "healed" || ((await serving()) && (until === "serving" || steady())))) return;
+    if (clock.monotonicUs() >= endUs) throw new Error(`not within ${formatDurationMs(atMostMs)}`);
+  }
+}
+
+async function runCommand(
+  { argv: [program, ...args], timeoutMs }: Step & { kind: "command" },
+  { runtime, signal }: MethodDeps,
+): Promise<void> {
+  const { env, cwd } = runtime;
+  await new Promise<void>((resolve, reject) => {
+    execFile(
+      program!,
+      args,
+      { cwd, env: { ...env }, timeout: timeoutMs, signal, maxBuffer: 16 * 2 ** 20 },
+      (error, _stdout, stderr) => {
+        if (!error) return resolve();
+        const said = stderr.trim().split("\n").at(-1) ?? "";
+        if (error.killed === true && !signal.aborted) return reject(new Error(`not within ${formatDurationMs(timeoutMs)}`));
+        reject(
+          new Error(typeof error.code === "number" ? `ended with exit code ${error.code}${said && `: ${said}`}` : error.message),
+        );
+      },
+    );
+  });
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number, { runtime, signal }: MethodDeps): Promise<T> {
+  const over = new AbortController();
+  const late = runtime.clock.sleep(timeoutMs, AbortSignal.any([over.signal, signal])).then(() => {
+    throw new Error(`not within ${formatDurationMs(timeoutMs)}`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function sleepUntil(atMs: number, { log, runtime, signal }: MethodDeps): Promise<void> {
+  const leftMs = atMs - log.nowMs();
+  if (leftMs > 0) await runtime.clock.sleep(leftMs, signal);
+}

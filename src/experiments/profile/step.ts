@@ -1,0 +1,141 @@
+import { z } from "zod";
+import { durationMs } from "../../config/schema.ts";
+import { didYouMean } from "../../config/suggest.ts";
+import { faultNamed } from "../../faults/index.ts";
+import { faultSummaries } from "../../faults/names.ts";
+
+const positiveDuration = durationMs.refine((ms) => ms > 0, "expected a duration above zero");
+const positive = z.number().int().min(1);
+
+const until = z.enum(["healed", "serving", "steady"]);
+const waitUntil = z.strictObject({
+  until: until.describe(
+    "healed: every fault so far is proven gone; serving: and no node is stale; steady: and the steady state holds again",
+  ),
+  atMost: positiveDuration.prefault("2m"),
+});
+
+/** Which keys go with which action. */
+const companions = {
+  fault: ["nodes", "zone", "random", "for", "with", "rolling"],
+  wait: [],
+  scale: ["over"],
+  ragctl: ["timeout", "mayFail"],
+  command: ["timeout", "mayFail"],
+} as const;
+type Action = keyof typeof companions;
+const actions = Object.keys(companions) as Action[];
+
+/** One step as people write it: exactly one of `fault`, `wait`, `scale`, `ragctl`, `command`, and what goes with it. */
+const written = z.strictObject({
+  name: z.string().min(1).optional().describe("for the report"),
+  at: durationMs.optional().describe("not before so long into the method; default: when the step before is done"),
+  fault: z.string().optional().describe("begins, lasts `for`, and is healed; the method goes on meanwhile"),
+  nodes: z.array(z.string()).min(1).optional(),
+  zone: z.string().min(1).optional().describe("every node of it; any: one by chance"),
+  random: z.union([positive, z.literal("minority")], { error: "expected a number of nodes, or minority" }).optional(),
+  for: positiveDuration.optional().describe("default 10s"),
+  with: z.record(z.string(), z.unknown()).optional().describe("the fault's own options: {delay: 300ms}"),
+  rolling: z
+    .boolean()
+    .optional()
+    .describe("one node after the other, each back in service before the next; all nodes unless given"),
+  wait: z
+    .union([positiveDuration, waitUntil], { error: "expected a duration, or {until: healed | serving | steady}" })
+    .optional(),
+  scale: z.number().positive().max(1000).optional().describe("the load, as a multiple of what the profile says"),
+  over: durationMs.optional().describe("how long the change of the load takes; default: at once"),
+  ragctl: z
+    .union([z.string().min(1), z.array(z.string()).min(1)], { error: "expected a command line of ragctl, or its arguments" })
+    .optional()
+    .describe("a command line of ragctl, without the word ragctl: [shard, repair, --json]"),
+  command: z.array(z.string()).min(1).optional().describe("a program and its arguments"),
+  timeout: positiveDuration.optional().describe("of ragctl and command, default 5m"),
+  mayFail: z.boolean().optional().describe("the method goes on where it ends with another code than 0"),
+});
+
+/** Nodes that a fault is to hit. */
+export interface Aim {
+  nodes?: string[];
+  zone?: string;
+  random?: number | "minority";
+}
+
+interface Common {
+  name?: string;
+  atMs?: number;
+}
+export type Step = Common &
+  (
+    | { kind: "fault"; fault: string; aim: Aim; forMs: number; options: Record<string, unknown>; rolling: boolean }
+    | { kind: "wait"; ms: number }
+    | { kind: "until"; until: z.output<typeof until>; atMostMs: number }
+    | { kind: "scale"; factor: number; overMs: number }
+    | { kind: "ragctl"; argv: string[]; timeoutMs: number; mayFail: boolean }
+    | { kind: "command"; argv: string[]; timeoutMs: number; mayFail: boolean }
+  );
+
+const defaultForMs = 10_000;
+const defaultTimeoutMs = 5 * 60_000;
+
+type Written = z.output<typeof written>;
+type Context = z.core.$RefinementCtx<Written>;
+
+/** A step of the method. */
+export const stepSchema = written
+  .superRefine((step, context) => {
+    const said = actions.filter((action) => step[action] !== undefined);
+    const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (said.length !== 1)
+      return issue([], `expected exactly one of ${actions.join(", ")}${said.length === 0 ? "" : `, got ${said.join(" and ")}`}`);
+    const [action] = said as [Action];
+    const allowed = new Set<string>([...companions[action], action, "name", "at"]);
+    for (const key of Object.keys(step) as (keyof Written)[])
+      if (step[key] !== undefined && !allowed.has(key)) issue([key], `does not go with ${action}`);
+    if (action === "fault") checkFault(step, context);
+  })
+  .transform((step): Step => {
+    const common: Common = {
+      ...(step.name !== undefined && { name: step.name }),
+      ...(step.at !== undefined && { atMs: step.at }),
+    };
+    if (step.fault !== undefined) {
+      const { nodes, zone, random } = step;
+      return {
+        ...common,
+        kind: "fault",
+        fault: step.fault,
+        aim: { ...(nodes && { nodes }), ...(zone !== undefined && { zone }), ...(random !== undefined && { random }) },
+        forMs: step.for ?? defaultForMs,
+        options: step.with ?? {},
+        rolling: step.rolling ?? false,
+      };
+    }
+    if (typeof step.wait === "number") return { ...common, kind: "wait", ms: step.wait };
+    if (step.wait !== undefined) return { ...common, kind: "until", until: step.wait.until, atMostMs: step.wait.atMost };
+    if (step.scale !== undefined) return { ...common, kind: "scale", factor: step.scale, overMs: step.over ?? 0 };
+    const rest = { timeoutMs: step.timeout ?? defaultTimeoutMs, mayFail: step.mayFail ?? false };
+    if (step.ragctl !== undefined)
+      return { ...common, kind: "ragctl", argv: typeof step.ragctl === "string" ? words(step.ragctl) : step.ragctl, ...rest };
+    return { ...common, kind: "command", argv: step.command!, ...rest };
+  });
+
+function checkFault(step: Written, context: Context): void {
+  const issue = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+  const fault = faultNamed(step.fault!);
+  if (!fault) issue(["fault"], `there is no fault "${step.fault}"${didYouMean(step.fault!, Object.keys(faultSummaries))}`);
+  const aims = (["nodes", "zone", "random"] as const).filter((key) => step[key] !== undefined);
+  const needsNodes = fault !== undefined && fault.scope !== "cache";
+  if (aims.length > 1) issue([aims[1]!], `does not go with ${aims[0]}: say one of nodes, zone, random`);
+  if (aims.length === 0 && needsNodes && step.rolling !== true) issue(["fault"], "expected nodes, zone or random beside it");
+  if (aims.length > 0 && fault?.scope === "cache") issue([aims[0]!], `does not go with ${step.fault}, which is about the cache`);
+  if (step.rolling === true && step.random !== undefined) issue(["random"], "does not go with rolling");
+  const options = fault?.options.safeParse(step.with ?? {});
+  for (const each of options?.error?.issues ?? [])
+    context.issues.push({ ...each, path: ["with", ...each.path], input: step.with } as z.core.$ZodRawIssue);
+}
+
+/** `shard repair --note "two words"` → its words. */
+function words(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? "");
+}
