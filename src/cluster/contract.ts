@@ -119,7 +119,8 @@ export interface StoredRecord {
 export interface NodeView {
   health(options?: CallOptions): Promise<NodeHealth>;
   count(collection: string, filter?: Filter, options?: CallOptions): Promise<number>;
-  fetch(collection: string, ids: readonly PointId[], options?: CallOptions): Promise<StoredRecord[]>;
+  /** Whole, unless `withVector` is false: then with ragctl's own fields alone. */
+  fetch(collection: string, ids: readonly PointId[], options?: CallOptions & { withVector?: boolean }): Promise<StoredRecord[]>;
 }
 
 export interface NodeBalance {

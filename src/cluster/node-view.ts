@@ -4,7 +4,7 @@ import type { ClusterDeps } from "./deps.ts";
 import type { ClusterNode } from "./nodes.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
-import { recordOf } from "./records.ts";
+import { recordOf, withStampFields } from "./records.ts";
 
 /** One node asked alone, whatever any table says. */
 export function nodeView(deps: ClusterDeps, node: ClusterNode): NodeView {
@@ -32,8 +32,9 @@ export function nodeView(deps: ClusterDeps, node: ClusterNode): NodeView {
     },
     async fetch(collection, ids, options = {}) {
       const face = deps.face(collection);
-      const request = face.prepareFetch(ids, { withPayload: true, withVector: true });
-      return (await ask(face, request, options, (body) => face.parseFetch(body))).map(recordOf);
+      const { withVector = true, ...call } = options;
+      const request = face.prepareFetch(ids, { withPayload: withVector ? true : withStampFields(false), withVector });
+      return (await ask(face, request, call, (body) => face.parseFetch(body))).map(recordOf);
     },
   };
 }

@@ -4,6 +4,8 @@
  */
 export interface ObservedOperation {
   scenario: string;
+  /** Of a cluster, that it was about. */
+  collection?: string;
   op: "search" | "upsert" | "fetch" | "delete";
   keys: string[];
   /** Of a write: the version it wrote. Of a fetch: of its first key. */
@@ -12,7 +14,9 @@ export interface ObservedOperation {
   endUs: number;
   /** `ok`, or the cause that it is counted under. */
   outcome: string;
-  /** Of a search: ids; of a fetch: the keys that were there, with their versions. */
+  /** Of a write that was acknowledged in part: these of its keys. */
+  acknowledged?: string[];
+  /** Of a search: the hits' keys (ids, where the cluster is native); of a fetch: the keys that were there. With their versions, where those are known. */
   hits?: { key: string; version?: number; score?: number }[];
 }
 

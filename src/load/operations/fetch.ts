@@ -26,6 +26,7 @@ export async function fetchOperation(spec: FetchOperationSpec, deps: OperationDe
           ticket.settle(endUs, cause);
           observe?.({
             op: "fetch",
+            collection,
             keys,
             startUs,
             endUs,
@@ -36,7 +37,7 @@ export async function fetchOperation(spec: FetchOperationSpec, deps: OperationDe
         (error: unknown) => {
           const endUs = nowUs();
           ticket.settle(endUs, causeOf(error));
-          observe?.({ op: "fetch", keys, startUs, endUs, outcome: causeOf(error) });
+          observe?.({ op: "fetch", collection, keys, startUs, endUs, outcome: causeOf(error) });
         },
       );
     },

@@ -2,6 +2,9 @@ import type { NodeOutcome } from "../../cluster/contract.ts";
 import type { Operation, SearchOperationSpec, Ticket } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
 import { recallJudge } from "../recall/judge.ts";
+import { field } from "../../sharding/table.ts";
+import type { Hit } from "../../stores/contract.ts";
+import type { ObservedOperation } from "../observe.ts";
 import { prepareAhead } from "./ahead.ts";
 import { connectFor } from "./client.ts";
 import type { OperationDeps } from "./deps.ts";
@@ -50,21 +53,29 @@ export async function searchOperation(spec: SearchOperationSpec, deps: Operation
           const endUs = settle(ticket, cause, requests);
           observe?.({
             op: "search",
+            collection,
             keys: [],
             startUs,
             endUs,
             outcome: cause ?? "ok",
-            hits: hits.map(({ id, score }) => ({ key: String(id), score })),
+            hits: hits.map(observedHit),
           });
         },
         (error: unknown) => {
           const endUs = settle(ticket, causeOf(error), requestsOf(error));
-          observe?.({ op: "search", keys: [], startUs, endUs, outcome: causeOf(error) });
+          observe?.({ op: "search", collection, keys: [], startUs, endUs, outcome: causeOf(error) });
         },
       );
     },
     close: () => client.close(),
   };
+}
+
+/** A hit as an observer hears of it: a routed client has asked for its key and version anyway. */
+function observedHit({ id, score, payload }: Hit): NonNullable<ObservedOperation["hits"]>[number] {
+  const key = payload?.[field.key];
+  const version = payload?.[field.version];
+  return { key: typeof key === "string" ? key : String(id), score, ...(typeof version === "number" && { version }) };
 }
 
 function firstSent(requests: readonly NodeOutcome[]): number | undefined {

@@ -30,11 +30,20 @@ export async function upsertOperation(spec: UpsertOperationSpec, deps: Operation
       ticket.sentUs = startUs;
       const keys = records.map(({ key }) => key);
       client.upsert(collection, records, { timeoutMs }).then(
-        ({ failed, version }) => {
+        ({ failed, version, acknowledged }) => {
           const endUs = nowUs();
           const cause = failed.length > 0 ? "write-failed" : undefined;
           ticket.settle(endUs, cause);
-          observe?.({ op: "upsert", keys, version, startUs, endUs, outcome: cause ?? "ok" });
+          observe?.({
+            op: "upsert",
+            collection,
+            keys,
+            version,
+            startUs,
+            endUs,
+            outcome: cause ?? "ok",
+            ...(cause !== undefined && { acknowledged }),
+          });
           if (cause === undefined && prober) {
             const { key, vector } = records[0]!;
             prober.look(key, vector, endUs, (us) => ticket.measure("freshness", us));
@@ -43,7 +52,7 @@ export async function upsertOperation(spec: UpsertOperationSpec, deps: Operation
         (error: unknown) => {
           const endUs = nowUs();
           ticket.settle(endUs, causeOf(error));
-          observe?.({ op: "upsert", keys, startUs, endUs, outcome: causeOf(error) });
+          observe?.({ op: "upsert", collection, keys, startUs, endUs, outcome: causeOf(error) });
         },
       );
     },
