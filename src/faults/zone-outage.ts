@@ -2,15 +2,20 @@ import { z } from "zod";
 import type { Fault, HealRecord, Json } from "./contract.ts";
 import { hang } from "./hang.ts";
 import { killNode } from "./kill-node.ts";
+import { partition } from "./partition.ts";
 
-const ways = { hang, kill: killNode } as const;
+const ways = { partition, hang, kill: killNode } as const;
+const inTurn = ["partition", "hang"] as const;
 
 const options = z.strictObject({
   how: z
-    .enum(["hang", "kill"])
+    .enum(["partition", "hang", "kill"])
     .optional()
     .describe("what becomes of its nodes; partition where each has a proxy, else hang, unless given"),
 });
+
+// oxlint-disable-next-line typescript/no-explicit-any -- each has options of its own, all of them optional
+type AnyFault = Fault<any>;
 
 interface Undo {
   [key: string]: Json;
@@ -30,13 +35,16 @@ export const zoneOutage: Fault<z.output<typeof options>> = {
   severe: true,
   healTimeoutMs: Math.max(...Object.values(ways).map(({ healTimeoutMs }) => healTimeoutMs)),
 
-  variants: ({ how }) =>
-    (how ? [how] : (["hang"] as const)).map((each) => ({ options: { how: each }, targets: ways[each].targets })),
+  variants: ({ how }) => (how ? [how] : inTurn).map((each) => ({ options: { how: each }, targets: ways[each].targets })),
 
-  possible: (target, { how = "hang" }) => ways[how].possible?.(target, {}) ?? true,
+  possible(target, { how = "hang" }) {
+    const way: AnyFault = ways[how];
+    return way.possible?.(target, way.options.parse({})) ?? true;
+  },
 
   async prepare(target, { how = "hang" }, deps) {
-    return { how, undo: await ways[how].prepare(target, {}, deps) } satisfies Undo;
+    const way: AnyFault = ways[how];
+    return { how, undo: await way.prepare(target, way.options.parse({}), deps) } satisfies Undo;
   },
 
   inject: (record, deps) => wayOf(record).inject(inner(record), deps),
@@ -45,7 +53,7 @@ export const zoneOutage: Fault<z.output<typeof options>> = {
   probe: (record, deps) => wayOf(record).probe(inner(record), deps),
 };
 
-function wayOf({ undo }: HealRecord) {
+function wayOf({ undo }: HealRecord): AnyFault {
   return ways[(undo as Undo).how];
 }
 

@@ -46,6 +46,13 @@ export const faultCases: readonly FaultCase[] = [
   { title: "kill-node", fault: "kill-node", argv: ["kill-node", "n3"], targets: ["n3"], observe: answersReady },
   { title: "hang", fault: "hang", argv: ["hang", "n2"], targets: ["n2"], observe: answersReady },
   {
+    title: "zone-outage by partition",
+    fault: "zone-outage",
+    argv: ["zone-outage", "b", "--yes"],
+    targets: ["n2", "n4"],
+    observe: answersReady,
+  },
+  {
     title: "zone-outage by hanging",
     fault: "zone-outage",
     argv: ["zone-outage", "b", "--how", "hang", "--yes"],
