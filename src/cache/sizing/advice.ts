@@ -34,14 +34,17 @@ export function smallestWorth(curve: readonly HitPoint[], gain: number, hitRatio
   return curve[Math.min(last + 1, curve.length - 1)]!;
 }
 
-/** The hit ratio between the points of a curve, along the logarithm of the size; beyond its ends, that of the end. */
-export function interpolator(curve: readonly HitPoint[]): (size: number) => number {
+/**
+ * The hit ratio between the points of a curve, along the logarithm of the size; beyond its last, that of the last.
+ * @param nothing the hit ratio below its first point
+ */
+export function interpolator(curve: readonly HitPoint[], nothing: number): (size: number) => number {
   return (size) => {
     const index = curve.findIndex((point) => point.size >= size);
     if (index < 0) return curve.at(-1)!.hitRatio;
     const right = curve[index]!;
     const left = curve[index - 1];
-    if (!left) return right.size === size ? right.hitRatio : 0;
+    if (!left) return right.size === size ? right.hitRatio : nothing;
     const share = Math.log(size / left.size) / Math.log(right.size / left.size);
     return left.hitRatio + (right.hitRatio - left.hitRatio) * share;
   };

@@ -53,7 +53,9 @@ export const cacheSizeResultSchema = z.object({
     .nullable(),
   expectedError: z
     .object({ mean: z.number(), largest: z.number() })
-    .describe("one standard error of the miss ratio, over the curve, judged from eight disjoint parts of the sample"),
+    .describe(
+      "one standard error of the miss ratio, judged from eight disjoint parts of the sample: its mean over a hundred evenly spread sizes, and the largest of the curve",
+    ),
   entryBytes: z.object({
     mean: z.number(),
     source: z.enum(["trace", "flag", "assumed"]),

@@ -24,7 +24,12 @@ export interface Hits {
 export function behind(near: NearTier, recording: Recording): { recording: Recording; nearHits: number } {
   const { length, slots, bytes, timeUs, rate, slotCount } = recording;
   const cache = evictions.lru({ ...near, size: scaledSize(near, rate), slotCount });
-  const missed = { ...recording, slots: new Int32Array(length), bytes: new Float64Array(length), timeUs: new Float64Array(length) };
+  const missed = {
+    ...recording,
+    slots: new Int32Array(length),
+    bytes: new Float64Array(length),
+    timeUs: new Float64Array(length),
+  };
   let at = 0;
   for (let i = 0; i < length; i++) {
     if (cache.reference(slots[i]!, bytes[i]!, timeUs[i]!)) continue;

@@ -55,7 +55,12 @@ export async function sizeCache(input: TraceInput, options: SizeCacheOptions): P
       });
     const weighted = found.sized && options.entryBytes === undefined;
     const entryBytes = options.entryBytes ?? assumedEntryBytes;
-    const { sink, end: ended } = measurement({ ...options, design: designOf(options, weighted, entryBytes), weighted, entryBytes });
+    const { sink, end: ended } = measurement({
+      ...options,
+      design: designOf(options, weighted, entryBytes),
+      weighted,
+      entryBytes,
+    });
     end = ended;
     return { sink, seed, entryBytes, overheadBytes, timed, ...(signal && { signal }), ...(onRead && { onRead }) };
   });
@@ -91,7 +96,9 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
   const grid = spacedSizes(least, everything, measured.costly ? 32 : 100);
   const points = grid.map((size) => pointOf({ axis, size }));
   const curve = grid.map((size): HitPoint => ({ size, hitRatio: 1 - estimate(axis, size).missRatio }));
-  const hitRatioAt = measured.costly ? interpolator(curve) : (size: number) => 1 - estimate(axis, size).missRatio;
+  const hitRatioAt = measured.costly
+    ? interpolator(curve, 1 - estimate(axis, 0).missRatio)
+    : (size: number) => 1 - estimate(axis, size).missRatio;
 
   /** A size as asked for, on the axis that the estimator knows. */
   function pointOf(asked: Size): SizePoint {
@@ -104,6 +111,12 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
       missRatioError: error,
       ...(near && { nearHitRatio, farHitRatio: Math.max(0, 1 - missRatio - nearHitRatio) }),
     };
+  }
+
+  /** The mean over sizes that are evenly spread, where they cost nothing: small ones, where a sample tells little, are few of those. */
+  function errorOver(sizes: readonly number[], shown: readonly SizePoint[]): CacheSizeResult["expectedError"] {
+    const sum = sizes.reduce((total, size) => total + estimate(axis, size).error, 0);
+    return { mean: sum / sizes.length, largest: Math.max(...shown.map(({ missRatioError }) => missRatioError)) };
   }
 
   function chosen(size: number, known?: number): ChosenSize {
@@ -159,10 +172,7 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
       rate === 1 && options.method !== "shards"
         ? null
         : { rate, keys: measured.sampledKeys, references: measured.sampledReferences, seed },
-    expectedError: {
-      mean: points.reduce((sum, { missRatioError }) => sum + missRatioError, 0) / points.length,
-      largest: Math.max(...points.map(({ missRatioError }) => missRatioError)),
-    },
+    expectedError: errorOver(measured.costly ? grid : evenSizes(everything), points),
     entryBytes: {
       mean: distinct === 0 ? 0 : measured.totalBytes / distinct,
       source: options.entryBytes !== undefined ? "flag" : weighted ? "trace" : "assumed",
@@ -173,6 +183,8 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
     knee: chosen(knee.size),
     target,
     levels: levels.flatMap((level) => {
+      // What the near tier reaches alone takes no size at all.
+      if (hitRatioAt(0) >= level) return [];
       const size = smallest(level, hitRatioAt);
       return size === undefined ? [] : [chosen(size)];
     }),
@@ -180,6 +192,11 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
     price: price ?? null,
     notes: notesOf(measured, options, curve.at(-1)!.hitRatio, weighted),
   };
+}
+
+/** A hundred from nothing to everything. */
+function evenSizes(everything: number): number[] {
+  return Array.from({ length: 100 }, (_, i) => Math.max(1, Math.round((everything * (i + 1)) / 100)));
 }
 
 /** An estimator that asks for each size once. */

@@ -34,7 +34,8 @@ export async function openSource(path: string, stdin: NodeJS.ReadableStream): Pr
     const { bytesRead } = await handle.read(head, 0, 4, 0);
     const packing = packingOf(head.subarray(0, bytesRead));
     const promised = path.endsWith(".gz") ? "gzip" : /\.zstd?$/.test(path) ? "zstd" : undefined;
-    if (promised !== undefined && promised !== packing && size > 0) throw new Error(`is not ${promised}, although its name says so`);
+    if (promised !== undefined && promised !== packing && size > 0)
+      throw new Error(`is not ${promised}, although its name says so`);
     return packing ? await packedFile(handle, packing, size) : plainFile(handle, size);
   } catch (error) {
     await handle.close();
@@ -71,7 +72,7 @@ async function streamSource(stream: Readable): Promise<ByteSource> {
   const chunks = stream[Symbol.asyncIterator]();
   let done = 0;
   const head: Buffer[] = [];
-  for (let length = 0; length < 4; ) {
+  for (let length = 0; length < 4;) {
     const { value, done: ended } = await chunks.next();
     if (ended) break;
     head.push(Buffer.from(value));

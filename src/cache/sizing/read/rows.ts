@@ -24,7 +24,7 @@ export interface RowOptions {
 /** One key a line; with `queries`, one query. */
 export function plainRows({ feed, entryBytes }: RowOptions, queries: boolean): TakeBlock {
   return (bytes, end) => {
-    for (let at = 0; at < end; ) {
+    for (let at = 0; at < end;) {
       let stop = at;
       while (bytes[stop] !== lineFeed) stop++;
       feed.line++;
@@ -85,7 +85,7 @@ export function csvRows({ feed, entryBytes, overheadBytes, timed }: RowOptions, 
   };
 
   return (bytes, end, last) => {
-    for (let at = 0; at < end; ) {
+    for (let at = 0; at < end;) {
       let column = 0;
       let cell = at;
       let stop = at;
@@ -160,7 +160,7 @@ export function jsonRows({ feed, entryBytes, overheadBytes, timed }: RowOptions)
     feed.addText(key, size + overheadBytes, timeUs);
   };
   return (bytes, end) => {
-    for (let at = 0; at < end; ) {
+    for (let at = 0; at < end;) {
       const stop = bytes.indexOf(lineFeed, at);
       feed.line++;
       const text = bytes.toString("utf8", at, stop);
