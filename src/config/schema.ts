@@ -93,7 +93,10 @@ const target = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("toxiproxy"),
     api: httpUrl.default("http://127.0.0.1:8474").describe("of the toxiproxy server"),
-    proxy: z.string().min(1).describe("name of the proxy that stands before this node"),
+    proxy: z
+      .string()
+      .regex(/^[^/\r\n\0]+$/, "expected a name without a slash, which toxiproxy's own paths cannot hold")
+      .describe("name of the proxy that stands before this node"),
   }),
   z.strictObject({
     kind: z.literal("ssh"),

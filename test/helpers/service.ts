@@ -7,8 +7,11 @@ export type Service = "redis-server" | "nginx" | "chromium" | "sshd" | "toxiprox
 /**
  * The path of a service's binary, or undefined: the test skips, with `skipReason`. Where `RAGCTL_TEST_REQUIRE`
  * names the service (`redis-server,nginx`), its absence is an error instead, so that CI cannot skip in silence.
+ * `RAGCTL_TEST_TOXIPROXY` is the path of a toxiproxy-server that is not on PATH.
  */
 export function serviceBinary(service: Service): string | undefined {
+  const named = service === "toxiproxy-server" ? process.env["RAGCTL_TEST_TOXIPROXY"] : undefined;
+  if (named !== undefined) return named;
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
   const found = folders.map((folder) => join(folder, service)).find(isExecutable);
   if (!found && requiredServices().includes(service))

@@ -1,6 +1,5 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -9,6 +8,7 @@ import { sshHost } from "../../src/faults/hosts/ssh.ts";
 import { sshTarget } from "../../src/faults/targets/ssh.ts";
 import { identify, isStopped, type ProcessIdentity } from "../../src/process-identity.ts";
 import { realClock } from "../../src/runtime.ts";
+import { freePort } from "../helpers/free-port.ts";
 import { makeWorkspace, type Workspace } from "../helpers/local-cluster.ts";
 import { startNode, type TestNode } from "../helpers/node.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
@@ -255,15 +255,4 @@ async function untilTrue(what: () => boolean | Promise<boolean>, timeoutMs: numb
     if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

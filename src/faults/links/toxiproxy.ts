@@ -1,8 +1,16 @@
+import { ExitCode, RagctlError } from "../../errors.ts";
 import type { FaultDeps, Impairment, Link, ToxiproxyTarget } from "../contract.ts";
 import { ToxiproxyApi, type Toxic } from "../toxiproxy-api.ts";
 
-const prefix = (id: string) => `ragctl-${id}-`;
+const streams = ["upstream", "downstream"] as const;
+const nameOf = (id: string, stream: Toxic["stream"]) => `ragctl-${id}-${stream}`;
+const isOf = (id: string) => {
+  const names = streams.map((stream) => nameOf(id, stream));
+  return ({ name }: Toxic) => names.includes(name);
+};
 const bytesPerKilobyte = 1_000;
+/** Within the head of any answer. */
+const cutAfterBytes = 64;
 
 /** The connections through a proxy of a toxiproxy server: toxics that carry the record's id in their names. */
 export function toxiproxyLink(target: ToxiproxyTarget): Link {
@@ -14,12 +22,23 @@ export function toxiproxyLink(target: ToxiproxyTarget): Link {
       for (const toxic of toxicsOf(impairment)) await api.addToxic(toxic, deps);
     },
 
+    /** Looks, and does not add: a late renewal would bring back what somebody has healed. */
+    async renew(id, deps) {
+      const proxy = await api.read(deps);
+      if (proxy?.toxics.some(isOf(id))) return;
+      throw new RagctlError(`the toxics of ${id} are no longer at ${target.api}`, {
+        code: "remote-lease-lost",
+        exitCode: ExitCode.unreachable,
+        hint: "somebody took them away, or the server was started again",
+      });
+    },
+
     remove: (id, deps) => remove(api, target, id, deps),
 
     async has(id, deps) {
       const proxy = await api.read(deps);
       // Disabled or missing, it is on its way from one to the other: healing was cut short.
-      return !proxy?.enabled || proxy.toxics.some(({ name }) => name.startsWith(prefix(id)));
+      return !proxy?.enabled || proxy.toxics.some(isOf(id));
     },
   };
 }
@@ -44,14 +63,14 @@ function supports({
 /**
  * The toxics that an impairment is made of. A partition is `timeout` 0: bytes are swallowed and connections stay open, those
  * made before included, as when packets vanish; a disabled proxy would refuse at once, which is what a dead process does.
- * Bandwidth is each connection's own.
+ * Bandwidth is each connection's own, and so is what `reset` counts: toxiproxy knows no answers.
  */
 export function toxicsOf(impairment: Impairment): Toxic[] {
-  const { id, kind, direction, delayMs = 0, jitterMs = 0, bytesPerSec = 0, afterBytes = 0, ratio = 1 } = impairment;
+  const { id, kind, direction, delayMs = 0, jitterMs = 0, bytesPerSec = 0, afterBytes = cutAfterBytes, ratio = 1 } = impairment;
   const of = (type: string, attributes: Record<string, number>, toxicity = 1) =>
-    (["upstream", "downstream"] as const)
+    streams
       .filter((stream) => direction === "both" || (direction === "to-node") === (stream === "upstream"))
-      .map((stream): Toxic => ({ name: `${prefix(id)}${stream}`, type, stream, toxicity, attributes }));
+      .map((stream): Toxic => ({ name: nameOf(id, stream), type, stream, toxicity, attributes }));
   switch (kind) {
     case "partition":
       return of("timeout", { timeout: 0 });
@@ -59,13 +78,8 @@ export function toxicsOf(impairment: Impairment): Toxic[] {
       return of("latency", { latency: Math.round(delayMs), jitter: Math.round(jitterMs) });
     case "bandwidth":
       return of("bandwidth", { rate: Math.max(1, Math.round(bytesPerSec / bytesPerKilobyte)) });
-    case "reset": {
-      const cut: Pick<Toxic, "type" | "attributes"> =
-        afterBytes > 0
-          ? { type: "limit_data", attributes: { bytes: afterBytes } }
-          : { type: "reset_peer", attributes: { timeout: 0 } };
-      return [{ name: `${prefix(id)}downstream`, ...cut, stream: "downstream", toxicity: ratio }];
-    }
+    case "reset":
+      return of("limit_data", { bytes: Math.max(1, afterBytes) }, ratio);
     case "loss":
     case "wrong-answers":
       throw new Error(`toxiproxy has no ${kind}`);
@@ -80,7 +94,7 @@ export function toxicsOf(impairment: Impairment): Toxic[] {
  */
 async function remove(api: ToxiproxyApi, target: ToxiproxyTarget, id: string, deps: FaultDeps): Promise<void> {
   const found = await api.read(deps);
-  const ours = found?.toxics.filter(({ name }) => name.startsWith(prefix(id))) ?? [];
+  const ours = found?.toxics.filter(isOf(id)) ?? [];
   if (found?.enabled && ours.length === 0) return;
   if (found) await api.enable(false, deps);
   if (found && found.toxics.length > ours.length) {
