@@ -18,6 +18,8 @@ export interface AuditDeps {
 const batch = 256;
 const tries = 3;
 const tryAgainMs = 300;
+/** A node that did not answer is not asked again for so long: there may be thousands of batches. */
+const leftAloneUs = 10e6;
 /** What looks wrong is looked at again after so long: a write or a table's change may have been under way. */
 const lookAgainMs = 1_000;
 /** Of so many; beyond, the first look counts: a cluster that has lost as many has lost them. */
@@ -45,6 +47,8 @@ export class Audit {
   readonly #collection: string;
   readonly #found: CheckedWrites;
   readonly #suspects: Suspect[] = [];
+  /** Nodes that did not answer, until when they are left alone. */
+  readonly #silentUntilUs = new Map<string, number>();
 
   constructor(collection: string, history: WriteHistory, deps: AuditDeps) {
     this.#deps = deps;
@@ -126,7 +130,7 @@ export class Audit {
       lost.push({
         key,
         finding: first.finding,
-        nodes: bad.map(({ node }) => node),
+        nodes: bad.map(({ node }) => node).toSorted(),
         everywhere: bad.length === must.length,
         expectedVersion: expectation.last?.version ?? null,
         foundVersion: first.version ?? null,
@@ -140,15 +144,21 @@ export class Audit {
   async #fetch(node: string, keys: readonly string[]): Promise<Map<string, StoredRecord> | undefined> {
     const { client, clock, signal } = this.#deps;
     const byId = new Map(keys.map((key) => [pointIdOf(key), key]));
-    for (let left = tries; ; left--)
+    const silentUntilUs = this.#silentUntilUs.get(node);
+    if (silentUntilUs !== undefined && clock.monotonicUs() < silentUntilUs) return undefined;
+    for (let left = silentUntilUs === undefined ? tries : 1; ; left--)
       try {
         const records = await client
           .onNode(node)
           .fetch(this.#collection, [...byId.keys()], { withVector: false, ...(signal && { signal }) });
+        this.#silentUntilUs.delete(node);
         return new Map(records.flatMap((record) => (byId.has(record.id) ? [[byId.get(record.id)!, record]] : [])));
       } catch (error) {
         if (!(error instanceof RagctlError) || signal?.aborted) throw error;
-        if (left <= 1) return undefined;
+        if (left <= 1) {
+          this.#silentUntilUs.set(node, clock.monotonicUs() + leftAloneUs);
+          return undefined;
+        }
         await clock.sleep(tryAgainMs, signal);
       }
   }

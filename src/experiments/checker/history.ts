@@ -7,7 +7,7 @@ import { decodeOperation, encodeOperation, type KeyOperation } from "./operation
 
 /** Files that a history is spread over, by key: each is small enough to be held whole. */
 const files = 128;
-const flushChars = 64 * 1024;
+const flushChars = 16 * 1024;
 /** So long a read waits for the report of the write that it may have read: workers tell at their own times. */
 const heldUs = 3_000_000;
 /** Bits of the filter of written keys: at a million keys, one foreign key in a hundred is kept needlessly. */
