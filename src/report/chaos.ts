@@ -16,19 +16,20 @@ export function faultReport(result: FaultResult, style: Style): string {
   return [...lines, ...recoveryLines(result, style)].join("\n");
 }
 
-/** How long it took from the injection until the nodes answered, and until they served all their data again. */
+/** From the injection: when the nodes answered again, and when they served all their data again. */
 function recoveryLines({ recovery, targets }: FaultResult, style: Style): string[] {
   if (!recovery) return [];
   const { backMs, stale, servingMs } = recovery;
-  const it = targets.length === 1 ? "it" : "they";
-  if (backMs === null) return [style.bad(`${it} did not answer again in time`)];
-  const back = `answering again after ${formatDurationMs(backMs)}`;
-  if (stale.length === 0) return [servingMs === null ? back : `RTO: ${back}, and serving: no write was missed`];
+  if (backMs === null) return [style.bad(`${targets.length === 1 ? "it has" : "they have"} not answered again since`)];
+  const back = formatDurationMs(backMs);
   const names = stale.join(", ");
-  if (servingMs === null)
-    return [style.warn(`${back}; ${names} missed writes and ${stale.length === 1 ? "is" : "are"} still stale`)];
-  const repair = formatDurationMs(servingMs - backMs);
-  return [`RTO: ${back}; ${names} missed writes, repaired in ${repair}; serving after ${formatDurationMs(servingMs)}`];
+  if (servingMs === null) {
+    const why = stale.length === 0 ? "whether it serves could not be told" : `${names} missed writes, and still waits for repair`;
+    return [style.warn(`answering again after ${back}; ${why}`)];
+  }
+  const rto = `RTO ${formatDurationMs(servingMs)}: answering`;
+  if (stale.length === 0) return [`${rto} and serving again, no write was missed`];
+  return [`${rto} after ${back}, then ${names} repaired in ${formatDurationMs(servingMs - backMs)}`];
 }
 
 /** Faults that are there now. */
