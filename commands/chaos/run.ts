@@ -86,18 +86,18 @@ async function asRun(
   context: CommandContext,
 ): Promise<ExperimentResult> {
   const { runtime, note, warn, progress } = context;
-  const [{ openRun }, { runExperiment }, { runFault }, { writeChecker }] = await Promise.all([
+  const [{ openRun }, { runExperiment }, { runFault }, { openChecker }] = await Promise.all([
     import("../../src/runs/index.ts"),
     import("../../src/experiments/run.ts"),
     import("../../src/faults/run-fault.ts"),
-    import("../../src/experiments/write-checker.ts"),
+    import("../../src/experiments/checker/index.ts"),
   ]);
   const { cluster, read } = prepared;
   const run = openRun(runtime, { command: `chaos run ${read.name}`, cluster: cluster.name, warn });
   let task: ReturnType<typeof progress.start> | undefined;
   try {
     const result = await runExperiment(
-      { prepared, guards, checker: writeChecker(cluster, runtime), keep: flags.keep },
+      { prepared, guards, keep: flags.keep },
       {
         runtime,
         run,
@@ -109,6 +109,11 @@ async function asRun(
         warn,
         invoke: (argv) => context.invoke(argv),
         runFault: (request, deps) => runFault(request, deps),
+        openChecker: async (collections) =>
+          await openChecker(
+            { cluster, collections, dir: run.dir },
+            { clock: runtime.clock, rng: runtime.rng, cwd: runtime.cwd, signal: runtime.hardSignal },
+          ),
         onPhase: (phase) => {
           task?.end();
           task = undefined;

@@ -32,11 +32,12 @@ export interface Brought {
 
 /** Seconds as a measure sees them. */
 function secondsOf({ windows }: LoadResult) {
-  return windows.map(({ second, seconds, counts }) => ({
+  return windows.map(({ second, seconds, counts, responseTimeUs }) => ({
     atMs: second * 1000,
     lengthMs: seconds * 1000,
     scheduled: counts.scheduled,
     ok: counts.ok,
+    p99Us: responseTimeUs.p99,
   }));
 }
 
@@ -57,7 +58,9 @@ export function assembleResult(brought: Brought): ExperimentResult {
     nodeSeconds: nodeSeconds(load),
     spans,
     endMs,
+    windowMs: Math.max(1, Math.ceil(profile.steadyState.window / 1000)) * 1000,
     tolerated: toleratedErrors(prepared),
+    limitUs: latencyLimitUs(prepared),
   };
   const figures = acts.map((act) => faultFigures(act, acts, observed));
   const recovered = faultFigures({ nodes: [], injectedMs: lastHealedMs ?? endMs, healedMs: undefined }, [], observed).recoverMs;
@@ -212,4 +215,12 @@ function toleratedErrors({ before }: PreparedExperiment): number {
     threshold.metric === "errors" && threshold.scope === undefined ? [threshold.limit] : [],
   );
   return limits.length === 0 ? 0.01 : Math.min(...limits);
+}
+
+/** What the steady state says about the p99 of all operations. */
+function latencyLimitUs({ before }: PreparedExperiment): number {
+  const limits = before.flatMap((threshold) =>
+    threshold.metric === "latency" && threshold.scope === undefined && threshold.q === 0.99 ? [threshold.limitUs] : [],
+  );
+  return Math.min(Number.POSITIVE_INFINITY, ...limits);
 }

@@ -1,20 +1,13 @@
 import type { FaultRequest, RunFaultDeps } from "../faults/run-fault.ts";
 import type { FaultResult } from "../faults/result.ts";
 import type { ExitCode } from "../errors.ts";
-import type { ObservedOperation } from "../load/observe.ts";
 import type { LoadProgress } from "../load/result.ts";
 import type { Run } from "../runs/index.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ExperimentResult } from "./result.ts";
+import type { Checker } from "./checker/index.ts";
 
 /** Where the experiment is. */
 export type Phase = "setup" | "before" | "method" | "recovery" | "audit";
-
-/** Hears of every operation while the load runs, and afterwards looks at every replica. */
-export interface WriteChecker {
-  observe(operations: ObservedOperation[]): void;
-  audit(): Promise<NonNullable<ExperimentResult["writes"]>>;
-}
 
 /** What an experiment is given. Everything that reaches beyond `src`, or that tests replace, comes in here. */
 export interface ExperimentDeps {
@@ -28,6 +21,8 @@ export interface ExperimentDeps {
   invoke: (argv: string[]) => Promise<{ exitCode: ExitCode; error?: { message: string } }>;
   /** One fault from a request to its proof. */
   runFault: (request: FaultRequest, deps: RunFaultDeps) => Promise<FaultResult>;
+  /** Hears of the writes to these collections, and audits them at the end. */
+  openChecker?: (collections: readonly string[]) => Promise<Checker>;
   onPhase?: (phase: Phase) => void;
   onProgress?: (progress: LoadProgress) => void;
 }

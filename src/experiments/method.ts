@@ -87,7 +87,7 @@ async function perform({ step, index }: PlannedStep, result: StepResult, deps: M
     case "until":
       return await waitUntil(step, deps);
     case "scale":
-      return await runtime.clock.sleep(step.overMs, signal);
+      return; // The load does it by itself.
     case "ragctl": {
       const ended = await withTimeout(deps.invoke(step.argv), step.timeoutMs, deps);
       if (ended.exitCode !== ExitCode.ok)

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkedWritesSchema } from "./checker/result.ts";
 import { blastRadiusSchema } from "../faults/guard/result.ts";
 import { loadResultSchema } from "../load/result.ts";
 
@@ -95,12 +96,7 @@ export const experimentResultSchema = z.object({
     "RTO: from a fault until the steady state held again and stayed, of the fault that took longest; null: never, or no fault",
   ),
   recoverAfterHealMs: ms.describe("the same, from the moment when the last fault was proven gone"),
-  writes: z
-    .object({ acknowledged: count, lost: count, doubled: count, stale: count, examples: z.array(z.unknown()).optional() })
-    .nullable()
-    .describe(
-      "of the checker: acknowledged writes that are missing, there twice, or were read as they had been before; null: the load did not write",
-    ),
+  writes: checkedWritesSchema.nullable().describe("of the checker; null: the load did not write, or it could not be audited"),
   objectives: z.array(
     z.object({
       expression: z.string(),

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { readTables } from "../status/tables.ts";
 import { Acts } from "./acts.ts";
 import { assembleResult, type Brought } from "./assemble.ts";
-import type { ExperimentDeps, WriteChecker } from "./contract.ts";
+import type { ExperimentDeps } from "./contract.ts";
 import { holdsFrom } from "./measure/hold.ts";
 import { runMethod, type MethodOutcome } from "./method.ts";
 import type { PreparedExperiment } from "./prepare.ts";
@@ -25,8 +25,6 @@ const lookEveryMs = 250;
 export interface ExperimentOptions {
   prepared: PreparedExperiment;
   guards: GuardSettings;
-  /** Hears of the writes, and audits them at the end; undefined: nobody does. */
-  checker: ((collections: readonly string[]) => WriteChecker) | undefined;
   /** A collection of its own, or what was written, stays. */
   keep: boolean;
 }
@@ -37,7 +35,7 @@ export interface ExperimentOptions {
  * @throws RagctlError exit 2 and 3 before anything is broken; where the load itself fails later, once everything is healed
  */
 export async function runExperiment(
-  { prepared, guards, checker, keep }: ExperimentOptions,
+  { prepared, guards, keep }: ExperimentOptions,
   deps: ExperimentDeps,
 ): Promise<ExperimentResult> {
   const { runtime, run } = deps;
@@ -50,7 +48,7 @@ export async function runExperiment(
       made = true;
       await makeCollection(cluster, setup, runtime, runtime.signal);
     }
-    return await underLoad({ prepared, guards, checker, keep }, log, deps);
+    return await underLoad({ prepared, guards, keep }, log, deps);
   } finally {
     if (made && !keep)
       await dropCollection(cluster, runtime).catch((error: unknown) =>
@@ -60,7 +58,7 @@ export async function runExperiment(
 }
 
 async function underLoad(
-  { prepared, guards, checker, keep }: ExperimentOptions,
+  { prepared, guards, keep }: ExperimentOptions,
   log: TimelineLog,
   deps: ExperimentDeps,
 ): Promise<ExperimentResult> {
@@ -70,7 +68,7 @@ async function underLoad(
   const scopes = Object.entries(load.profile.scenarios).map(([name, { operation }]) => ({ name, operation: operation.kind }));
   const steady = new SteadyState(prepared.after, scopes, read.profile.steadyState.window);
   const collections = writtenTo(prepared);
-  const watcher = collections.length > 0 ? checker?.(collections) : undefined;
+  const watcher = collections.length > 0 ? await deps.openChecker?.(collections) : undefined;
   const tag = runTag(Math.floor(runtime.rng() * 2 ** 32));
 
   const endLoad = new AbortController();

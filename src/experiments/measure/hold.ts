@@ -22,16 +22,18 @@ export function holdsFrom(judged: readonly Judged[], fromMs: number, untilMs: nu
  * When a fault was recovered from: the first moment after it from which the thresholds hold until the next fault, or until the end. Where they did not hold
  * again before the next one came, the search goes on behind that one.
  * @param laterMs when later faults began, in order
+ * @param windowMs length of the stretches: one that reaches into the next fault says nothing of this one
  */
 export function recoveredAt(
   judged: readonly Judged[],
   injectedMs: number,
   laterMs: readonly number[],
   endMs: number,
+  windowMs: number,
 ): number | undefined {
   let fromMs = injectedMs;
   for (const boundMs of [...laterMs.filter((atMs) => atMs > injectedMs), endMs]) {
-    const atMs = holdsFrom(judged, fromMs, boundMs);
+    const atMs = holdsFrom(judged, fromMs, boundMs - windowMs + 1);
     if (atMs !== undefined) return atMs;
     fromMs = boundMs;
   }
