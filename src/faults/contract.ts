@@ -96,8 +96,15 @@ export interface SshFacts {
   systemd: boolean;
 }
 
+/** A service that is spoken to in its own words: a Redis. Without its credentials, which stay in the config. */
+export interface ServiceTarget {
+  kind: "service";
+  node: string;
+  url: string;
+}
+
 /** How a node is reached by faults. Containers and pods each become a member here and a line of `targets`. */
-export type Target = ProcessTarget | ProxyTarget | ToxiproxyTarget | SshTarget;
+export type Target = ProcessTarget | ProxyTarget | ToxiproxyTarget | SshTarget | ServiceTarget;
 export type TargetKind = Target["kind"];
 
 /** What is on disk before anything is broken. Immutable once written: the lease is renewed beside it, so nobody can resurrect a healed record. */

@@ -1,5 +1,9 @@
 import { bandwidth } from "./bandwidth.ts";
+import { cacheDown } from "./cache/down.ts";
+import { cacheFlush } from "./cache/flush.ts";
+import { cacheSlow } from "./cache/slow.ts";
 import type { Fault } from "./contract.ts";
+import { exhaust } from "./exhaust/exhaust.ts";
 import { hang } from "./hang.ts";
 import { killNode } from "./kill-node.ts";
 import { latency } from "./latency.ts";
@@ -21,6 +25,10 @@ export const faults = {
   bandwidth,
   reset,
   "wrong-answers": wrongAnswers,
+  exhaust,
+  "cache-down": cacheDown,
+  "cache-flush": cacheFlush,
+  "cache-slow": cacheSlow,
   // oxlint-disable-next-line typescript/no-explicit-any -- each fault has options of its own; the life cycle handles them as data
 } as const satisfies Record<FaultName, Fault<any>>;
 

@@ -12,6 +12,10 @@ export const faultSummaries = {
   bandwidth: "a slow line to a node",
   reset: "connections cut in mid-answer",
   "wrong-answers": "hits left out of a node's answers, at full speed",
+  exhaust: "a neighbour that takes CPU, memory or disk",
+  "cache-down": "the cache is not there",
+  "cache-flush": "the cache forgets everything; cannot be undone",
+  "cache-slow": "the cache answers late",
 } as const;
 
 export type FaultName = keyof typeof faultSummaries;

@@ -1,7 +1,8 @@
 import { get as getHttp } from "node:http";
 import { get as getHttps } from "node:https";
+import { askRedis } from "./ready-redis.ts";
 
-/** How a readiness URL answered: yes (2xx), no (any other answer), refused (nobody listens), silent (no answer in time). */
+/** How a readiness URL answered: yes (2xx, or to a PING where it is Redis), no (any other answer), refused (nobody listens), silent (no answer in time). */
 export type Readiness = "yes" | "no" | "refused" | "silent";
 
 /**
@@ -11,6 +12,7 @@ export type Readiness = "yes" | "no" | "refused" | "silent";
 export function askReady(url: string, options: { timeoutMs: number; signal?: AbortSignal }): Promise<Readiness> {
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  if (/^rediss?:/.test(url)) return askRedis(url, signal);
   return new Promise((resolve) => {
     const get = url.startsWith("https:") ? getHttps : getHttp;
     const request = get(url, { agent: false, signal, rejectUnauthorized: false }, (response) => {

@@ -62,12 +62,22 @@ export function selectSubjects(
 function cacheOf(cluster: ClusterConfig, fault: string, { nodes = [], zone, random }: Selection): Subject {
   if (zone !== undefined || random !== undefined || nodes.some((id) => id !== cacheId))
     throw usageError([{ path: "NODE", message: `${fault} acts on the cache of the cluster: name no node` }]);
-  const url = cluster.cache?.url;
-  if (url) return { id: cacheId, url, target: undefined, role: "cache" };
+  const subject = cacheSubject(cluster);
+  if (subject) return subject;
   throw usageError([{ message: `cluster ${cluster.name} has no cache of its own that faults could reach` }], {
     code: "cache-missing",
     hint: "ragctl up --cache redis starts one; in a config, cache.url names it",
   });
+}
+
+/** The cache as if it were a node; undefined where there is none that could be reached. Its url has no credentials: it gets into records. */
+export function cacheSubject({ cache }: Pick<ClusterConfig, "cache">): Subject | undefined {
+  const first = cache?.url ?? cache?.cluster?.[0] ?? cache?.sentinel?.nodes[0];
+  if (first === undefined || cache?.driver === "memory") return undefined;
+  const url = new URL(first);
+  url.username = "";
+  url.password = "";
+  return { id: cacheId, url: url.href, target: undefined, role: "cache" };
 }
 
 /** `count` different ones, in the cluster's order. */

@@ -10,6 +10,8 @@ export function hostOf(target: Target): Host | { impossible: string } {
     case "proxy":
     case "toxiproxy":
       return { impossible: `${target.node} is reached through a proxy here, which holds its connections and not its process` };
+    case "service":
+      return { impossible: `${target.node} is known by its address alone, and its process cannot be got hold of` };
     case "ssh":
       if (target.unit !== undefined || target.pidFile !== undefined) return sshHost(target);
       return { impossible: `the config names neither \`unit\` nor \`pidFile\` of ${target.node} on ${target.host}` };

@@ -3,6 +3,7 @@ import { ExitCode, RagctlError } from "../../errors.ts";
 import { identify, isAlive, isStopped } from "../../process-identity.ts";
 import { signalProcess } from "../../process-signal.ts";
 import type { Host, ProcessTarget } from "../contract.ts";
+import { localBurner } from "../exhaust/local-burner.ts";
 import { askReady } from "../ready.ts";
 import { readSupervisorFile, SupervisorError } from "../supervisor-socket.ts";
 import { clusterRemains, startThroughSupervisor } from "../targets/process.ts";
@@ -32,6 +33,7 @@ export function localHost(target: ProcessTarget): Host {
       target.supervisor ? true : `${target.node} is known by its pid file alone, so ragctl could kill it but not start it again`,
     remains: () => clusterRemains(target),
     ready: ({ signal }) => askReady(target.readyUrl, { timeoutMs: readyTimeoutMs, ...(signal ? { signal } : {}) }),
+    burner: localBurner,
   };
 }
 

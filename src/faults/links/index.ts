@@ -8,6 +8,8 @@ export function linkOf(target: Target): Link | { impossible: string } {
   switch (target.kind) {
     case "process":
       return { impossible: `${target.node} is reached as a process here, and its connections cannot be got hold of` };
+    case "service":
+      return { impossible: `${target.node} is known by its address alone, and nothing stands before it` };
     case "toxiproxy":
       return toxiproxyLink(target);
     case "ssh":

@@ -1,6 +1,7 @@
 import type { ClusterConfig, NodeConfig } from "../../config/schema.ts";
 import type { Target, TargetKind } from "../contract.ts";
 import { processTarget } from "./process.ts";
+import { serviceTarget } from "./service.ts";
 import { proxyTarget } from "./proxy.ts";
 import { sshTarget } from "./ssh.ts";
 import { toxiproxyTarget } from "./toxiproxy.ts";
@@ -18,6 +19,7 @@ export interface TargetResolver {
 /** Every way there is to reach a node; a kind without a line here cannot be reached. Containers and pods would be two lines more. */
 export const targets: { readonly [K in TargetKind]?: TargetResolver } = {
   process: processTarget,
+  service: serviceTarget,
   proxy: proxyTarget,
   toxiproxy: toxiproxyTarget,
   ssh: sshTarget,
