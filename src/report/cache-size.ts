@@ -27,7 +27,7 @@ export function cacheSizeReport(result: CacheSizeResult, style: Style): string {
 /** "90 % hits needs 38 GB; doubling it buys 1.2 points". */
 export function answerSentence({ target, recommendation, price }: CacheSizeResult): string {
   const { entries, bytes, hitRatio, doublingGain, reason, costPerMonth } = recommendation;
-  const needs = `${formatBytes(bytes)} (${formatCount(entries)} entries)${costPerMonth === null ? "" : `, ${money(costPerMonth)} a month,`}`;
+  const needs = `${formatBytes(bytes)} (${formatCount(entries)} entries${costPerMonth === null ? "" : `, ${money(costPerMonth)} a month`})`;
   const buys = `doubling it buys ${points(doublingGain)}${price !== null && recommendation.costPerPoint !== null ? ` at ${money(recommendation.costPerPoint)} each` : ""}`;
   if (target?.reached) return `${formatPercent(target.hitRatio)} hits needs ${needs}; ${buys}`;
   const lead = target ? `no size reaches ${formatPercent(target.hitRatio)} hits: ` : "";
@@ -36,7 +36,7 @@ export function answerSentence({ target, recommendation, price }: CacheSizeResul
 
 function answer(result: CacheSizeResult, style: Style): string[] {
   const { target, knee } = result;
-  const look = target?.reached === false ? style.warn : style.bold;
+  const look = (line: string) => (target?.reached === false ? style.warn(line) : style.bold(line));
   return [
     ...wrapped(answerSentence(result), style).map((line) => look(line)),
     `knee of the curve: ${formatBytes(knee.bytes)} (${formatCount(knee.entries)} entries), ${formatPercent(knee.hitRatio)} hits`,

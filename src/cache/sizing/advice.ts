@@ -19,7 +19,8 @@ export function smallestSize(
   const index = curve.findIndex((point) => point.hitRatio >= hitRatio);
   if (index < 0) return undefined;
   let high = curve[index]!.size;
-  let low = index === 0 ? 0 : curve[index - 1]!.size;
+  // The curve's first point is the least size of which anything can be said.
+  let low = index === 0 ? high : curve[index - 1]!.size;
   for (let step = 0; step < steps && high - low > 1; step++) {
     const middle = Math.floor((low + high) / 2);
     if (hitRatioAt(middle) >= hitRatio) high = middle;

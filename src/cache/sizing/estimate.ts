@@ -36,7 +36,7 @@ export function shardsEstimator(model: ShardsModel): Estimator {
 function missRatio(model: StackModel, axis: Axis, size: number, references: number): number {
   const expected = references * model.rate;
   if (size < 1 || expected === 0) return 1;
-  return within(1 - (model.hits(axis, size) + expected - model.sampled()) / expected);
+  return within((model.sampled() - model.hits(axis, size)) / expected);
 }
 
 /** What a recording is replayed against. */
@@ -83,7 +83,7 @@ function replayed(recording: Recording, references: number, { eviction, ttlUs, n
     if (expected === 0) return { missRatio: 1, error: 0, nearHitRatio: 0 };
     const adjusted = near || size >= 1 ? adjustment : 0;
     return {
-      missRatio: within(1 - (nearHits + far + adjusted) / expected),
+      missRatio: within((expected - adjusted - nearHits - far) / expected),
       error: 0,
       nearHitRatio: near ? within((nearHits + adjustment) / expected) : 0,
     };

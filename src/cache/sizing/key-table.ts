@@ -81,6 +81,6 @@ export class KeyTable {
 export function grown<A extends Int32Array | Float64Array>(array: A, length: number): A {
   if (array.length >= length) return array;
   const larger = new (array.constructor as new (length: number) => A)(Math.max(length, array.length * 2));
-  larger.set(array as Int32Array & Float64Array);
+  larger.set(array);
   return larger;
 }

@@ -91,7 +91,7 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
   const weighted = shape.sized && options.entryBytes === undefined;
   const axis: Axis = weighted ? "bytes" : "entries";
   const everything = axis === "bytes" ? measured.totalBytes : distinct;
-  const least = axis === "bytes" ? measured.totalBytes / Math.max(1, measured.sampledKeys) : 1 / rate;
+  const least = resolved(measured, axis);
   const estimate = remembered(measured);
   const grid = spacedSizes(least, everything, measured.costly ? 32 : 100);
   const points = grid.map((size) => pointOf({ axis, size }));
@@ -184,14 +184,20 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
     target,
     levels: levels.flatMap((level) => {
       // What the near tier reaches alone takes no size at all.
-      if (hitRatioAt(0) >= level) return [];
+      if (hitRatioAt(0) >= level || (rate < 1 && curve[0]!.hitRatio > level)) return [];
       const size = smallest(level, hitRatioAt);
       return size === undefined ? [] : [chosen(size)];
     }),
     recommendation,
     price: price ?? null,
-    notes: notesOf(measured, options, curve.at(-1)!.hitRatio, weighted),
+    notes: notesOf(measured, options, { best: curve.at(-1)!.hitRatio, weighted, least: pointOf({ axis, size: least }) }),
   };
+}
+
+/** The least size that a curve can say anything of: one entry, or as many as four of the sample stand for. */
+function resolved({ rate, totalBytes, distinct }: Measured, axis: Axis): number {
+  const entries = rate === 1 ? 1 : Math.ceil(4 / rate);
+  return axis === "entries" ? entries : Math.ceil((entries * totalBytes) / Math.max(1, distinct));
 }
 
 /** A hundred from nothing to everything. */
@@ -214,7 +220,11 @@ function nearestError(points: readonly SizePoint[], bytes: number): number {
   return (points.find((point) => point.bytes >= bytes) ?? points.at(-1)!).missRatioError;
 }
 
-function notesOf(measured: Measured, options: SizeCacheOptions, best: number, weighted: boolean): string[] {
+function notesOf(
+  measured: Measured,
+  options: SizeCacheOptions,
+  { best, weighted, least }: { best: number; weighted: boolean; least: SizePoint },
+): string[] {
   const { references, distinct, rate, sampledKeys } = measured;
   const { policy, ttlMs, near, entryBytes, targetHit } = options;
   const cold = distinct / references;
@@ -229,6 +239,10 @@ function notesOf(measured: Measured, options: SizeCacheOptions, best: number, we
   if (near && rate < 1 && near.axis === "entries" && near.size * rate < 64)
     notes.push(
       `The near tier is ${formatCount(near.size * rate)} entries in a sample of ${formatPercent(rate)}: take a larger --rate, or --method exact, for its hits.`,
+    );
+  if (rate < 1 && options.sizes.some(({ axis, size }) => size < least[axis]))
+    notes.push(
+      `Sizes below ${formatCount(least.entries)} entries are less than four of the sample: take a larger --rate for those.`,
     );
   if (rate < 1 && sampledKeys < 1000) notes.push(`Only ${formatCount(sampledKeys)} keys were sampled: take a larger --rate.`);
   if (entryBytes === undefined && !weighted)

@@ -43,7 +43,7 @@ export class StackModel {
     this.distances.scale(by);
     this.byteDistances?.scale(by);
     this.seen *= by;
-    for (const slot of [...this.stack.fromTop()]) {
+    for (const slot of this.stack.fromTop()) {
       if (this.keys.low[slot]! >>> 0 < threshold) continue;
       this.stack.remove(slot);
       this.keys.remove(slot);

@@ -27,7 +27,9 @@ const unpackers: Record<Packing, () => Transform> = {
  */
 export async function openSource(path: string, stdin: NodeJS.ReadableStream): Promise<ByteSource> {
   if (path === "-") return await streamSource(stdin as Readable);
-  const handle = await open(path);
+  const handle = await open(path).catch((error: Error) => {
+    throw new Error(`cannot be read: ${error.message}`, { cause: error });
+  });
   try {
     const { size } = await handle.stat();
     const head = Buffer.alloc(4);

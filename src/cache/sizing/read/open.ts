@@ -72,10 +72,10 @@ export async function readTrace(
   };
   try {
     source = await openSource(input.file, input.stdin);
-    const { sizeBytes, doneBytes } = source;
-    await readBlocks(source, take, () => {
+    const opened = source;
+    await readBlocks(opened, take, () => {
       options?.signal?.throwIfAborted();
-      options?.onRead?.(doneBytes(), sizeBytes);
+      options?.onRead?.(opened.doneBytes(), opened.sizeBytes);
     });
   } catch (error) {
     if (error instanceof RagctlError || options?.signal?.aborted) throw error;

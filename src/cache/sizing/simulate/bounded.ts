@@ -16,10 +16,12 @@ export function boundedCache({ axis, size, ttlUs, slotCount }: Capacity, order: 
   const weight = new Float64Array(slotCount);
   const storedUs = ttlUs === Infinity ? undefined : new Float64Array(slotCount);
   let used = 0;
+  /** Takes an entry out. @returns what it weighed */
   const drop = (slot: number) => {
+    const freed = weight[slot]!;
     order.remove(slot);
-    used -= weight[slot]!;
     weight[slot] = 0;
+    return freed;
   };
   return {
     reference(slot, bytes, timeUs) {
@@ -28,11 +30,11 @@ export function boundedCache({ axis, size, ttlUs, slotCount }: Capacity, order: 
           order.use(slot);
           return true;
         }
-        drop(slot);
+        used -= drop(slot);
       }
       const wanted = byBytes ? Math.max(1, bytes) : 1;
       if (wanted > size) return false;
-      while (used + wanted > size) drop(order.next());
+      while (used + wanted > size) used -= drop(order.next());
       weight[slot] = wanted;
       used += wanted;
       if (storedUs) storedUs[slot] = timeUs;
