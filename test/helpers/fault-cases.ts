@@ -37,6 +37,42 @@ async function answersReady(cluster: LocalCluster, node: string): Promise<"broke
   }
 }
 
+/** Delays of half a second and more are seen for certain, and what a busy machine adds is not taken for one. */
+async function answersSoon(cluster: LocalCluster, node: string): Promise<"broken" | "whole" | "unclear"> {
+  const startMs = performance.now();
+  const answered = await answersReady(cluster, node);
+  if (answered === "broken") return "broken";
+  const tookMs = performance.now() - startMs;
+  return tookMs < delayMs / 2 ? "whole" : tookMs < delayMs ? "unclear" : "broken";
+}
+const delayMs = 500;
+
+/** Whether a search finds what is there: three points of a collection that is made where it is missing. */
+async function findsAll(cluster: LocalCluster, node: string): Promise<"broken" | "whole" | "unclear"> {
+  const call = async (method: string, path: string, body: unknown) => {
+    const response = await fetch(`${urlOf(cluster, node)}/collections/looked-at${path}`, {
+      method,
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json", connection: "close" },
+      signal: AbortSignal.timeout(5_000),
+    });
+    return { status: response.status, answer: (await response.json()) as { result?: { points?: unknown[] } } };
+  };
+  const search = () => call("POST", "/points/query", { query: [1, 0, 0, 0], limit: 3 });
+  try {
+    let found = await search();
+    if (found.status === 404) {
+      await call("PUT", "", { vectors: { size: 4, distance: "Cosine" } });
+      const points = [1, 2, 3].map((id) => ({ id, vector: [id, 1, 0, 0] }));
+      await call("PUT", "/points?wait=true", { points });
+      found = await search();
+    }
+    return found.answer.result?.points?.length === 3 ? "whole" : "broken";
+  } catch {
+    return "unclear";
+  }
+}
+
 /** Where clients of the cluster reach this node. */
 function urlOf(cluster: LocalCluster, node: string): string {
   return cluster.status.nodes.find(({ id }: { id: string }) => id === node).url;
@@ -65,6 +101,30 @@ export const faultCases: readonly FaultCase[] = [
     argv: ["zone-outage", "b", "--how", "kill", "--yes"],
     targets: ["n2", "n4"],
     observe: answersReady,
+  },
+  { title: "partition", fault: "partition", argv: ["partition", "n2"], targets: ["n2"], observe: answersReady },
+  {
+    title: "latency",
+    fault: "latency",
+    argv: ["latency", "n3", "--delay", `${delayMs}ms`],
+    targets: ["n3"],
+    observe: answersSoon,
+  },
+  { title: "loss", fault: "loss", argv: ["loss", "n1", "--loss", "100%"], targets: ["n1"], observe: answersReady },
+  {
+    title: "bandwidth",
+    fault: "bandwidth",
+    argv: ["bandwidth", "n1", "--rate", "100/s"],
+    targets: ["n1"],
+    observe: answersReady,
+  },
+  { title: "reset", fault: "reset", argv: ["reset", "n2"], targets: ["n2"], observe: answersReady },
+  {
+    title: "wrong-answers",
+    fault: "wrong-answers",
+    argv: ["wrong-answers", "n4", "--drop", "100%"],
+    targets: ["n4"],
+    observe: findsAll,
   },
 ];
 
