@@ -40,8 +40,11 @@ export interface EchoClient {
 }
 
 /** Rejects where nobody accepts within the time. */
-export async function connectEcho(port: number, host = "127.0.0.1", timeoutMs = 10_000): Promise<EchoClient> {
-  const socket = createConnection({ host, port, noDelay: true });
+export async function connectEcho(
+  port: number,
+  { host = "127.0.0.1", localAddress, timeoutMs = 10_000 }: { host?: string; localAddress?: string; timeoutMs?: number } = {},
+): Promise<EchoClient> {
+  const socket = createConnection({ host, port, noDelay: true, ...(localAddress && { localAddress }) });
   let closed = false;
   socket.on("error", () => undefined);
   socket.on("close", () => (closed = true));

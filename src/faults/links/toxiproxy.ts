@@ -5,8 +5,8 @@ import { ToxiproxyApi, type Toxic } from "../toxiproxy-api.ts";
 const streams = ["upstream", "downstream"] as const;
 const nameOf = (id: string, stream: Toxic["stream"]) => `ragctl-${id}-${stream}`;
 const isOf = (id: string) => {
-  const names = streams.map((stream) => nameOf(id, stream));
-  return ({ name }: Toxic) => names.includes(name);
+  const names = new Set(streams.map((stream) => nameOf(id, stream)));
+  return ({ name }: Toxic) => names.has(name);
 };
 const bytesPerKilobyte = 1_000;
 /** Within the head of any answer. */

@@ -54,7 +54,7 @@ keep_undo() { printf '%s\n' "$1" >"$DIR/undo"; }
 kept_undo() { [ ! -r "$DIR/undo" ] || . "$DIR/undo"; }
 
 # Rules of the packet filter: fw_add BINARY CHAIN RULE..., and what is tagged with a record's id: fw_tagged ID, fw_drop ID.
-fw_able() { have "$1" && { [ "$1" = iptables ] || [ -s /proc/net/if_inet6 ]; }; }
+fw_able() { have "$1" && { [ "$1" = iptables ] || read -r ANY 2>/dev/null </proc/net/if_inet6; }; }
 fw_add() { fw_able "$1" || return 0; B=$1 C=$2; shift 2; "$B" -w 5 -I "$C" 1 "$@" </dev/null; }
 fw_list() {
   LIST=$("$1" -w 5 -S "$2" </dev/null) || return 2
