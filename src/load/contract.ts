@@ -159,6 +159,10 @@ export interface UpsertOperationSpec extends OnCluster {
   batch: number;
   /** Marks the points: see `runKey`. */
   tag: string;
+  /** Distinct keys, written over and over (as many more as it takes that each belongs to one worker); absent: each is written once. */
+  keys?: number;
+  /** Where acknowledged keys are told to fetches of the same run: see `WrittenKeys`. */
+  written?: SharedArrayBuffer;
   /** Look for what was acknowledged until a search finds it. */
   freshness?: { everyUs: number; giveUpUs: number; atOnce: number };
 }
@@ -169,6 +173,8 @@ export interface FetchOperationSpec extends OnCluster {
   keys: string[];
   choice: ChoiceSpec;
   batch: number;
+  /** This share of the operations reads what the run's own upserts had acknowledged before. */
+  own?: { share: number; tag: string; written: SharedArrayBuffer };
 }
 
 /** A question to a RAG endpoint; its answer may be streamed, and may tell of its stages. */

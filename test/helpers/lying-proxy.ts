@@ -56,7 +56,9 @@ export async function lyingProxy(target: string, lies: Lies): Promise<LyingProxy
     const shown = result
       .filter((point) => !lied("hide", point.id, lies.hide?.(point)))
       .map((point) =>
-        lied("answerOld", point.id, lies.answerOld?.(point)) ? { ...point, payload: first.get(point.id)!.payload } : point,
+        lied("answerOld", point.id, lies.answerOld?.(point))
+          ? Object.assign({}, point, { payload: first.get(point.id)!.payload })
+          : point,
       );
     return Buffer.from(JSON.stringify({ ...rest, result: shown }));
   };

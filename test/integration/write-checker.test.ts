@@ -1,12 +1,16 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { connectCluster } from "../../src/cluster/index.ts";
 import type { ClusterClient } from "../../src/cluster/contract.ts";
 import { resolveCluster } from "../../src/config/resolve.ts";
 import { openChecker, type Checker } from "../../src/experiments/checker/index.ts";
+import type { ScenarioSpec } from "../../src/load/contract.ts";
+import { packVectors } from "../../src/load/feeds/queries.ts";
+import { runLoad } from "../../src/load/index.ts";
+import { writtenKeysBytes } from "../../src/load/mixed/written-keys.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
 import { pointIdOf } from "../../src/sharding/point-id.ts";
 import { clusteredVectors } from "../helpers/dataset-files.ts";
@@ -75,7 +79,7 @@ async function cluster(lies: readonly Lies[], replicas: number): Promise<Cluster
     async fetch(keys) {
       const startUs = now();
       const records = await client.fetch("docs", keys);
-      const hits = records.map(({ key, version }) => ({ key, ...(version !== undefined && { version }) }));
+      const hits = records.map(({ key, version = 0 }) => ({ key, version }));
       checker.observe([{ scenario: "test", op: "fetch", keys: [...keys], startUs, endUs: now(), outcome: "ok", hits }]);
     },
   };
@@ -225,4 +229,68 @@ describe("against a cluster that does not", () => {
     await nodes[1]!.kill();
     expect(await checker.audit()).toMatchObject({ ...clean, keys: 20, copies: 20, unaudited: 20 });
   });
+
+  test(
+    "what a load run writes over and over, and reads back: every operation is held against the others",
+    { timeout },
+    async () => {
+      const { checker, client, nodes, upsert } = await cluster([honest, honest, honest], 2);
+      await upsert(["here before"]);
+      const packed = packVectors(vectors);
+      const written = writtenKeysBytes();
+      const common = {
+        cluster: client.cluster,
+        cwd: dirname(client.cluster.source.file!),
+        choice: { kind: "sequential" as const },
+        collection: "docs",
+      };
+      const tag = "f00d0001";
+      const scenario = (name: string, iterations: number, operation: ScenarioSpec["operation"]): ScenarioSpec => ({
+        name,
+        tags: {},
+        executor: {
+          kind: "shared-iterations",
+          vus: 4,
+          iterations,
+          thinkUs: 5_000,
+          counter: new SharedArrayBuffer(8),
+          warmupUs: 0,
+          durationUs: 60_000_000,
+        },
+        operation,
+        workers: 1,
+        timeoutUs: 20_000_000,
+        maxInFlight: 4,
+        seed: 1,
+      });
+      const scenarios = [
+        scenario("writes", 600, { ...common, kind: "upsert", vectors: packed, batch: 1, tag, keys: 50, written }),
+        scenario("reads", 600, { ...common, kind: "fetch", keys: ["here before"], batch: 2, own: { share: 0.9, tag, written } }),
+        scenario("searches", 300, { ...common, kind: "search", k: 10, queries: packed, partialIsOk: false }),
+      ];
+      let observed = 0;
+      let killed: Promise<void> | undefined;
+      const { counts } = await runLoad(
+        { scenarios, thresholds: [], seed: 1 },
+        {
+          ...deps,
+          target: { kind: "http", url: nodes[0]!.url, method: "POST", bodyBytes: 0 },
+          urls: [nodes[0]!.url],
+          versions: { node: process.versions.node },
+          platform: process.platform,
+          onObserved: (operations) => {
+            checker.observe(operations);
+            observed += operations.length;
+            if (observed > 500) killed ??= nodes[2]!.kill();
+          },
+        },
+      );
+      await killed;
+      expect(counts).toMatchObject({ completed: 1_500, errors: 0 });
+      const found = await checker.audit();
+      expect(found).toMatchObject({ ...clean, acknowledged: 601, keys: 51, notServing: ["n3"] });
+      // Fetches of own keys, and hits of searches.
+      expect(found.reads).toBeGreaterThan(1_000);
+    },
+  );
 });

@@ -1,5 +1,7 @@
 import type { FetchOperationSpec, Operation } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
+import { runKey } from "../mixed/run-key.ts";
+import { WrittenKeys } from "../mixed/written-keys.ts";
 import { connectFor } from "./client.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf } from "./failure.ts";
@@ -10,9 +12,20 @@ export async function fetchOperation(spec: FetchOperationSpec, deps: OperationDe
   const { collection, batch } = spec;
   const client = await connectFor(spec, deps);
   const choose = chooser(spec.choice, spec.keys.length, seed);
-  const keysOf = (index: number) => [
-    ...new Set(Array.from({ length: batch }, (_, at) => spec.keys[choose(index * batch + at)]!)),
-  ];
+  const { own } = spec;
+  const written = own && new WrittenKeys(own.written);
+  const ownKey = (): string | undefined => {
+    const n = written?.pick(deps.rng());
+    return n === undefined ? undefined : runKey(own!.tag, n);
+  };
+  const keysOf = (index: number) => {
+    const readsOwn = own !== undefined && deps.rng() < own.share;
+    return [
+      ...new Set(
+        Array.from({ length: batch }, (_, at) => (readsOwn ? ownKey() : undefined) ?? spec.keys[choose(index * batch + at)]!),
+      ),
+    ];
+  };
   await client.fetch(collection, keysOf(0), { timeoutMs }).catch(() => {});
   return {
     start(ticket) {

@@ -12,6 +12,7 @@ import type { LoadTarget } from "../result.ts";
 import { isClosed } from "../schedules/index.ts";
 import { profileThresholds } from "../thresholds/profile.ts";
 import { readLogTimes } from "../feeds/replay-log.ts";
+import { writtenKeysBytes } from "../mixed/written-keys.ts";
 import { executorOf } from "./executor.ts";
 import { operationOf, type OperationContext } from "./operation.ts";
 import type { ReadProfile } from "./read.ts";
@@ -53,6 +54,7 @@ export async function compileProfile(
   deps: CompileDeps,
 ): Promise<CompiledProfile> {
   const client = cluster && (await connectCluster(cluster, { ...deps, purpose: "load" }));
+  const written = new Map<string, SharedArrayBuffer>();
   const context: OperationContext = {
     dir: dirname(file),
     cluster,
@@ -61,6 +63,7 @@ export async function compileProfile(
     tag: deps.tag,
     seed: profile.seed,
     clock: deps.clock,
+    writtenTo: (collection) => written.get(collection) ?? written.set(collection, writtenKeysBytes()).get(collection)!,
     embed: (texts) => embedded(texts, cluster, deps),
     collection: onceOnly(() => defaultCollection(cluster, client)),
     ...(deps.signal && { signal: deps.signal }),

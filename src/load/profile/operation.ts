@@ -15,6 +15,8 @@ export interface OperationContext extends FeedDeps {
   cwd: string;
   tag: string;
   clock: Clock;
+  /** Where the acknowledged keys of this collection are told: one for all scenarios. */
+  writtenTo: (collection: string) => SharedArrayBuffer;
   /** The collection where an operation names none. */
   collection: () => Promise<string>;
 }
@@ -60,7 +62,7 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
     };
   },
 
-  async upsert({ collection: named, batch, freshness, probeEvery, probes }, { feed }, context) {
+  async upsert({ collection: named, batch, keys, freshness, probeEvery, probes }, { feed }, context) {
     const { cluster, collection, own } = await onCollection(named, context);
     const { items, from } = await vectorsOf(feed, context, own);
     return {
@@ -74,13 +76,15 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
         choice: choiceOf(feed),
         batch,
         tag: context.tag,
+        written: context.writtenTo(collection),
+        ...(keys !== undefined && { keys }),
         ...(freshness && { freshness: { everyUs: probeEvery * 1000, giveUpUs, atOnce: probes } }),
       },
       does: `upsert of ${batch} into ${collection}, vectors from ${from}, marked ${context.tag}`,
     };
   },
 
-  async fetch({ collection: named, batch }, { feed }, context) {
+  async fetch({ collection: named, batch, own }, { feed }, context) {
     const { cluster, collection, client } = await onCollection(named, context);
     const keys: string[] = [];
     for await (const page of client.scroll(collection, { pageSize: 1000, withPayload: false })) {
@@ -90,8 +94,17 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
     if (keys.length === 0)
       throw usageError([{ path: "operation", message: `collection "${collection}" has no points to fetch` }]);
     return {
-      operation: { kind: "fetch", cluster, collection, cwd: context.cwd, keys, choice: choiceOf(feed), batch },
-      does: `fetch of ${batch} from ${collection}, ${keys.length} keys`,
+      operation: {
+        kind: "fetch",
+        cluster,
+        collection,
+        cwd: context.cwd,
+        keys,
+        choice: choiceOf(feed),
+        batch,
+        ...(own > 0 && { own: { share: own, tag: context.tag, written: context.writtenTo(collection) } }),
+      },
+      does: `fetch of ${batch} from ${collection}, ${keys.length} keys${own > 0 ? " and those just written" : ""}`,
     };
   },
 

@@ -57,11 +57,21 @@ const operation = z.discriminatedUnion(
       kind: z.literal("upsert"),
       collection,
       batch: positive.max(1000).default(1),
+      keys: positive.optional().describe("distinct keys, written over and over; default: each is written once"),
       freshness: z.boolean().default(true).describe("look for what was acknowledged until a search finds it"),
       probeEvery: positiveDuration.prefault("5ms"),
       probes: positive.max(256).default(8).describe("writes that are looked for at a time"),
     }),
-    z.strictObject({ kind: z.literal("fetch"), collection, batch: positive.max(1000).default(1) }),
+    z.strictObject({
+      kind: z.literal("fetch"),
+      collection,
+      batch: positive.max(1000).default(1),
+      own: fraction
+        .prefault(0)
+        .describe(
+          "share of the fetches that read back what the profile's upserts wrote and was acknowledged: one that is not there is an error",
+        ),
+    }),
     z.strictObject({
       kind: z.literal("rag"),
       endpoint: z.string().optional().describe("a name under the cluster's endpoints; default: the only one"),
