@@ -58,11 +58,8 @@ export function undiciOptions(options: Omit<PoolOptions, "origin" | "headers" | 
     // The exchange has one timer for the whole of a request.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs,
-      ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
-      ...tlsOptions(options.tls),
-    },
+    ...(options.localAddress !== undefined && { localAddress: options.localAddress }),
+    connect: { timeout: options.connectTimeoutMs ?? defaultConnectTimeoutMs, ...tlsOptions(options.tls) },
   };
 }
 

@@ -67,6 +67,14 @@ function held(): { listener: RequestListener; next: () => Promise<[IncomingMessa
 describe.each(["undici", "wire"] as const)("%s: an answer", (kind) => {
   beforeEach(() => void (make = makers[kind]));
 
+  it("connects from the address that it is given", async () => {
+    const origin = await serve((request, response) => response.end(request.socket.remoteAddress));
+    const from = async (options: Partial<PoolOptions>) =>
+      (await pool({ origin, ...options }).send(get, { timeoutMs: generousMs })).body.toString();
+    expect(await from({})).toBe("127.0.0.1");
+    expect(await from({ localAddress: "127.0.0.2" })).toBe("127.0.0.2");
+  });
+
   it("carries status, headers, the whole body, and when it was sent and ended", async () => {
     const origin = await serve((request, response) => {
       response.writeHead(418, { "x-seen": `${request.method} ${request.url} ${String(request.headers["api-key"])}` });
