@@ -39,6 +39,10 @@ export const commands = {
     summary: "an experiment: steady state, faults under load, recovery, what it cost",
     load: async () => (await import("./chaos/run.ts")).default,
   },
+  "chaos targets": {
+    summary: "which fault is possible where, by which way, or why not",
+    load: async () => (await import("./chaos/targets.ts")).default,
+  },
   "chaos status": { summary: "faults that are active now", load: async () => (await import("./chaos/status.ts")).default },
   "chaos heal": { summary: "undo faults, whoever left them", load: async () => (await import("./chaos/heal.ts")).default },
   "shard plan": {

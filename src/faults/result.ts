@@ -62,3 +62,22 @@ const healed = z.object({ id: z.string(), fault: z.string(), target: z.string(),
 /** What `ragctl chaos heal` answers. */
 export const healResultSchema = z.object({ healed: z.array(healed), failed: z.array(healed) });
 export type HealResult = z.output<typeof healResultSchema>;
+
+const possibleFault = z.object({
+  fault: z.string(),
+  possible: z.boolean(),
+  /** The kind of target that it would use. */
+  by: z.string().nullable(),
+  /** Where it is not possible: why not, by the kinds of target that it could use. */
+  why: z.array(z.object({ kind: z.string(), reason: z.string() })),
+});
+export type PossibleFault = z.output<typeof possibleFault>;
+
+/** What `ragctl chaos targets` answers. */
+export const targetsResultSchema = z.object({
+  cluster: z.string(),
+  targets: z.array(
+    z.object({ id: z.string(), role: z.enum(["node", "cache"]), zone: z.string().nullable(), faults: z.array(possibleFault) }),
+  ),
+});
+export type TargetsResult = z.output<typeof targetsResultSchema>;
