@@ -79,6 +79,8 @@ export class ClusterNodes {
   readonly #nodes = new Map<string, ClusterNode>();
   readonly #closing = new AbortController();
   readonly #fullTimeoutMs: number;
+  /** False: nodes are asked whatever became of earlier requests (`breaker: off`), for seeing what that costs. */
+  readonly #protects: boolean;
   readonly #tell: Tell;
   readonly #hedges: HedgeTally;
   #probing = false;
@@ -87,6 +89,7 @@ export class ClusterNodes {
     this.#cluster = cluster;
     this.#deps = deps;
     this.#fullTimeoutMs = cluster.store.timeout ?? defaultRequestTimeoutMs;
+    this.#protects = cluster.routing.breaker !== "off";
     this.#tell = deps.tell ?? (() => {});
     this.#hedges = new HedgeTally(this.#tell, deps.clock);
     for (const node of cluster.nodes) this.#add(node);
@@ -132,11 +135,11 @@ export class ClusterNodes {
       silence: new Silence({
         clock,
         lastAnswerUs: () => stats.measuredAtUs,
-        health: () =>
-          control.health({ timeoutMs: probeTimeoutMs, signal }).then(
-            ({ ok }) => ok,
-            () => true,
-          ),
+        health: async () => {
+          if (!this.#protects) return true;
+          const { ok } = await control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }));
+          return ok;
+        },
         onSilent: (suspects) => {
           this.#tellOf(node, true);
           for (const attempt of suspects) this.#failed(node, true, attempt);
@@ -252,7 +255,7 @@ export class ClusterNodes {
     attempt.blamed = counts;
     recordOutcome(node.breaker, this.#deps.clock.nowMs(), counts, attempt.beganMs);
     this.#tellOf(node);
-    if (!counts) return;
+    if (!counts || !this.#protects) return;
     node.stats.failures++;
     void this.#probeUntilWell();
   }
@@ -309,7 +312,7 @@ export class ClusterNodes {
     return score({
       latencyUs: stats.latencyUs,
       tailUs: stats.tailUs,
-      errorRate: errorRate(breaker, nowMs),
+      errorRate: this.#protects ? errorRate(breaker, nowMs) : 0,
       inFlight: stats.inFlight,
       failures: stats.failures,
       idleUs: nowUs - stats.measuredAtUs,

@@ -196,7 +196,10 @@ const routing = z.strictObject({
   consistency: z.enum(["one", "quorum", "all"]).default("one"),
   virtualNodes: z.number().int().min(1).max(10_000).default(150),
   hash: z.enum(["xxh32", "md5-32", "md5-128"]).default("xxh32"),
-  breaker: z.enum(["rolling", "fixed", "off"]).default("rolling"),
+  breaker: z
+    .enum(["rolling", "fixed", "off"])
+    .default("rolling")
+    .describe("off: nodes are asked whatever became of earlier requests to them, for seeing what that costs"),
   hedge: z
     .enum(["off", "p95"])
     .default("off")

@@ -189,4 +189,15 @@ describe("writes while a node hangs", () => {
     expect(hedges.filter((each) => each === "hedge b start")).toHaveLength(hedges.length / 2);
     expect(hedges.every((each) => each.endsWith("start") || Number(each.split(" ")[3]) > 0)).toBe(true);
   });
+
+  test("with breakers off nothing of it happens: every write waits for its end", async () => {
+    const told: string[] = [];
+    const sim = await world(three, { routing: { breaker: "off" }, onEvent: ({ kind }) => told.push(kind) });
+    const client = await sim.connect();
+    sim.network.nodes.get("b")!.freeze();
+    const beganMs = sim.clock.nowMs();
+    expect((await sim.until(client.upsert("docs", records(10)))).markedStale).toEqual(["b"]);
+    expect(sim.clock.nowMs() - beganMs).toBeGreaterThanOrEqual(requestTimeoutMs);
+    expect(told).toEqual(["stale"]);
+  });
 });
