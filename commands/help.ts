@@ -1,4 +1,5 @@
 import { exitCodeMeanings } from "../src/errors.ts";
+import { faultSummaries } from "../src/faults/names.ts";
 import { globalOptions } from "./command-line.ts";
 import { commands, groups } from "./index.ts";
 
@@ -6,7 +7,7 @@ import { commands, groups } from "./index.ts";
 export function overview(group: string | undefined, columns: number): string {
   const width = Math.min(columns, 100);
   const all = Object.entries(commands).map(([name, { summary }]): [string, string] => [name, summary]);
-  const mine = group === undefined ? all : all.filter(([name]) => name.startsWith(`${group} `));
+  const mine = group === undefined ? withoutFaults(all) : all.filter(([name]) => name.startsWith(`${group} `));
   const intro =
     group === undefined
       ? "Plan, move, warm, break and measure the clusters that answer RAG queries."
@@ -26,6 +27,14 @@ export function overview(group: string | undefined, columns: number): string {
     "Every command explains itself: ragctl COMMAND --help",
   ];
   return `${sections.join("\n\n")}\n`;
+}
+
+/** There are many faults: all commands at once show them as one. */
+function withoutFaults(all: [string, string][]): [string, string][] {
+  const isFault = (name: string) => name.startsWith("chaos ") && Object.hasOwn(faultSummaries, name.slice("chaos ".length));
+  const first = all.findIndex(([name]) => isFault(name));
+  const line: [string, string] = ["chaos FAULT", "break something for a while: ragctl chaos --help lists the faults"];
+  return all.flatMap((entry, index) => (index === first ? [line] : isFault(entry[0]) ? [] : [entry]));
 }
 
 /** Terms and what they mean, the meanings in a column of their own. */

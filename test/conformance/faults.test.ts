@@ -71,6 +71,10 @@ describe.each(faultCases.map((each) => [each.title, each] as const))("%s", (_tit
     expect(status.active.map(({ target, probe }: any) => [target, probe])).toEqual(
       each.targets.map((target) => [target, "active"]),
     );
+    const named = (await cluster.cli(["status", "--json"])).json().result.faults;
+    expect(named.map(({ fault, target, probe }: any) => [fault, target, probe])).toEqual(
+      each.targets.map((target) => [each.fault, target, "active"]),
+    );
     const records = listRecords(journal).entries.map(({ record }) => record);
     expect(records.map(({ lease }) => lease.owner.pid)).toEqual(each.targets.map(() => child.pid));
     child.kill("SIGINT");
