@@ -2,7 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Real services that tests use where they are installed. */
-export type Service = "redis-server" | "nginx" | "chromium" | "sshd" | "toxiproxy-server" | "iptables" | "ip";
+export type Service = "redis-server" | "nginx" | "chromium" | "sshd" | "toxiproxy-server";
 
 /**
  * The path of a service's binary, or undefined: the test skips, with `skipReason`. Where `RAGCTL_TEST_REQUIRE`

@@ -7,7 +7,7 @@ import type { SshTarget } from "../../src/faults/contract.ts";
 import { sshHost } from "../../src/faults/hosts/ssh.ts";
 import { sshTarget } from "../../src/faults/targets/ssh.ts";
 import { identify, isStopped, type ProcessIdentity } from "../../src/process-identity.ts";
-import { realClock } from "../../src/runtime.ts";
+import { realClock, seededRng } from "../../src/runtime.ts";
 import { freePort } from "../helpers/free-port.ts";
 import { makeWorkspace, type Workspace } from "../helpers/local-cluster.ts";
 import { startNode, type TestNode } from "../helpers/node.ts";
@@ -19,6 +19,8 @@ const slow = 240_000;
 const deps = { clock: realClock };
 const sshdPath = serviceBinary("sshd");
 const unit = "ragctl-test@n1.service";
+const crashes = Number(process.env["RAGCTL_TEST_CRASHES"] ?? 4);
+const seed = Number(process.env["RAGCTL_SEED"] ?? 20_261_121);
 /** A lease of 5 s, a second of the timer's own, and what a busy machine takes. */
 const undoneWithinMs = 30_000;
 
@@ -112,6 +114,31 @@ describe.skipIf(!sshdPath)(`faults through ssh${skipReason("sshd")}`, { timeout:
     const status = await workspace.cli(["chaos", "status", "--json"]);
     expect(status.json().result).toEqual({ active: [], broken: [] });
   });
+
+  test(
+    `kill -9 at ${crashes} moments, of the watchdog too in every second round: whole again, and nothing left`,
+    async () => {
+      const rng = seededRng(seed);
+      for (let round = 0; round < crashes; round++) {
+        const identity = identify(units.pidOf(unit)!)!;
+        const atMs = Math.floor(rng() * 5_000);
+        const { child, ended } = workspace.start(["chaos", "hang", "n1", "--for", "60s"]);
+        await realClock.sleep(atMs);
+        child.kill("SIGKILL");
+        if (round % 2 === 1) for (const pid of watchdogs()) process.kill(pid, "SIGKILL");
+        await ended;
+        const where = `seed ${seed}, round ${round}, killed after ${atMs} ms`;
+        const whole = () => !isStopped(identity.pid) && leftOnHost().length === 0;
+        // What was on its way to the host may arrive after ragctl is gone: two looks.
+        await untilTrue(whole, undoneWithinMs, where);
+        await realClock.sleep(1_500);
+        await untilTrue(whole, undoneWithinMs, where);
+        expect(identify(identity.pid), where).toEqual(identity);
+        expect((await workspace.cli(["chaos", "status", "--json"])).json().result, where).toEqual({ active: [], broken: [] });
+      }
+    },
+    slow + crashes * 60_000,
+  );
 
   test("the timer: armed twice it is one, a blow that comes after the healing is not struck", async () => {
     const target = await resolveTarget();
@@ -249,10 +276,10 @@ function watchdogs(): number[] {
     .map(Number);
 }
 
-async function untilTrue(what: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+async function untilTrue(what: () => boolean | Promise<boolean>, timeoutMs: number, where = ""): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await what())) {
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms ${where}`);
+    await realClock.sleep(50);
   }
 }

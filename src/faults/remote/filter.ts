@@ -24,7 +24,7 @@ export function filterRules(impairment: Impairment, servicePort: number): Filter
     ...(direction === "to-node" ? [] : [{ chain: "OUTPUT", port: "--sport", peer: "-d" } as const]),
   ];
   const chance =
-    impairment.kind === "loss" ? ["-m", "statistic", "--mode", "random", "--probability", (lossRatio ?? 0).toFixed(6)] : [];
+    impairment.kind === "loss" ? ["-m", "statistic", "--mode", "random", "--probability", (lossRatio ?? 0).toFixed(9)] : [];
   const tag = ["-m", "comment", "--comment", `ragctl:${id}`];
   return binaries.flatMap((binary) =>
     ways.map(({ chain, port, peer }) => ({
