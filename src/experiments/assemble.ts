@@ -7,8 +7,9 @@ import type { Judged } from "./measure/hold.ts";
 import { nodeFigures, type Ranges } from "./measure/nodes.ts";
 import { spansOf } from "./measure/react.ts";
 import { judgeObjective } from "./objectives.ts";
-import { ownCollection, type PreparedExperiment } from "./prepare.ts";
+import type { PreparedExperiment } from "./prepare.ts";
 import type { ExperimentResult, StepResult } from "./result.ts";
+import { ownCollections } from "./setup.ts";
 import { experimentVerdict } from "./verdict.ts";
 
 /** What an experiment brought, before it is worked out. Times are ms after the measurement began. */
@@ -64,7 +65,7 @@ export function assembleResult(brought: Brought): ExperimentResult {
   };
   const figures = acts.map((act) => faultFigures(act, acts, observed));
   const recovered = faultFigures({ nodes: [], injectedMs: lastHealedMs ?? endMs, healedMs: undefined }, [], observed).recoverMs;
-  const availability = availabilityOf(seconds, firstMs === undefined ? undefined : Math.floor(firstMs / 1000) * 1000).share;
+  const availability = availabilityOf(seconds, firstMs === undefined ? undefined : ranges.during[0]).share;
   const totals = {
     detectMs: longest(figures.map((each) => each.detectMs)),
     failoverMs: longest(figures.map((each) => each.failoverMs)),
@@ -105,7 +106,7 @@ export function assembleResult(brought: Brought): ExperimentResult {
       seed: profile.seed,
     },
     cluster: cluster.name,
-    collection: prepared.setup ? ownCollection : null,
+    collection: prepared.setup ? ownCollections(prepared.setup).join(", ") : null,
     startedAt: load.startedAt,
     steadyState: {
       windowMs: profile.steadyState.window,
@@ -164,8 +165,10 @@ function withFault(step: StepResult, acts: readonly ActRecord[], figures: readon
 
 /** Before the first fault, until the last one was healed, and after that. */
 function rangesOf(firstMs: number | undefined, lastHealedMs: number | undefined, methodAtMs: number, endMs: number): Ranges {
-  const from = Math.min(endMs, firstMs ?? methodAtMs);
-  const to = Math.min(endMs, Math.max(from, lastHealedMs ?? endMs));
+  // Whole seconds: the one in which it happened belongs to what came then.
+  const whole = (ms: number) => Math.floor(ms / 1000) * 1000;
+  const from = Math.min(endMs, whole(firstMs ?? methodAtMs));
+  const to = Math.min(endMs, Math.max(from, whole(lastHealedMs ?? endMs)));
   return { before: [0, from], during: [from, to], after: [to, endMs] };
 }
 

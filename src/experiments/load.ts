@@ -7,8 +7,8 @@ export interface LoadPlan {
   /** When the method begins, ms after the measurement does. */
   methodAtMs: number;
   totalMs: number;
-  /** The collection of operations that name none. */
-  collection: string | undefined;
+  /** The collections of operations that name none: of what reads, and of what writes or reads that back. */
+  collections: { reads: string | undefined; writes: string | undefined };
   /** That the steady state speaks of. */
   recallKs: readonly number[];
 }
@@ -21,7 +21,7 @@ const recallSamples = 100;
 export function experimentLoad(
   profile: Profile,
   timeline: Timeline,
-  { methodAtMs, totalMs, collection, recallKs }: LoadPlan,
+  { methodAtMs, totalMs, collections, recallKs }: LoadPlan,
 ): { profile: Profile; problems: Problem[] } {
   const problems: Problem[] = [];
   const scales = scalesOf(timeline, methodAtMs);
@@ -37,7 +37,7 @@ export function experimentLoad(
       problems.push({ path: `load.scenarios.${name}.executor`, message: lasting });
       return [name, scenario] as const;
     }
-    return [name, withTarget(lasting, collection, recallKs)] as const;
+    return [name, withTarget(lasting, collections, recallKs)] as const;
   });
   // The load's own limits are for calm days.
   return { profile: { ...profile, thresholds: {}, checkGenerator: false, scenarios: Object.fromEntries(scenarios) }, problems };
@@ -109,11 +109,17 @@ export function stagesOf(base: number, totalMs: number, scales: readonly Scale[]
   return stages;
 }
 
-function withTarget(scenario: ScenarioProfile, collection: string | undefined, recallKs: readonly number[]): ScenarioProfile {
+function withTarget(
+  scenario: ScenarioProfile,
+  { reads, writes }: LoadPlan["collections"],
+  recallKs: readonly number[],
+): ScenarioProfile {
   const { operation } = scenario;
-  const needsIt = operation.kind === "search" || operation.kind === "upsert" || operation.kind === "fetch";
+  const onPoints = operation.kind === "search" || operation.kind === "upsert" || operation.kind === "fetch";
+  const ofWrites = operation.kind === "upsert" || (operation.kind === "fetch" && operation.own > 0);
+  const collection = ofWrites ? writes : reads;
   const named =
-    needsIt && operation.collection === undefined && collection !== undefined ? { ...operation, collection } : operation;
+    onPoints && operation.collection === undefined && collection !== undefined ? { ...operation, collection } : operation;
   if (named.kind !== "search" || recallKs.length === 0) return { ...scenario, operation: named };
   const at = [...new Set([...(named.recall?.at ?? []), ...recallKs.filter((k) => k <= named.k)])].toSorted((a, b) => a - b);
   return {

@@ -17,6 +17,8 @@ import { planTimeline, type Timeline } from "./timeline.ts";
 
 /** The name of the collection that a `setup` makes. */
 export const ownCollection = "ragctl-chaos";
+/** That of the writes, where they have one apart. */
+export const ownWrites = "ragctl-chaos-writes";
 
 /** Between the end of the calm stretch and the first step: its last windows must have closed to be judged. */
 const judgeMs = 2_000;
@@ -70,11 +72,11 @@ export function prepareExperiment(
   const slackMs = steadyState.window + judgeMs + read.load.profile.timeout;
   const totalMs = methodAtMs + timeline.lengthMs + recovery.within + recovery.stay + slackMs;
   const setup = collection === undefined ? profile.setup : undefined;
-  const loadCollection = collection ?? (setup && ownCollection);
+  const reads = collection ?? (setup && ownCollection);
   const planned = experimentLoad(read.load.profile, timeline, {
     methodAtMs,
     totalMs,
-    collection: loadCollection,
+    collections: { reads, writes: setup?.writesApart === true ? ownWrites : reads },
     recallKs: recallKsOf([...before, ...(after ?? [])]),
   });
   problems.push(...planned.problems.map((problem) => ({ file: shownFile, ...problem })));

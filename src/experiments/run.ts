@@ -14,9 +14,8 @@ import type { ExperimentDeps } from "./contract.ts";
 import { holdsFrom } from "./measure/hold.ts";
 import { runMethod, type MethodOutcome } from "./method.ts";
 import type { PreparedExperiment } from "./prepare.ts";
-import { ownCollection } from "./prepare.ts";
 import type { ExperimentResult } from "./result.ts";
-import { dropCollection, makeCollection } from "./setup.ts";
+import { dropCollections, makeCollections, ownCollections } from "./setup.ts";
 import { SteadyState } from "./steady.ts";
 import { TimelineLog } from "./timeline-log.ts";
 
@@ -46,13 +45,15 @@ export async function runExperiment(
     if (setup) {
       deps.onPhase?.("setup");
       made = true;
-      await makeCollection(cluster, setup, runtime, runtime.signal);
+      await makeCollections(cluster, setup, runtime, runtime.signal);
     }
     return await underLoad({ prepared, guards, keep }, log, deps);
   } finally {
-    if (made && !keep)
-      await dropCollection(cluster, runtime).catch((error: unknown) =>
-        deps.warn(`the collection ${ownCollection} is left behind: ${(error as Error).message}; the next experiment replaces it`),
+    if (setup && made && !keep)
+      await dropCollections(cluster, setup, runtime).catch((error: unknown) =>
+        deps.warn(
+          `${ownCollections(setup).join(" and ")} may be left behind: ${(error as Error).message}; the next experiment replaces it`,
+        ),
       );
   }
 }
@@ -153,11 +154,11 @@ function withAll(result: LoadResult, log: TimelineLog): LoadResult {
 }
 
 /** Collections that the load writes to. */
-function writtenTo({ load, cluster, setup }: PreparedExperiment): string[] {
+function writtenTo({ load, cluster }: PreparedExperiment): string[] {
   const upserts = Object.values(load.profile.scenarios).flatMap(({ operation }) =>
-    operation.kind === "upsert" ? [operation.collection] : [],
+    operation.kind === "upsert" ? (operation.collection ?? cluster.store.collection ?? []) : [],
   );
-  return [...new Set(upserts.flatMap((named) => named ?? cluster.store.collection ?? (setup ? ownCollection : [])))];
+  return [...new Set(upserts)];
 }
 
 type Conducted = Pick<Brought, "steps" | "before" | "failed" | "recovered">;

@@ -6,7 +6,9 @@ import { pathToFileURL } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { loadSeries } from "../../src/load/export/series.ts";
+import { chaosHtml } from "../../src/report/html/chaos-html.ts";
 import { loadHtml } from "../../src/report/html/load-html.ts";
+import { sampleExperiment } from "../helpers/experiment-result.ts";
 import { sampleRun } from "../helpers/load-result.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
 
@@ -75,6 +77,31 @@ const runs = {
     return { result: renamed, series: loadSeries(renamed) };
   },
 } as const;
+
+const pages = {
+  ...(Object.fromEntries(
+    Object.entries(runs).map(([name, run]) => [name, () => loadHtml({ ...run(), version: "0.1.0", runId: "a-run" })]),
+  ) as Record<keyof typeof runs, () => string>),
+  "an experiment": () => chaosHtml({ ...sampleExperiment(), version: "0.1.0", runId: "a-run" }),
+  "an experiment of long names": () => {
+    const { experiment, series } = sampleExperiment({ seconds: 30 });
+    const long = "a-name-that-somebody-found-worth-its-length-".repeat(4);
+    const steps = experiment.steps.map((step) => Object.assign(step, { name: long, message: long }));
+    const timeline = experiment.timeline.map((each) =>
+      Object.assign(each, { name: each.name === "measure" ? "measure" : `${each.name} ${long}` }),
+    );
+    const named = {
+      ...experiment,
+      steps,
+      timeline,
+      reasons: [long],
+      cluster: long,
+      load: { ...experiment.load, events: timeline },
+    };
+    return chaosHtml({ experiment: named, series, version: "0.1.0" });
+  },
+} as const;
+type PageName = keyof typeof pages;
 
 // What runs in the page is text: the DOM's types are not those of this project.
 
@@ -145,9 +172,9 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${ski
     requests: string[];
   }
 
-  async function open(name: keyof typeof runs, width = 1280, colorScheme: "light" | "dark" = "light"): Promise<Opened> {
+  async function open(name: PageName, width = 1280, colorScheme: "light" | "dark" = "light"): Promise<Opened> {
     const file = join(folder, `${name}.html`);
-    if (!existsSync(file)) await writeFile(file, loadHtml({ ...runs[name](), version: "0.1.0", runId: "a-run" }));
+    if (!existsSync(file)) await writeFile(file, pages[name]());
     const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme });
     const problems: string[] = [];
     const requests: string[] = [];
@@ -158,23 +185,20 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${ski
     return { page, problems, requests };
   }
 
-  test.each(Object.keys(runs) as (keyof typeof runs)[])(
-    "%s: nothing to load, nothing to complain, the verdict first",
-    async (name) => {
-      const { page, problems, requests } = await open(name);
-      expect(problems).toEqual([]);
-      expect(requests).toEqual([page.url()]);
-      const verdict = page.locator("#verdict");
-      expect(await verdict.isVisible()).toBe(true);
-      expect(await verdict.textContent()).toMatch(/pass|fail|inconclusive/);
-      const box = (await verdict.boundingBox())!;
-      expect(box.y).toBeLessThan(150);
-      expect(box.height).toBeGreaterThan(30);
-      await page.close();
-    },
-  );
+  test.each(Object.keys(pages) as PageName[])("%s: nothing to load, nothing to complain, the verdict first", async (name) => {
+    const { page, problems, requests } = await open(name);
+    expect(problems).toEqual([]);
+    expect(requests).toEqual([page.url()]);
+    const verdict = page.locator("#verdict");
+    expect(await verdict.isVisible()).toBe(true);
+    expect(await verdict.textContent()).toMatch(/pass|fail|inconclusive/);
+    const box = (await verdict.boundingBox())!;
+    expect(box.y).toBeLessThan(150);
+    expect(box.height).toBeGreaterThan(30);
+    await page.close();
+  });
 
-  test.each(Object.keys(runs) as (keyof typeof runs)[])("%s: what is drawn lies within its plot", async (name) => {
+  test.each(Object.keys(pages) as PageName[])("%s: what is drawn lies within its plot", async (name) => {
     const { page } = await open(name);
     const outside = await page.evaluate<string[]>(outsideOfPlots);
     expect(outside).toEqual([]);
@@ -190,6 +214,10 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${ski
     ["long names", 1280],
     ["long names", 390],
     ["without a single answer", 820],
+    ["an experiment", 1280],
+    ["an experiment", 390],
+    ["an experiment of long names", 1280],
+    ["an experiment of long names", 390],
   ] as const)("%s at %d px: nothing is wider than the page, and no text covers another", async (name, width) => {
     const { page } = await open(name, width);
     const pageWidth = await page.evaluate<number>("document.documentElement.scrollWidth");

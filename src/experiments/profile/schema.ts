@@ -42,6 +42,12 @@ const setup = z
     dim: positive.max(4096).default(32),
     clusters: positive.default(20).describe("of the points: embeddings lie in clusters"),
     seed: z.number().int().default(1),
+    writesApart: z
+      .boolean()
+      .default(false)
+      .describe(
+        "upserts, and fetches of what they wrote, have a second collection (ragctl-chaos-writes): a node that misses a write is set aside in the tables of that one alone, so that the other's reads depend on breakers",
+      ),
   })
   .describe("a collection of its own (ragctl-chaos), made before and dropped afterwards");
 

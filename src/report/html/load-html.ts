@@ -1,6 +1,7 @@
 import { modelOf, type LoadPage } from "./model.ts";
 import { markup } from "./markup.ts";
 import { page } from "./page.ts";
+import { breakersSection } from "./section-breakers.ts";
 import { countsSection, lossesSection } from "./section-counts.ts";
 import { distributionSection, latencySection } from "./section-latency.ts";
 import { machineSection, specSection } from "./section-machine.ts";
@@ -27,6 +28,7 @@ export function loadHtml(input: LoadPage): string {
     countsSection(model),
     distributionSection(model),
     nodesSection(model),
+    breakersSection(result, model.axis),
     ratesSection(model),
     specSection(result),
     machineSection(result),

@@ -6,7 +6,7 @@ import { nodeFigures } from "../../../src/experiments/measure/nodes.ts";
 import { detectMs, failoverMs, spansOf } from "../../../src/experiments/measure/react.ts";
 
 /** `..xx..`: a second a character, x where the thresholds do not hold. */
-const judged = (text: string) => [...text].map((each, second) => ({ atMs: second * 1000, ok: each !== "x" }));
+const judged = (text: string) => text.split("").map((each, second) => ({ atMs: second * 1000, ok: each !== "x" }));
 /** Seconds of 100 operations, of which so many failed: `0 0 50 0`. */
 const seconds = (failed: string, p99Us: number | null = 5000) =>
   failed.split(" ").map((count, second) => ({
@@ -110,7 +110,7 @@ describe("what clients tell of nodes, as stretches", () => {
 
 describe("detected", () => {
   const node = (errors: string) =>
-    new Map([["n1", seconds(errors).map(({ ok, ...rest }) => ({ ...rest, requests: 100, errors: 100 - ok }))]]);
+    new Map([["n1", seconds(errors).map(({ ok, atMs, lengthMs }) => ({ atMs, lengthMs, requests: 100, errors: 100 - ok }))]]);
   const fault = { injectedMs: 1500, untilMs: 6000, nodes: ["n1"] };
   test.each([
     ["by the first client that knew", [event(2000, "stale", "n1", "start"), event(1800, "breaker", "n1", "start")], "0 0 0", 300],
@@ -175,7 +175,7 @@ test("what balancer and breakers did, node by node", () => {
   ]);
   const requests = [
     { atMs: 0, requests: { n1: 50, n2: 50 } },
-    { atMs: 1000, requests: { n2: 100 } },
+    { atMs: 1000, requests: { n1: 0, n2: 100 } },
     { atMs: 2000, requests: { n1: 25, n2: 75 } },
   ];
   const ranges = { before: [0, 1000], during: [1000, 2000], after: [2000, 5000] } as const;

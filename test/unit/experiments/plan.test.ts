@@ -114,7 +114,7 @@ objectives: ["recover>3s", "lost<=0"]
       "x.yaml": stringify(profile({ method: [{ fault: "latency", nodes: ["n1"], with: { delay: "slow", dela: 1 } }] })),
     });
     const problems = await problemsOf(readExperiment(cwd, "x.yaml"));
-    expect(problems.map(({ path }) => path).toSorted()).toEqual(["method[0].with.dela", "method[0].with.delay"]);
+    expect(problems.map(({ path }) => path)).toEqual(expect.arrayContaining(["method[0].with.dela", "method[0].with.delay"]));
   });
 });
 
