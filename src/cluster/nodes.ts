@@ -121,6 +121,7 @@ export class ClusterNodes {
     const { maxInFlightPerNode: maxInFlight } = this.#cluster.routing;
     const control = driver.control(endpoint);
     const stats = newStats();
+    const latencies = new LatencyWindow();
     const { signal } = this.#closing;
     const node: ClusterNode = {
       id: config.id,
@@ -131,10 +132,11 @@ export class ClusterNodes {
       breaker: newBreaker(breakerPolicies[this.#cluster.routing.breaker]),
       gate: gateOf(maxInFlight, clock),
       panicGate: gateOf(Math.min(panicMaxInFlight, maxInFlight), clock),
-      latencies: new LatencyWindow(),
+      latencies,
       silence: new Silence({
         clock,
         lastAnswerUs: () => stats.measuredAtUs,
+        usualUs: () => latencies.p95Us,
         health: async () => {
           if (!this.#protects) return true;
           const { ok } = await control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }));

@@ -12,6 +12,8 @@ export interface SilenceDeps {
   clock: Clock;
   /** When the node last answered anything, monotonic µs. */
   lastAnswerUs: () => number;
+  /** What an answer of it usually takes at most, µs; NaN where that is not known. */
+  usualUs: () => number;
   /** Never rejects. */
   health: () => Promise<boolean>;
   /** Its health was not answered either: these requests count as failed. */
@@ -25,6 +27,11 @@ export interface Patience {
   /** The answer came. */
   cancel(): void;
 }
+
+/** Silence is long where it is so many times what the node usually takes: an overloaded one is not hanging. */
+const unusual = 5;
+/** A timer that comes so much of its time too late says that this process was held up, and so may be what it would have heard. */
+const heldUp = 0.25;
 
 /**
  * Whether one node hangs (a gray failure: its port accepts, and nothing answers). Suspected is what has had no answer for long while nothing
@@ -43,7 +50,9 @@ export class Silence {
 
   /** This request has taken long. It counts as failed where the node's health is not answered either. */
   suspect(attempt: Attempt): void {
-    if (judgeSilence(attempt.beganUs, this.#deps.lastAnswerUs()) === "slow") return;
+    const { clock, lastAnswerUs } = this.#deps;
+    if (judgeSilence(attempt.beganUs, lastAnswerUs()) === "slow") return;
+    if (clock.monotonicUs() - attempt.beganUs < this.#longUs(0)) return;
     this.#suspects.push(attempt);
     void this.#examine();
   }
@@ -54,25 +63,28 @@ export class Silence {
     return () => this.#listeners.delete(onSilent);
   }
 
-  /** Looks at the node whenever nothing of it was heard for `afterMs`, until `cancel`. */
+  /** Looks at the node whenever nothing of it was heard for `afterMs`, or for much longer than is usual, until `cancel`. */
   watch(attempt: Attempt, afterMs: number): Patience {
     const { clock, lastAnswerUs } = this.#deps;
     const silent = Promise.withResolvers<void>();
     let cancelTimer = () => {};
+    let wakeUs = 0;
+    const lookAfter = (ms: number) => {
+      wakeUs = clock.monotonicUs() + ms * 1000;
+      cancelTimer = runAfter(clock, ms, look);
+    };
     const look = () => {
-      const dueUs = Math.max(attempt.beganUs, lastAnswerUs()) + afterMs * 1000;
-      const leftMs = (dueUs - clock.monotonicUs()) / 1000;
-      if (leftMs > 0) {
-        cancelTimer = runAfter(clock, leftMs, look);
-        return;
-      }
+      const nowUs = clock.monotonicUs();
+      if (nowUs - wakeUs > afterMs * 1000 * heldUp) return lookAfter(afterMs);
+      const dueUs = Math.max(attempt.beganUs, lastAnswerUs()) + this.#longUs(afterMs * 1000);
+      if (dueUs > nowUs) return lookAfter((dueUs - nowUs) / 1000);
       this.#suspects.push(attempt);
       void this.#examine().then((well) => {
-        if (well && this.#waiting.has(attempt)) cancelTimer = runAfter(clock, afterMs, look);
+        if (well && this.#waiting.has(attempt)) lookAfter(afterMs);
       });
     };
     this.#waiting.set(attempt, silent.resolve);
-    cancelTimer = runAfter(clock, afterMs, look);
+    lookAfter(afterMs);
     return {
       silent: silent.promise,
       cancel: () => {
@@ -80,6 +92,11 @@ export class Silence {
         cancelTimer();
       },
     };
+  }
+
+  #longUs(atLeastUs: number): number {
+    const usualUs = this.#deps.usualUs();
+    return Number.isNaN(usualUs) ? atLeastUs : Math.max(atLeastUs, unusual * usualUs);
   }
 
   /** One question at a time, for all that are suspected meanwhile. Where it is not answered, all who wait hear of it: nobody need come to the same suspicion anew. */

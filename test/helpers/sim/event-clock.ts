@@ -53,11 +53,16 @@ export class EventClock implements Clock {
     for (let next = this.#heap[0]; next && next.atMs <= endMs; next = this.#heap[0]) {
       this.#pop();
       if (next.cancelled) continue;
-      this.#nowMs = next.atMs;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
       next.run();
       await turn();
     }
     this.#nowMs = endMs;
+  }
+
+  /** Time passes, and nothing runs: what is due meanwhile comes too late. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
   }
 
   #push(event: Event): void {

@@ -7,10 +7,12 @@ import { records, requestTimeoutMs, world } from "./world.ts";
 function watched(health: () => Promise<boolean>) {
   const clock = new EventClock();
   let lastAnswerUs = clock.monotonicUs();
+  let usualUs = Number.NaN;
   const blamed: Attempt[] = [];
   const silence = new Silence({
     clock,
     lastAnswerUs: () => lastAnswerUs,
+    usualUs: () => usualUs,
     health,
     onSilent: (suspects) => blamed.push(...suspects),
   });
@@ -21,7 +23,15 @@ function watched(health: () => Promise<boolean>) {
     void patience.silent.then(() => (heard.silentAtMs = clock.nowMs()));
     return heard;
   };
-  return { clock, silence, blamed, attempt, wait, answer: () => void (lastAnswerUs = clock.monotonicUs()) };
+  return {
+    clock,
+    silence,
+    blamed,
+    attempt,
+    wait,
+    answer: () => void (lastAnswerUs = clock.monotonicUs()),
+    usually: (ms: number) => void (usualUs = ms * 1000),
+  };
 }
 
 describe("whether a node hangs", () => {
@@ -62,6 +72,29 @@ describe("whether a node hangs", () => {
     await clock.run(100);
     expect(one.silentAtMs).toBeUndefined();
     expect(blamed).toEqual([]);
+  });
+
+  test("a node that usually takes long is given longer: five times as long", async () => {
+    const { clock, silence, attempt, wait, usually, blamed } = watched(() => Promise.resolve(false));
+    usually(100);
+    const mine = attempt();
+    const one = wait(mine);
+    await clock.run(450);
+    silence.suspect(mine);
+    expect({ silentAtMs: one.silentAtMs, blamed }).toEqual({ silentAtMs: undefined, blamed: [] });
+    await clock.run(100);
+    expect(one.silentAtMs).toBeDefined();
+  });
+
+  test("a process that was held up itself does not blame the node for what it could not hear", async () => {
+    const { clock, attempt, wait } = watched(() => Promise.resolve(false));
+    const one = wait(attempt());
+    await clock.run(150);
+    clock.stall(500);
+    await clock.run(100);
+    expect(one.silentAtMs).toBeUndefined();
+    await clock.run(200);
+    expect(one.silentAtMs).toBeDefined();
   });
 
   test("whoever has his answer is not looked after any more", async () => {
