@@ -34,7 +34,7 @@ const flags = {
 
 export default defineCommand({
   details:
-    "How large must the cache be? Reads what was asked of it, in order, and computes the share of misses for every size: exactly where there are up to four million " +
+    "How large must the cache be? Reads what was asked of it, in order, and computes the share of misses for every size: exactly where there are up to two million " +
     "references, else from a sample of the keys (SHARDS), with the error to expect. LFU, TTLs and a memory cache in front are simulated. " +
     "Nothing is asked of a cluster.\n\n" +
     "First references count as misses: no cache answers them. Sizes of a trace are those of the values; --overhead is added to each.",

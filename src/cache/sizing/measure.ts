@@ -6,8 +6,8 @@ import { Recorder, type Recording } from "./recording.ts";
 import { ShardsModel } from "./shards.ts";
 import { ExactModel, type StackModel } from "./stack-model.ts";
 
-/** So many references are taken exactly by themselves: a second or two of work. */
-const exactReferences = 4_000_000;
+/** So many references are taken exactly: about a second of work. */
+const exactReferences = 2_000_000;
 /** So many are replayed at most, where nothing else is said: each size of a simulated policy costs a pass over them. */
 const replayedReferences = 1_000_000;
 /** Keys of a sample of fixed size: Waldspurger et al. found 8,192 to be off by 0.007 on average. */
