@@ -38,6 +38,9 @@ export interface ActDeps {
   guard?: (dir: string, ids: readonly string[], runtime: Runtime) => Promise<void>;
 }
 
+/** How long a renewal that is on its way may hold up the heal; shorter than the lease. */
+const renewalMs = 3_000;
+
 /**
  * One fault from its record to its proof, on one or several targets. Interrupted, it heals first and then throws the interruption.
  * @throws RagctlError exit 5 where a probe did not say "gone" in time: the records stay, and the watchdog goes on trying
@@ -144,24 +147,23 @@ async function last<Options>(
   const ids = records.map(({ id }) => id);
   const endUs = clock.monotonicUs() + forMs * 1000;
   // A target's own lease is renewed beside ours: a far host that answers slowly must not cost us the near one.
-  let renewing = false;
+  const giveUp = new AbortController();
+  let renewal: Promise<void> | undefined;
   let warned = false;
   const renewTargets = async () => {
-    if (!fault.renew || renewing) return;
-    renewing = true;
     try {
-      await Promise.all(records.map((record) => fault.renew!(record, { clock, signal: stop })));
+      await allDone(records.map((record) => fault.renew!(record, { clock, signal: giveUp.signal })));
     } catch (error) {
-      if (!warned && !stop.aborted) note(`${fault.name}: a target's own lease was not renewed: ${(error as Error).message}`);
+      if (!warned) note(`${fault.name}: a target's own lease was not renewed: ${(error as Error).message}`);
       warned = true;
     } finally {
-      renewing = false;
+      renewal = undefined;
     }
   };
   try {
     for (;;) {
       if (!renewAll(dir, ids, clock.nowMs())) return;
-      void renewTargets();
+      if (fault.renew) renewal ??= renewTargets();
       const leftMs = (endUs - clock.monotonicUs()) / 1000;
       if (leftMs <= 0) return;
       onTick?.(leftMs);
@@ -169,6 +171,12 @@ async function last<Options>(
     }
   } catch (error) {
     if (!stop.aborted) throw error;
+  } finally {
+    // One that is on its way must not land after the heal, and break again what nobody would then answer for.
+    if (renewal) {
+      await Promise.race([renewal, clock.sleep(renewalMs)]);
+      giveUp.abort();
+    }
   }
 }
 

@@ -1,11 +1,21 @@
 import { expect, test } from "vitest";
-import { runAct } from "../../../src/faults/act.ts";
+import { runAct, type ActDeps } from "../../../src/faults/act.ts";
+import type { Fault, FaultDeps } from "../../../src/faults/contract.ts";
 import { journalDir, listRecords, recordIds, removeRecord } from "../../../src/faults/journal.ts";
 import { fakeRuntime } from "../../helpers/fake-runtime.ts";
 import { SimClock } from "../../helpers/sim-clock.ts";
 import { self, targetOf, temporaryDir, variableFault } from "./helpers.ts";
 
-function acting(options: { forMs?: number; healWorks?: () => boolean; guard?: () => Promise<void>; targets?: number } = {}) {
+interface Acting extends Pick<ActDeps, "stop" | "onTick" | "onInjected" | "recovery"> {
+  forMs?: number;
+  healWorks?: () => boolean;
+  guard?: () => Promise<void>;
+  targets?: number;
+  /** What differs from the fault on a variable. */
+  fault?: (calls: string[]) => Partial<Fault>;
+}
+
+function acting(options: Acting = {}) {
   const clock = new SimClock();
   const runtime = fakeRuntime({ cwd: temporaryDir(), clock });
   const fake = variableFault(options);
@@ -17,14 +27,23 @@ function acting(options: { forMs?: number; healWorks?: () => boolean; guard?: ()
     watched.push([...ids]);
     await options.guard?.();
   };
-  const act = { fault: fake.fault, cluster: "local", targets, options: {}, forMs: options.forMs };
+  const { stop, onTick, onInjected, recovery } = options;
+  const more = Object.fromEntries(Object.entries({ stop, onTick, onInjected, recovery }).filter(([, value]) => value));
+  const notes: string[] = [];
+  const act = {
+    fault: { ...fake.fault, ...options.fault?.(fake.calls) },
+    cluster: "local",
+    targets,
+    options: {},
+    forMs: options.forMs,
+  };
   const events: string[] = [];
-  const done = runAct(act, { runtime, note: () => undefined, event: (phase) => events.push(phase), guard });
+  const done = runAct(act, { ...more, runtime, note: (text) => notes.push(text), event: (phase) => events.push(phase), guard });
   const outcome = done.then(
     (result) => ({ result, error: undefined }),
     (error: unknown) => ({ result: undefined, error: error as any }),
   );
-  return { ...fake, clock, runtime, dir, watched, events, outcome };
+  return { ...fake, clock, runtime, dir, watched, events, notes, outcome };
 }
 
 test("record on disk, acknowledged, injected, renewed, healed, proven, cleared, in that order", async () => {
@@ -110,4 +129,115 @@ test("several targets: every record is there before the first blow", async () =>
   await clock.advance(2_000);
   const { result } = await outcome;
   expect(watched[0]).toEqual([1, 2, 3].map((index) => `${result!.id}.${index}`));
+});
+
+test("stopped from outside: healed at once, and the result says by what", async () => {
+  const stop = new AbortController();
+  const { clock, calls, dir, outcome } = acting({ forMs: 600_000, stop: stop.signal });
+  await clock.advance(2_000);
+  expect(calls.at(-1)).toBe("inject");
+  const reason = { kind: "objective" as const, reason: "errors are 4 %" };
+  stop.abort(reason);
+  await clock.advance(0);
+  expect((await outcome).result).toMatchObject({ healed: true, probe: "gone", stoppedBy: reason });
+  expect(calls.at(-1)).toBe("heal");
+  expect(recordIds(dir)).toEqual([]);
+});
+
+test("stopped before the first blow: nothing is injected", async () => {
+  const stop = new AbortController();
+  const guard = async () => stop.abort({ kind: "guard", reason: "n3 is down" });
+  const { calls, dir, outcome } = acting({ forMs: 1_000, stop: stop.signal, guard });
+  expect((await outcome).error).toMatchObject({ code: "stopped", exitCode: 7, message: expect.stringContaining("n3 is down") });
+  expect(calls).not.toContain("inject");
+  expect(recordIds(dir)).toEqual([]);
+});
+
+test("a target's own lease is renewed every second; one that cannot be is said once, and costs the fault nothing", async () => {
+  const fault = (calls: string[]) => ({
+    renew: async () => {
+      calls.push("renew");
+      throw new Error("no route");
+    },
+  });
+  const { clock, calls, notes, outcome } = acting({ forMs: 5_000, fault });
+  await clock.advance(5_000);
+  expect((await outcome).result).toMatchObject({ healed: true });
+  expect(calls.filter((call) => call === "renew").length).toBeGreaterThanOrEqual(5);
+  expect(notes.filter((note) => note.includes("no route"))).toHaveLength(1);
+});
+
+test("a target that does not answer costs us neither our lease nor, for long, the heal", async () => {
+  const fault = () => ({ renew: () => new Promise<void>(() => undefined) });
+  const { clock, dir, outcome } = acting({ forMs: 8_000, fault });
+  await clock.advance(7_000);
+  expect(clock.nowMs() - listRecords(dir).entries[0]!.renewedAtMs).toBeLessThan(2_000);
+  await clock.advance(4_000);
+  expect((await outcome).result).toMatchObject({ healed: true });
+});
+
+test("a renewal that is on its way when the time is up lands before the heal, not after it", async () => {
+  const fault = (calls: string[]) => ({
+    renew: async (_record: unknown, { clock }: FaultDeps) => {
+      await clock.sleep(700);
+      calls.push("renewed");
+    },
+  });
+  const { clock, calls, outcome } = acting({ forMs: 2_200, fault });
+  await clock.advance(4_000);
+  await outcome;
+  expect(calls.lastIndexOf("renewed")).toBeGreaterThan(0);
+  expect(calls.lastIndexOf("renewed")).toBeLessThan(calls.indexOf("heal"));
+});
+
+test("one of three targets fails: those that were hit are healed before the failure is told", async () => {
+  let injected = 0;
+  const fault = (calls: string[]) => ({
+    inject: async () => {
+      calls.push("inject");
+      if (++injected === 2) throw new Error("n2 is another by now");
+    },
+  });
+  const { clock, calls, dir, outcome } = acting({ forMs: 60_000, targets: 3, fault });
+  await clock.advance(0);
+  expect((await outcome).error.message).toBe("n2 is another by now");
+  expect(calls.filter((call) => call === "inject")).toHaveLength(3);
+  expect(calls.filter((call) => call === "heal")).toHaveLength(3);
+  expect(recordIds(dir)).toEqual([]);
+});
+
+test("it fails, and what was hit cannot be healed: exit 5, and the records stay for the watchdog", async () => {
+  const fault = () => ({
+    inject: () => Promise.reject(new Error("half done")),
+    probe: async () => "active" as const,
+  });
+  const { clock, dir, outcome } = acting({ forMs: 60_000, fault });
+  await clock.advance(60_000);
+  expect((await outcome).error).toMatchObject({ exitCode: 5, cause: { message: "half done" } });
+  expect(recordIds(dir)).toHaveLength(1);
+});
+
+test("what cannot be undone is done, without a watchdog, and leaves no record", async () => {
+  const { dir, outcome, calls, events, watched } = acting({ fault: () => ({ reversible: false }) });
+  expect((await outcome).result).toMatchObject({ healed: false, healedAt: null, probe: "gone" });
+  expect(calls).toEqual(["prepare", "inject"]);
+  expect(events).toEqual(["start"]);
+  expect(watched).toEqual([]);
+  expect(recordIds(dir)).toEqual([]);
+});
+
+test("who asks is told when it is injected, how long is left, and what became of the cluster", async () => {
+  const left: number[] = [];
+  const injected: string[] = [];
+  const recovered = { backMs: 3_100, stale: ["n1"], servingMs: 9_000 };
+  const { clock, outcome } = acting({
+    forMs: 3_000,
+    onTick: (leftMs) => left.push(leftMs),
+    onInjected: ({ probe }) => injected.push(probe),
+    recovery: async () => recovered,
+  });
+  await clock.advance(3_000);
+  expect((await outcome).result).toMatchObject({ recovery: recovered });
+  expect(left).toEqual([3_000, 2_000, 1_000]);
+  expect(injected).toEqual(["active"]);
 });
