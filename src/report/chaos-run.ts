@@ -54,10 +54,8 @@ function costLines(result: ExperimentResult, style: Style): string[] {
   const bad = (count: number, name: string) => `${count > 0 ? style.bad(formatCount(count)) : "0"} ${name}`;
   const scheduled = phases.filter(({ name }) => name !== "before").reduce((sum, each) => sum + each.scheduled, 0);
   return [
-    row(
-      "steady state",
-      `${held[steadyState.before]} before, ${held[steadyState.after]} after: ${steadyState.thresholds.join(", ")}`,
-    ),
+    row("steady state", `${held[steadyState.before]} before, ${held[steadyState.after]} after`),
+    ...steadyState.thresholds.map((each) => row("", style.dim(each))),
     ...(phases.length > 1
       ? [
           row(
@@ -145,17 +143,16 @@ function phaseTable({ phases }: ExperimentResult, style: Style): string {
       us(p50Us),
       us(p99Us),
       recall === null ? "-" : recall.toFixed(3),
-      thresholds.every(({ ok }) => ok)
-        ? style.good("held")
-        : style.bad(
-            thresholds
-              .filter(({ ok }) => !ok)
-              .map(({ expression }) => expression)
-              .join(", "),
-          ),
+      thresholds.every(({ ok }) => ok) ? style.good("held") : style.bad(failedOf(thresholds)),
     ]),
     style,
   );
+}
+
+/** The first of them, and how many more. */
+function failedOf(thresholds: ExperimentResult["phases"][number]["thresholds"]): string {
+  const [first, ...more] = thresholds.filter(({ ok }) => !ok);
+  return `${first?.expression ?? ""}${more.length > 0 ? ` +${more.length}` : ""}`;
 }
 
 function stepTable({ steps }: ExperimentResult, style: Style): string {

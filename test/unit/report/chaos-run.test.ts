@@ -19,7 +19,9 @@ test("an experiment for people: the verdict, what it cost, when it happened, in 
     one node hangs under load
       recover<5s was not met: it was 6.80 s
 
-    steady state  held before, held after: errors: rate<1%, recall@10: mean>0.9
+    steady state  held before, held after
+                  errors: rate<1%
+                  recall@10: mean>0.9
     availability  95.8 % of 7,760 operations from the first fault on
     took          1.50 s to detect · no fail-over · 6.80 s to recover (RTO)
     after healing 0 µs to recover
