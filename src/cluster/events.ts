@@ -14,7 +14,7 @@ import type { Clock } from "../runtime.ts";
  * | `quiet` | an unanswered write to it may still land: nobody writes to it | that time is over | `collection` |
  * | `hedge` | others are asked in the node's place because it takes long: the first time in a second | the first time after that second, or the client's end | at the end: `count` |
  */
-export type ClientEventKind = "breaker" | "half-open" | "silent" | "stale" | "quiet" | "hedge";
+type ClientEventKind = "breaker" | "half-open" | "silent" | "stale" | "quiet" | "hedge";
 
 export interface ClientEvent extends RunEvent {
   kind: ClientEventKind;
