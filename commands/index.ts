@@ -39,6 +39,10 @@ export const commands = {
     summary: "an experiment: steady state, faults under load, recovery, what it cost",
     load: async () => (await import("./chaos/run.ts")).default,
   },
+  "chaos monkey": {
+    summary: "faults by chance in working hours; on a leash unless told",
+    load: async () => (await import("./chaos/monkey.ts")).default,
+  },
   "chaos targets": {
     summary: "which fault is possible where, by which way, or why not",
     load: async () => (await import("./chaos/targets.ts")).default,
@@ -76,6 +80,10 @@ export const commands = {
   "shard status": {
     summary: "routing tables, node states, moves in flight, locks",
     load: async () => (await import("./shard/status.ts")).default,
+  },
+  "rebalance fit": {
+    summary: "k-means: cells of similar vectors, so that a query asks few shards",
+    load: async () => (await import("./rebalance/fit.ts")).default,
   },
   "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
   "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },

@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../commands/index.ts";
 import { configJsonSchema } from "../src/config/json-schema.ts";
+import { monkeyJsonSchema } from "../src/experiments/monkey/schema.ts";
 import { experimentJsonSchema } from "../src/experiments/profile/schema.ts";
 import { profileJsonSchema } from "../src/load/profile/schema.ts";
 import { documentSchema } from "../src/report/published-schema.ts";
@@ -17,6 +18,7 @@ export async function publishedSchemas(skipped?: (command: string, error: unknow
     ["config.json", format(configJsonSchema())],
     ["load-profile.json", format(profileJsonSchema())],
     ["chaos-profile.json", format(experimentJsonSchema())],
+    ["monkey-profile.json", format(monkeyJsonSchema())],
   ]);
   for (const [name, { load }] of Object.entries(commands)) {
     try {

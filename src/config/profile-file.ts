@@ -11,7 +11,7 @@ import { didYouMean } from "./suggest.ts";
 
 /** A kind of profile: shipped ones lie in `profiles/KIND/`, and `schemas/KIND-profile.json` describes them. */
 export interface ProfileKind<S extends z.ZodType> {
-  kind: "load" | "chaos";
+  kind: "load" | "chaos" | "monkey";
   schema: S;
   jsonSchema: () => JsonSchema;
 }
