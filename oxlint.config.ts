@@ -11,7 +11,7 @@ export const layers = [
   ["sharding", "kmeans", "http", "config", "datasets"],
   ["stores", "cache", "state", "embed", "runs", "proxy"],
   ["cluster", "status"],
-  ["load", "faults", "migration", "ingest", "planning"],
+  ["load", "faults", "migration", "ingest", "planning", "rebalance"],
   ["local", "node"],
   ["experiments", "smoke", "demo"],
 ];
@@ -88,7 +88,7 @@ const processBoundary: Rules = {
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "node"],
   categories: { correctness: "error", suspicious: "error", perf: "error" },
-  ignorePatterns: ["dist/**", "test/data/**"],
+  ignorePatterns: ["dist/**", "test/data/**", "src/kmeans/kernel/assembly/**"],
   rules: {
     "typescript/no-explicit-any": "error",
     "typescript/no-floating-promises": "error",
