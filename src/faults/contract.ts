@@ -29,6 +29,8 @@ export interface ProcessTarget {
   process: ProcessIdentity;
   /** Answers 2xx when the node serves; `redis://` where a PING is asked instead. */
   readyUrl: string;
+  /** Where clients reach it, where a fault proxy stands before it: nobody is let in there before the process listens. */
+  frontUrl?: string;
   /** Who can start it again; absent for a node known by its pid file alone. */
   supervisor?: { dir: string; clusterId: string };
   /** Absolute; for a node that no supervisor of ours runs. */

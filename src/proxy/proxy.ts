@@ -11,7 +11,7 @@ export interface ProxyDeps extends FlowDeps {
 
 /** How soon it is looked again whether somebody listens behind. */
 const lookAgainMs = 25;
-const lookAgainMaxMs = 250;
+const lookAgainMaxMs = 100;
 
 /**
  * One listener in front of one node. Nobody can connect while nobody listens behind: a dead node shall look as it does without a

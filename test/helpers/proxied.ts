@@ -1,4 +1,4 @@
-import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { freePorts } from "../../src/local/ports.ts";
 import { identify } from "../../src/process-identity.ts";
@@ -9,29 +9,29 @@ import { realClock, seededRng } from "../../src/runtime.ts";
 /** A fault proxy in this process, before a server that says back what it hears. */
 export interface Proxied {
   port: number;
-  add(impairment: Omit<Impairment, "id" | "direction"> & Partial<Pick<Impairment, "id" | "direction">>): void;
-  remove(id?: string): void;
-  state(): ProxyState;
+  add: (impairment: Omit<Impairment, "id" | "direction"> & Partial<Pick<Impairment, "id" | "direction">>) => void;
+  remove: (id?: string) => void;
+  state: () => ProxyState;
   /** A client's connection; collects what it is told. */
-  client(options?: { localAddress?: string }): Promise<Client>;
+  client: (options?: { localAddress?: string }) => Promise<Client>;
   upstream: Upstream;
 }
 
 interface Upstream {
   /** Bytes heard, of all connections. */
-  heard(): string;
+  heard: () => string;
   sockets: Set<Socket>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
+  stop: () => Promise<void>;
+  start: () => Promise<void>;
 }
 
 export interface Client {
   socket: Socket;
-  received(): Buffer;
+  received: () => Buffer;
   /** `end`, `close`, an error's code; undefined while it is open. */
-  fate(): string | undefined;
+  fate: () => string | undefined;
   /** Sends a message and waits for so many bytes. @returns ms */
-  roundTripMs(text: string, bytes?: number): Promise<number>;
+  roundTripMs: (text: string, bytes?: number) => Promise<number>;
 }
 
 export async function until(what: () => boolean, timeoutMs = 30_000): Promise<void> {
@@ -134,8 +134,4 @@ function openClient(port: number, { localAddress }: { localAddress?: string }): 
     socket.on("connect", () => resolve(client));
     onTestFinished(() => void socket.destroy());
   });
-}
-
-export function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }

@@ -187,4 +187,4 @@ it("a node that is killed in mid-run loses nothing: it is marked stale, and the 
   expect(result!.documents).toEqual({ read: 1500, ok: 1500, unchanged: 0, skipped: 0, dead: 0 });
   const again = await ingest([file], "killed");
   expect(again.result!.chunks).toEqual({ written: 0, unchanged: 7500, deleted: 0 });
-});
+}, 180_000);

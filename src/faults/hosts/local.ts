@@ -4,6 +4,7 @@ import { identify, isAlive, isStopped } from "../../process-identity.ts";
 import { signalProcess } from "../../process-signal.ts";
 import type { Host, ProcessTarget } from "../contract.ts";
 import { localBurner } from "../exhaust/local-burner.ts";
+import { connects } from "../../status/connects.ts";
 import { askReady } from "../ready.ts";
 import { readSupervisorFile, SupervisorError } from "../supervisor-socket.ts";
 import { clusterRemains, startThroughSupervisor } from "../targets/process.ts";
@@ -32,7 +33,12 @@ export function localHost(target: ProcessTarget): Host {
     canStart: () =>
       target.supervisor ? true : `${target.node} is known by its pid file alone, so ragctl could kill it but not start it again`,
     remains: () => clusterRemains(target),
-    ready: ({ signal }) => askReady(target.readyUrl, { timeoutMs: readyTimeoutMs, ...(signal ? { signal } : {}) }),
+    async ready({ signal }) {
+      const readiness = await askReady(target.readyUrl, { timeoutMs: readyTimeoutMs, ...(signal ? { signal } : {}) });
+      if (readiness !== "yes" || !target.frontUrl) return readiness;
+      // Whatever another fault does to connections there: they are taken.
+      return (await connects(target.frontUrl, readyTimeoutMs)) ? "yes" : "refused";
+    },
     burner: localBurner,
   };
 }

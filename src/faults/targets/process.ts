@@ -31,11 +31,15 @@ async function fromSupervisor(dir: string, node: Subject) {
     if (!found.process) return { impossible: `${node.id} is not running; \`ragctl up\` starts it` };
     const supervisor = { dir, clusterId: status.clusterId };
     // Straight to the process: what stands before it may be broken by another fault.
-    return { target: { ...base({ ...node, url: found.url }), process: found.process, supervisor } };
+    return { target: { ...base({ ...node, url: found.url }), process: found.process, supervisor, ...frontOf(node, found.url) } };
   } catch (error) {
     if (!(error instanceof SupervisorError)) throw error;
     return { impossible: `${error.message}; \`ragctl up\` starts another` };
   }
+}
+
+function frontOf({ url }: Subject, ownUrl: string): Pick<ProcessTarget, "frontUrl"> {
+  return new URL(url).port === new URL(ownUrl).port ? {} : { frontUrl: url };
 }
 
 function fromPidFile(cluster: ClusterConfig, node: Subject, pidFile: string) {

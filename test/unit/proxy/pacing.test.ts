@@ -64,7 +64,7 @@ describe("held pieces", () => {
   const texts = (held: HeldPieces) => {
     const all: string[] = [];
     for (let piece = held.take(); piece; piece = held.take())
-      all.push(piece.kind === "bytes" ? `${piece.bytes}@${piece.dueUs}` : piece.kind);
+      all.push(piece.kind === "bytes" ? `${piece.bytes.toString()}@${piece.dueUs}` : piece.kind);
     return all;
   };
 
