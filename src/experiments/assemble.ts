@@ -33,12 +33,11 @@ export interface Brought {
 
 /** Seconds as a measure sees them. */
 function secondsOf({ windows }: LoadResult) {
-  return windows.map(({ second, seconds, counts, responseTimeUs }) => ({
+  return windows.map(({ second, seconds, counts }) => ({
     atMs: second * 1000,
     lengthMs: seconds * 1000,
     scheduled: counts.scheduled,
     ok: counts.ok,
-    p99Us: responseTimeUs.p99,
   }));
 }
 
@@ -55,13 +54,10 @@ export function assembleResult(brought: Brought): ExperimentResult {
   const ranges = rangesOf(firstMs, lastHealedMs, prepared.methodAtMs, endMs);
   const observed = {
     judged: brought.judged,
-    seconds,
     nodeSeconds: nodeSeconds(load),
     spans,
     endMs,
     windowMs: Math.max(1, Math.ceil(profile.steadyState.window / 1000)) * 1000,
-    tolerated: toleratedErrors(prepared),
-    limitUs: latencyLimitUs(prepared),
   };
   const figures = acts.map((act) => faultFigures(act, acts, observed));
   const recovered = faultFigures({ nodes: [], injectedMs: lastHealedMs ?? endMs, healedMs: undefined }, [], observed).recoverMs;
@@ -210,20 +206,4 @@ function nodeSeconds({ windows }: LoadResult) {
       }),
     ]),
   );
-}
-
-/** What the steady state says about errors, else a hundredth. */
-function toleratedErrors({ before }: PreparedExperiment): number {
-  const limits = before.flatMap((threshold) =>
-    threshold.metric === "errors" && threshold.scope === undefined ? [threshold.limit] : [],
-  );
-  return limits.length === 0 ? 0.01 : Math.min(...limits);
-}
-
-/** What the steady state says about the p99 of all operations. */
-function latencyLimitUs({ before }: PreparedExperiment): number {
-  const limits = before.flatMap((threshold) =>
-    threshold.metric === "latency" && threshold.scope === undefined && threshold.q === 0.99 ? [threshold.limitUs] : [],
-  );
-  return Math.min(Number.POSITIVE_INFINITY, ...limits);
 }

@@ -1,5 +1,5 @@
-import { recoveredAt, type Judged } from "./hold.ts";
-import { detectMs, failoverMs, type NodeSecond, type Span } from "./react.ts";
+import { failedOverAt, recoveredAt, type Judged } from "./hold.ts";
+import { detectMs, type NodeSecond, type Span } from "./react.ts";
 
 /** A fault that was injected. Ms after the measurement began; `healedMs` undefined: it is not proven gone. */
 export interface Injected {
@@ -16,29 +16,24 @@ export interface FaultFigures {
 
 export interface Observed {
   judged: readonly Judged[];
-  seconds: readonly { atMs: number; lengthMs: number; scheduled: number; ok: number; p99Us: number | null }[];
   nodeSeconds: ReadonlyMap<string, readonly NodeSecond[]>;
   spans: readonly Span[];
   /** Up to here stretches were judged. */
   endMs: number;
   /** Length of the stretches that were judged. */
   windowMs: number;
-  /** Share of the operations that the steady state lets fail. */
-  tolerated: number;
-  /** Of a second's p99, as far as the steady state says; Infinity: not. */
-  limitUs: number;
 }
 
 /** How the system took one of the faults. @param all of the experiment's, in order of time */
 export function faultFigures(fault: Injected, all: readonly Injected[], observed: Observed): FaultFigures {
-  const { judged, seconds, nodeSeconds, spans, endMs, windowMs, tolerated, limitUs } = observed;
+  const { judged, nodeSeconds, spans, endMs, windowMs } = observed;
   const { injectedMs, healedMs = endMs, nodes } = fault;
   const later = all.map((each) => each.injectedMs).filter((atMs) => atMs > injectedMs);
-  const recovered = recoveredAt(judged, injectedMs, later, endMs, windowMs);
+  const after = (atMs: number | undefined) => rounded(atMs === undefined ? null : atMs - injectedMs);
   return {
     detectMs: rounded(detectMs({ injectedMs, untilMs: healedMs, nodes }, spans, nodeSeconds)),
-    failoverMs: rounded(failoverMs({ injectedMs, healedMs, tolerated, limitUs }, seconds)),
-    recoverMs: recovered === undefined ? null : Math.round(recovered - injectedMs),
+    failoverMs: after(failedOverAt(judged, injectedMs, Math.min(healedMs, ...later), windowMs)),
+    recoverMs: after(recoveredAt(judged, injectedMs, later, endMs, windowMs)),
   };
 }
 

@@ -39,3 +39,17 @@ export function recoveredAt(
   }
   return undefined;
 }
+
+/**
+ * When operations went well again although the fault lasted: the first moment after it from which the thresholds hold in every stretch that had ended when it
+ * was healed (at least in the one that began with it).
+ * @returns undefined where they did not hold when it was healed
+ */
+export function failedOverAt(
+  judged: readonly Judged[],
+  injectedMs: number,
+  healedMs: number,
+  windowMs: number,
+): number | undefined {
+  return holdsFrom(judged, injectedMs, Math.max(injectedMs, healedMs - windowMs) + 1);
+}

@@ -72,30 +72,3 @@ export function detectMs(
   );
   return failed.length === 0 ? null : Math.max(0, Math.min(...failed.map(({ atMs, lengthMs }) => atMs + lengthMs)) - injectedMs);
 }
-
-interface FailoverSecond {
-  atMs: number;
-  lengthMs: number;
-  scheduled: number;
-  ok: number;
-  p99Us: number | null;
-}
-
-/**
- * From the injection until operations went well again although the fault lasted: the end of the last second, before the healing, in which they did not.
- * @param tolerated share of a second's operations that may fail all the same
- * @param limitUs of a second's p99; Infinity: none
- * @returns 0 where they always did; null where they still did not when the fault was healed
- */
-export function failoverMs(
-  { injectedMs, healedMs, tolerated, limitUs }: { injectedMs: number; healedMs: number; tolerated: number; limitUs: number },
-  seconds: readonly FailoverSecond[],
-): number | null {
-  const during = seconds.filter(({ atMs, lengthMs }) => atMs + lengthMs > injectedMs && atMs + lengthMs <= healedMs);
-  const bad = ({ scheduled, ok, p99Us }: FailoverSecond) => scheduled - ok > tolerated * scheduled || (p99Us ?? 0) > limitUs;
-  const last = during.findLastIndex(bad);
-  if (last === -1) return 0;
-  if (last === during.length - 1) return null;
-  const { atMs, lengthMs } = during[last]!;
-  return atMs + lengthMs - injectedMs;
-}

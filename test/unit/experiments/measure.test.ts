@@ -1,20 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { availabilityOf } from "../../../src/experiments/measure/availability.ts";
 import { faultFigures, longest } from "../../../src/experiments/measure/faults.ts";
-import { holdsFrom, recoveredAt } from "../../../src/experiments/measure/hold.ts";
+import { failedOverAt, holdsFrom, recoveredAt } from "../../../src/experiments/measure/hold.ts";
 import { nodeFigures } from "../../../src/experiments/measure/nodes.ts";
-import { detectMs, failoverMs, spansOf } from "../../../src/experiments/measure/react.ts";
+import { detectMs, spansOf } from "../../../src/experiments/measure/react.ts";
 
 /** `..xx..`: a second a character, x where the thresholds do not hold. */
 const judged = (text: string) => text.split("").map((each, second) => ({ atMs: second * 1000, ok: each !== "x" }));
 /** Seconds of 100 operations, of which so many failed: `0 0 50 0`. */
-const seconds = (failed: string, p99Us: number | null = 5000) =>
+const seconds = (failed: string) =>
   failed.split(" ").map((count, second) => ({
     atMs: second * 1000,
     lengthMs: 1000,
     scheduled: 100,
     ok: 100 - Number(count),
-    p99Us,
   }));
 
 describe("availability: share of what was due that was ok", () => {
@@ -123,38 +122,29 @@ describe("detected", () => {
   ] as const)("%s", (_name, events, errors, expected) => expect(detectMs(fault, spansOf(events), node(errors))).toBe(expected));
 });
 
-describe("failed over: operations go well again although the fault lasts", () => {
+describe("failed over: the thresholds hold although the fault lasts", () => {
   test.each([
-    ["0 0 0 0 0 0", 0],
-    ["0 50 20 0 0 0", 1500],
-    ["0 50 1 0 0 0", 500],
-    // still failing when it was healed
-    ["0 50 50 50 50 50", null],
-    // what fails after the healing is another matter
-    ["0 50 0 0 0 0 50", 500],
-    // before it, too
-    ["50 0 0 0 0 0 0", 0],
-  ])("%s", (failed, expected) =>
-    expect(failoverMs({ injectedMs: 1500, healedMs: 5900, tolerated: 0.01, limitUs: Infinity }, seconds(failed))).toBe(expected),
+    [".xxx......", 1500, 8000, 4000],
+    ["..........", 1500, 8000, 1500],
+    // not before it was healed
+    [".xxxxxxx..", 1500, 8000, undefined],
+    // what breaks with the healing is another matter
+    [".xx.....x.", 1500, 8000, 3000],
+    // a fault shorter than a stretch is judged by the one that began with it
+    ["...xx.....", 1500, 2000, 1500],
+    [".xxx......", 1500, 2000, undefined],
+  ])("%s from %d to %d", (text, injected, healed, expected) =>
+    expect(failedOverAt(judged(text), injected, healed, 1000)).toBe(expected),
   );
-  test("slow is not well either", () => {
-    const slow = seconds("0 0 0 0 0 0").map((second, at) => Object.assign(second, { p99Us: at === 2 ? 900_000 : 5000 }));
-    const fault = { injectedMs: 1500, healedMs: 5900, tolerated: 0.01 };
-    expect(failoverMs({ ...fault, limitUs: 500_000 }, slow)).toBe(1500);
-    expect(failoverMs({ ...fault, limitUs: Infinity }, slow)).toBe(0);
-  });
 });
 
 test("a fault's figures, and the longest of several", () => {
   const observed = {
     judged: judged("..xx......"),
-    seconds: seconds("0 0 30 30 0 0 0 0 0 0"),
     nodeSeconds: new Map(),
     spans: spansOf([event(2600, "breaker", "n1", "start")]),
     endMs: 10_000,
     windowMs: 1000,
-    tolerated: 0.01,
-    limitUs: Infinity,
   };
   const fault = { nodes: ["n1"], injectedMs: 2200, healedMs: 8000 };
   expect(faultFigures(fault, [fault], observed)).toEqual({ detectMs: 400, failoverMs: 1800, recoverMs: 1800 });
