@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { PreparedRequest } from "../../src/http/contract.ts";
 import { createPool } from "../../src/http/pool.ts";
+import { serveHttp } from "../helpers/http-server.ts";
 import { validateAnswer, validateRequest } from "../helpers/openapi.ts";
 
 export interface JudgingProxy {
@@ -25,11 +24,10 @@ export async function judgingProxy(target: string, judgeAnswers: boolean): Promi
     for (const { at, message: problem } of list)
       findings.push(`${what}: ${at || "/"} ${problem}: ${(JSON.stringify(message) ?? "").slice(0, 300)}`);
   };
-  const server = createServer((request, response) => {
-    void (async () => {
+  const server = await serveHttp(
+    async (request, sent, response) => {
       const method = request.method as PreparedRequest["method"];
       const path = request.url!;
-      const sent = await bodyOf(request);
       note(`request ${method} ${path}`, validateRequest(method, path, sent.length > 0 ? parsed(sent) : undefined), parsed(sent));
       const headers = ["content-type", "api-key", "accept"].flatMap((name) =>
         request.headers[name] === undefined ? [] : [name, String(request.headers[name])],
@@ -46,14 +44,14 @@ export async function judgingProxy(target: string, judgeAnswers: boolean): Promi
       response
         .writeHead(answer.status, { "content-type": String(answer.headers["content-type"] ?? "text/plain") })
         .end(answer.body);
-    })().catch((error: unknown) => {
+    },
+    (error, request, response) => {
       findings.push(`${request.method} ${request.url}: ${String(error)}`);
       response.destroy();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    },
+  );
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     findings() {
       const found = findings;
       findings = [];
@@ -61,17 +59,10 @@ export async function judgingProxy(target: string, judgeAnswers: boolean): Promi
     },
     seen,
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close();
       await pool.close();
     },
   };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function parsed(body: Buffer): unknown {

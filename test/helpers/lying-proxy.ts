@@ -1,7 +1,6 @@
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
 import { createPool } from "../../src/http/pool.ts";
 import type { PreparedRequest } from "../../src/http/contract.ts";
+import { serveHttp } from "./http-server.ts";
 
 type StoredPoint = { id: number | string; payload?: Record<string, unknown>; vector?: unknown };
 
@@ -63,11 +62,10 @@ export async function lyingProxy(target: string, lies: Lies): Promise<LyingProxy
     return Buffer.from(JSON.stringify({ ...rest, result: shown }));
   };
 
-  const server = createServer((request, response) => {
-    void (async () => {
+  const server = await serveHttp(
+    async (request, given, response) => {
       const method = request.method as PreparedRequest["method"];
       const path = request.url!;
-      const given = await bodyOf(request);
       const body = given.length === 0 ? given : forwarded(method, path, given);
       if (!body) return void response.writeHead(200, { "content-type": "application/json" }).end(accepted);
       const answer = await pool.send(
@@ -77,22 +75,15 @@ export async function lyingProxy(target: string, lies: Lies): Promise<LyingProxy
       response
         .writeHead(answer.status, { "content-type": String(answer.headers["content-type"] ?? "text/plain") })
         .end(answer.status === 200 ? answered(method, path, answer.body) : answer.body);
-    })().catch(() => response.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    },
+    (_error, _request, response) => void response.destroy(),
+  );
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: server.url,
     told,
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      await server.close();
       await pool.close();
     },
   };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
