@@ -10,7 +10,7 @@ export interface ProxySpec {
 }
 
 /** towards the node (requests), away from it (answers), or both. */
-export type Direction = "both" | "to-node" | "from-node";
+type Direction = "both" | "to-node" | "from-node";
 export type Distribution = "uniform" | "normal" | "pareto";
 
 /** What is done to the connections before a node, those that are open already included. Numbers that a kind does not use are absent. */

@@ -37,7 +37,7 @@ export interface Client {
 export async function until(what: () => boolean, timeoutMs = 30_000): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!what()) {
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${String(what)}`);
     await realClock.sleep(2);
   }
 }
@@ -83,7 +83,7 @@ function upstreamAt(port: number, answer: (chunk: Buffer) => Buffer): Upstream {
           sockets.add(socket);
           socket.on("close", () => sockets.delete(socket));
           socket.on("error", () => undefined);
-          socket.on("data", (chunk) => {
+          socket.on("data", (chunk: Buffer) => {
             heard += chunk.toString("latin1");
             socket.write(answer(chunk));
           });

@@ -44,7 +44,7 @@ async function impairmentsOf(node: string): Promise<Impairment[]> {
 async function until(what: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (!(await what())) {
-    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > endMs) throw new Error(`not within ${timeoutMs} ms: ${String(what)}`);
     await realClock.sleep(20);
   }
 }

@@ -219,11 +219,11 @@ describe("healing under heavy traffic", () => {
     async (impairment) => {
       const proxied = await startProxied(() => Buffer.alloc(32_768, "b"));
       const block = Buffer.alloc(65_536, "a");
-      let stop = false;
+      const stop = new AbortController();
       const pour = async () => {
-        while (!stop) {
+        while (!stop.signal.aborted) {
           const { socket, fate } = await proxied.client();
-          while (!stop && fate() === undefined) if (!socket.write(block)) await realClock.sleep(2);
+          while (!stop.signal.aborted && fate() === undefined) if (!socket.write(block)) await realClock.sleep(2);
           socket.destroy();
         }
       };
@@ -239,7 +239,7 @@ describe("healing under heavy traffic", () => {
       expect(tookMs).toBeLessThan(2_000);
       const client = await proxied.client();
       expect(await client.roundTripMs("?", 32_768)).toBeLessThan(10_000);
-      stop = true;
+      stop.abort();
       await Promise.all(pouring);
       await until(() => proxied.state().connections <= 1);
     },
