@@ -172,11 +172,12 @@ function feed(sink: ReferenceSink, trace: Int32Array, seed: number): void {
 /** The stack as a list that is searched from its front: hits of a cache of each size, all at once. */
 function plainStack(trace: Int32Array): (size: number) => number {
   const stack = new Int32Array(trace.length);
+  const seen = new Uint8Array(200_001);
   let length = 0;
   const hits = new Float64Array(trace.length + 1);
   for (const key of trace) {
-    const found = stack.indexOf(key);
-    const depth = found < 0 || found >= length ? -1 : found;
+    const depth = seen[key] === 1 ? stack.indexOf(key) : -1;
+    seen[key] = 1;
     if (depth >= 0) hits[depth + 1]!++;
     stack.copyWithin(1, 0, depth < 0 ? length++ : depth);
     stack[0] = key;
