@@ -3,7 +3,7 @@ import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, usageError } from "../../src/errors.ts";
 import type { Fault } from "../../src/faults/contract.ts";
-import { exitCodeOfStop, parseMaxBlast, parseStopConditions } from "../../src/faults/guard/index.ts";
+import { exitCodeOfStop, parseStopConditions } from "../../src/faults/guard/index.ts";
 import { blastRadiusSchema, type BlastRadius } from "../../src/faults/guard/result.ts";
 import { faultNamed } from "../../src/faults/index.ts";
 import { healLeftovers } from "../../src/faults/leftovers.ts";
@@ -16,6 +16,7 @@ import { faultReport } from "../../src/report/chaos.ts";
 import { confirmSevere, confirmTwice, confirmProtected } from "../confirm.ts";
 import { defineCommand, type CommandContext, type CommandDefinition, type Outcome } from "../define.ts";
 import { flag, type Flags } from "../flags.ts";
+import { guardFlags } from "./guard-flags.ts";
 import { optionFlags } from "./option-flags.ts";
 
 /** Other words for `--for`, where a fault has one that says more. */
@@ -33,14 +34,8 @@ const selectionFlags: Record<NonNullable<Fault["scope"]>, Flags> = {
   },
 };
 
-const guardFlags = {
-  maxBlast: {
-    ...flag.string({ description: "nodes that faults may act on at once: 2, or 34% (default: half of them)" }),
-    placeholder: "n|share",
-    parse: parseMaxBlast,
-  },
-  allowDegraded: flag.boolean({ description: "even on a cluster that is not whole already" }),
-  confirm: flag.string({ description: "the cluster's name, where nobody can be asked for it", placeholder: "name" }),
+const ownFlags = {
+  ...guardFlags,
   dryRun: flag.boolean({
     description: "says what it would do to which part of the data, and changes nothing; exit 7 if refused",
   }),
@@ -66,7 +61,7 @@ export function faultCommand(name: FaultName): CommandDefinition {
   return defineCommand<Flags, FaultResult | BlastRadius>({
     details: [fault.details, guardText(fault)].filter(Boolean).join(" "),
     positionals: positionalsOf(fault),
-    flags: { ...own, ...lasts, ...selectionFlags[fault.scope ?? "node"], ...guardFlags },
+    flags: { ...own, ...lasts, ...selectionFlags[fault.scope ?? "node"], ...ownFlags },
     examples: fault.examples ?? [],
     resultSchema,
     async run({ positionals, flags, given }, context) {

@@ -7,7 +7,7 @@ import type { Runtime } from "../runtime.ts";
 import type { Checker } from "./checker/index.ts";
 
 /** Where the experiment is. */
-export type Phase = "setup" | "before" | "method" | "recovery" | "audit";
+type Phase = "setup" | "before" | "method" | "recovery" | "audit";
 
 /** What an experiment is given. Everything that reaches beyond `src`, or that tests replace, comes in here. */
 export interface ExperimentDeps {

@@ -75,7 +75,7 @@ const event = z.object({
 });
 
 /** What `ragctl chaos run` answers. */
-export const experimentResultSchema = z.object({
+const experimentResultSchema = z.object({
   verdict: z.enum(["pass", "fail", "inconclusive"]),
   reasons: z.array(z.string()),
   interrupted: z.boolean(),
@@ -128,7 +128,7 @@ export type ExperimentResult = z.output<typeof experimentResultSchema>;
 export type StepResult = ExperimentResult["steps"][number];
 
 /** What `ragctl chaos run --dry-run` answers. */
-export const experimentPlanSchema = z.object({
+const experimentPlanSchema = z.object({
   dryRun: z.literal(true),
   experiment: z.object({ name: z.string(), file: z.string(), description: z.string().optional(), seed: z.number() }),
   cluster: z.string(),

@@ -22,7 +22,7 @@ export function chaosRunReport(result: ChaosRun, style: Style): string {
   ].join("\n");
 }
 
-export function paintVerdict(verdict: ExperimentResult["verdict"], style: Style): string {
+function paintVerdict(verdict: ExperimentResult["verdict"], style: Style): string {
   const text = style.bold(verdict);
   return verdict === "pass" ? style.good(text) : verdict === "fail" ? style.bad(text) : style.warn(text);
 }

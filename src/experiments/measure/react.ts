@@ -17,7 +17,7 @@ interface ClientEvent {
 }
 
 /** What clients tell of their nodes, apart from faults and steps. */
-export const clientKinds = ["breaker", "half-open", "silent", "stale", "quiet", "hedge"] as const;
+const clientKinds = ["breaker", "half-open", "silent", "stale", "quiet", "hedge"] as const;
 
 /** Starts and ends of the clients' events, paired by kind, node, client and collection. */
 export function spansOf(events: readonly ClientEvent[]): Span[] {

@@ -55,7 +55,7 @@ const written = z.strictObject({
 });
 
 /** Nodes that a fault is to hit. */
-export interface Aim {
+interface Aim {
   nodes?: string[];
   zone?: string;
   random?: number | "minority";
