@@ -114,3 +114,8 @@ export const flag = {
       return found;
     })(options),
 };
+
+/** `restartAfter` → `restart-after`: a flag as it is typed. */
+export function kebab(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -4,7 +4,7 @@ import type { Runtime } from "../src/runtime.ts";
 import { durationInput, sizeInput } from "../src/units.ts";
 import { globalOptions, type CommandName } from "./command-line.ts";
 import type { CommandDefinition, GlobalFlags } from "./define.ts";
-import type { FlagSpec } from "./flags.ts";
+import { kebab, type FlagSpec } from "./flags.ts";
 import { commands } from "./index.ts";
 
 export type Parsed =
@@ -148,8 +148,4 @@ function readGlobals(command: Command, runtime: Runtime): GlobalFlags {
     color: raw.color ? undefined : false,
     verbose: raw["verbose"] === true,
   };
-}
-
-function kebab(key: string): string {
-  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

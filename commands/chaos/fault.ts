@@ -15,7 +15,7 @@ import { blastRadiusReport } from "../../src/report/chaos-guard.ts";
 import { faultReport } from "../../src/report/chaos.ts";
 import { confirmSevere, confirmTwice, confirmProtected } from "../confirm.ts";
 import { defineCommand, type CommandContext, type CommandDefinition, type Outcome } from "../define.ts";
-import { flag, type Flags } from "../flags.ts";
+import { flag, kebab, type Flags } from "../flags.ts";
 import { guardFlags } from "./guard-flags.ts";
 import { optionFlags } from "./option-flags.ts";
 
@@ -192,8 +192,4 @@ function nextOf({ healed, id, recovery }: FaultResult): string[] {
   if (!healed) return [`ragctl chaos heal ${id}`];
   if (recovery && recovery.stale.length > 0 && recovery.servingMs === null) return ["ragctl shard repair"];
   return ["ragctl status"];
-}
-
-function kebab(key: string): string {
-  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -190,7 +190,7 @@ export interface Fault<Options = unknown> {
 }
 
 export type HostSignal = "SIGKILL" | "SIGSTOP" | "SIGCONT";
-export type ProcessState = "running" | "stopped" | "gone";
+type ProcessState = "running" | "stopped" | "gone";
 
 /** A server process, wherever it runs. */
 export interface Host {
