@@ -38,10 +38,7 @@ export const hang: Fault<z.output<typeof options>> = {
 
   async renew(record, deps) {
     const { id, lease } = record;
-    await requireHost(record.target).arm?.(
-      { id, undo: { process: processOf(record), by: "SIGCONT" }, ttlMs: lease.ttlMs },
-      deps,
-    );
+    await requireHost(record.target).arm?.({ id, undo: { process: processOf(record), by: "SIGCONT" }, ttlMs: lease.ttlMs }, deps);
   },
 
   async heal(record, deps) {
