@@ -3,10 +3,10 @@ import type { ProcessIdentity } from "../../process-identity.ts";
 import type { FaultDeps, Host, SshTarget } from "../contract.ts";
 import { askReady } from "../ready.ts";
 import { remoteBurner } from "../remote/burner.ts";
-import { healScript, injectScript, type GuardedFault } from "../remote/deadman.ts";
+import { healScript, type GuardedFault } from "../remote/deadman.ts";
 import { identifyScript, signalScript, startScript, stateScript } from "../remote/processes.ts";
 import { shellLine } from "../remote/quote.ts";
-import { renewRemote } from "../remote/renewals.ts";
+import { endBridge, injectRemote, renewRemote } from "../remote/renewals.ts";
 import { runRemote } from "../remote/ssh.ts";
 
 const readyTimeoutMs = 2_000;
@@ -46,10 +46,11 @@ export function sshHost(target: SshTarget): Host {
       const fault: GuardedFault = { id, ttlMs, apply: shellLine("keep_undo", undoIt), undo: undoIt, present };
       const key = keyOf(target, undo.process);
       if (armed.get(key) === id) return await renewRemote(target, id, deps);
-      await runRemote(target, injectScript(fault), deps);
+      await injectRemote(target, fault, deps);
       armed.set(key, id);
     },
     async disarm(id, deps) {
+      endBridge(id);
       for (const [key, value] of armed) if (value === id) armed.delete(key);
       await runRemote(target, healScript({ id, undo: "kept_undo", present: "return 1" }), deps);
     },

@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { leaseTtlMs, type Impairment, type Link, type SshTarget } from "../contract.ts";
-import { healScript, injectScript, presentScript, type GuardedFault } from "../remote/deadman.ts";
+import { healScript, presentScript, type GuardedFault } from "../remote/deadman.ts";
 import { filterRules, filterScript } from "../remote/filter.ts";
 import { shellLine } from "../remote/quote.ts";
-import { renewRemote } from "../remote/renewals.ts";
+import { endBridge, injectRemote, renewRemote } from "../remote/renewals.ts";
 import { shapingHandle, shapingScript } from "../remote/shaping.ts";
 import { runRemote } from "../remote/ssh.ts";
 
@@ -13,12 +13,13 @@ export function sshLink(target: SshTarget): Link {
     supports: (impairment) => supported(target, impairment),
 
     async add(impairment, deps) {
-      await runRemote(target, injectScript(guarded(target, impairment)), deps);
+      await injectRemote(target, guarded(target, impairment), deps);
     },
 
     renew: (id, deps) => renewRemote(target, id, deps),
 
     async remove(id, deps) {
+      endBridge(id);
       await runRemote(target, healScript(traces(id)), deps);
     },
 

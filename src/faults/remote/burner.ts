@@ -1,14 +1,14 @@
 import type { Burner, BurnSpec, SshTarget } from "../contract.ts";
-import { healScript, injectScript, presentScript } from "./deadman.ts";
+import { healScript, presentScript } from "./deadman.ts";
 import { shellLine, shellWord } from "./quote.ts";
-import { renewRemote } from "./renewals.ts";
+import { endBridge, injectRemote, renewRemote } from "./renewals.ts";
 import { runRemote } from "./ssh.ts";
 
 /** Burns cores, memory and disk with what any Unix has; its own timer ends it. */
 export function remoteBurner(target: SshTarget): Burner {
   return {
     async start({ id, ttlMs, burn }, deps) {
-      const said = await runRemote(target, injectScript({ ...traces(id), ttlMs, apply: burning(burn, id) }), deps);
+      const said = await injectRemote(target, { ...traces(id), ttlMs, apply: burning(burn, id) }, deps);
       const [, pid, startTime] = said.find(([word]) => word === "timer")!;
       return { pid: Number(pid), startTime: startTime! };
     },
@@ -22,6 +22,7 @@ export function remoteBurner(target: SshTarget): Burner {
       }
     },
     async stop(id, deps) {
+      endBridge(id);
       await runRemote(target, healScript(traces(id)), deps);
     },
     async runs(id, deps) {
