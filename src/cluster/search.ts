@@ -84,6 +84,8 @@ class Scatter {
   readonly #failures: NodeFailure[] = [];
   /** Nodes whose breaker is open: asked only where nobody else can answer. */
   readonly #open: number[] = [];
+  /** Nodes whose breaker lets a step of the traffic through, and not this search. */
+  readonly #heldBack: number[] = [];
   readonly #worstFirst: number[];
   readonly #q: number;
   readonly #deadlineUs: number;
@@ -105,7 +107,7 @@ class Scatter {
     this.#timeoutMs = options.timeoutMs ?? deps.requestTimeoutMs;
     this.#deadlineUs = deps.clock.monotonicUs() + this.#timeoutMs * 1000;
     this.#covers = coversOf(view.routing, search.vector);
-    this.#worstFirst = rank(deps, reader.nodes, this.#open);
+    this.#worstFirst = rank(deps, reader.nodes, this.#open, this.#heldBack);
     this.#state = new Uint8Array(reader.nodes.length);
   }
 
@@ -122,7 +124,9 @@ class Scatter {
   #cover(): readonly number[] {
     const { table } = this.#routing;
     const onRing = table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous";
-    const maxLeftOut = onRing ? table.replicas - this.#q : this.#reader.nodes.length;
+    // Of a whole zone that was lost, more nodes can be left out than of a ring where every set of owners occurs.
+    const troubled = this.#open.length + this.#heldBack.length;
+    const maxLeftOut = onRing ? Math.max(table.replicas - this.#q, troubled) : this.#reader.nodes.length;
     // Few of the worst decide which are left out; the order of the others hardly matters, and would fill the memory.
     const order = this.#worstFirst.slice(0, onRing ? 2 * maxLeftOut + 2 : undefined);
     const choose = () => {
@@ -132,7 +136,7 @@ class Scatter {
       return this.#open.length === 0 ? ask : [...ask, ...fillUp(covers, this.#q, (node) => ask.includes(node), this.#open)];
     };
     if (this.#covers !== this.#routing.covers) return choose();
-    const key = `${order.join(",")}|${this.#open.join(",")}`;
+    const key = `${order.join(",")}|${this.#open.join(",")}|${maxLeftOut}`;
     let cover = this.#reader.covers.get(key);
     if (!cover) {
       if (this.#reader.covers.size >= 1000) this.#reader.covers.clear();
@@ -379,15 +383,21 @@ function coversOf(routing: Routing, vector: Vector): readonly CoverSet[] {
   });
 }
 
-/** Nodes by score, the worst first; open breakers go to `unavailable`, half-open ones to the front unless their share lets this one through. */
-export function rank(deps: ClusterDeps, nodes: readonly ClusterNode[], unavailable: number[]): number[] {
+/**
+ * Nodes by score, the worst first; open breakers go to `unavailable`, half-open ones to the front, and to `heldBack`, unless their share lets this one
+ * through.
+ */
+export function rank(deps: ClusterDeps, nodes: readonly ClusterNode[], unavailable: number[], heldBack: number[] = []): number[] {
   const nowMs = deps.clock.nowMs();
   const nowUs = deps.clock.monotonicUs();
   const random: Rng = deps.rng;
   const scores = nodes.map((node, index) => {
     const admitted = admittedShare(node.breaker, nowMs);
     if (admitted === 0) unavailable.push(index);
-    return deps.nodes.scoreOf(node, nowMs, nowUs) + (admitted < 1 && random() >= admitted ? 1e9 : 0);
+    const score = deps.nodes.scoreOf(node, nowMs, nowUs);
+    if (admitted >= 1 || random() < admitted) return score;
+    if (admitted > 0) heldBack.push(index);
+    return score + 1e9;
   });
   return worstFirst(scores, random);
 }
