@@ -11,7 +11,7 @@ export function timestampUs(time: unknown): number {
 }
 
 /** Seconds until the year 5138, else milliseconds, microseconds, nanoseconds. */
-export function epochUs(time: number): number {
+function epochUs(time: number): number {
   if (time < 1e11) return time * 1e6;
   if (time < 1e14) return time * 1e3;
   return time < 1e17 ? time : time / 1e3;

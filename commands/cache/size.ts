@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { cacheSizeResultSchema, type CacheSizeResult } from "../../src/cache/sizing/result.ts";
-import { parseSize } from "../../src/cache/sizing/points.ts";
+import { defaultOverheadBytes, parseSize } from "../../src/cache/sizing/points.ts";
 import { usageError, type Problem } from "../../src/errors.ts";
 import { cacheSizeReport } from "../../src/report/cache-size.ts";
 import { scrubbedJson, scrubber } from "../../src/secrets.ts";
@@ -27,7 +27,10 @@ const flags = {
   rate: flag.fraction({ description: "share of the keys to sample: 1%" }),
   seed: flag.count({ description: "of the sampling", default: 1 }),
   entryBytes: flag.bytes({ description: "what one entry takes, the cache's overhead included, instead of the trace's sizes" }),
-  overhead: flag.bytes({ description: "what the cache adds to each size of the trace; Redis: about 200", default: 200 }),
+  overhead: flag.bytes({
+    description: "what the cache adds to each size of the trace; Redis: about 200",
+    default: defaultOverheadBytes,
+  }),
   price: flag.number({ description: "of a GiB a month, in any currency" }),
   html: flag.file({ description: "write the answer as one self-contained page, too" }),
 };

@@ -12,7 +12,7 @@ export const defaultTemplates: Record<KeyKind, string> = {
 };
 
 /** What a template makes keys of. */
-export interface KeyFields {
+interface KeyFields {
   namespace: string;
   /** The text as it was asked; `{normalized}` is what `normalizeQuery` makes of it. */
   query: string;

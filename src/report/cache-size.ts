@@ -1,5 +1,5 @@
 import type { CacheSizeResult, ChosenSize, SizePoint } from "../cache/sizing/result.ts";
-import { formatBytes, formatCount, formatPercent } from "../units.ts";
+import { formatBytes, formatCount, formatPercent, plural } from "../units.ts";
 import { hitPlot, plottedPoints } from "./hit-plot.ts";
 import type { Style } from "./style.ts";
 import { table, type Column } from "./table.ts";
@@ -12,12 +12,12 @@ export function cacheSizeReport(result: CacheSizeResult, style: Style): string {
   const { curve, levels, notes } = result;
   // Points that were asked for are shown as they are; of those spread by ourselves, the ones at round hit ratios tell more.
   const asked = curve.length <= mostRows ? curve : [];
+  const plot = hitPlot(plottedPoints(result), result.target?.hitRatio, style);
   return [
     ...answer(result, style),
     ...wrapped(measurementLine(result), style).map((line) => style.dim(line)),
     "",
-    ...hitPlot(plottedPoints(result), result.target?.hitRatio, style),
-    "",
+    ...(plot.length > 0 ? [...plot, ""] : []),
     ...(levels.length > 0 ? [levelTable(result, style), ""] : []),
     ...(asked.length > 0 ? [pointTable(asked, result, style), ""] : []),
     ...notes.flatMap((note) => wrapped(note, style)),
@@ -27,7 +27,7 @@ export function cacheSizeReport(result: CacheSizeResult, style: Style): string {
 /** "90 % hits needs 38 GB; doubling it buys 1.2 points". */
 export function answerSentence({ target, recommendation, price }: CacheSizeResult): string {
   const { entries, bytes, hitRatio, doublingGain, reason, costPerMonth } = recommendation;
-  const needs = `${formatBytes(bytes)} (${formatCount(entries)} entries${costPerMonth === null ? "" : `, ${money(costPerMonth)} a month`})`;
+  const needs = `${formatBytes(bytes)} (${plural(entries, "entry")}${costPerMonth === null ? "" : `, ${money(costPerMonth)} a month`})`;
   const buys = `doubling it buys ${points(doublingGain)}${price !== null && recommendation.costPerPoint !== null ? ` at ${money(recommendation.costPerPoint)} each` : ""}`;
   if (target?.reached) return `${formatPercent(target.hitRatio)} hits needs ${needs}; ${buys}`;
   const lead = target ? `no size reaches ${formatPercent(target.hitRatio)} hits: ` : "";
@@ -39,12 +39,12 @@ function answer(result: CacheSizeResult, style: Style): string[] {
   const look = (line: string) => (target?.reached === false ? style.warn(line) : style.bold(line));
   return [
     ...wrapped(answerSentence(result), style).map((line) => look(line)),
-    `knee of the curve: ${formatBytes(knee.bytes)} (${formatCount(knee.entries)} entries), ${formatPercent(knee.hitRatio)} hits`,
+    `knee of the curve: ${formatBytes(knee.bytes)} (${plural(knee.entries, "entry")}), ${formatPercent(knee.hitRatio)} hits`,
   ];
 }
 
 function measurementLine(result: CacheSizeResult): string {
-  return `${formatCount(result.references)} references to ${result.sampling ? "about " : ""}${formatCount(result.distinct)} keys · ${designText(result)} · ${methodText(result)}`;
+  return `${plural(result.references, "reference")} to ${result.sampling ? "about " : ""}${plural(result.distinct, "key")} · ${designText(result)} · ${methodText(result)}`;
 }
 
 /** What was simulated: `lru, TTL 1 h, behind 1,000 entries`. */

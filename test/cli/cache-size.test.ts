@@ -196,3 +196,12 @@ test.each([
   expect(stdout).toBe("");
   expect(existsSync(join(cwd, "page.html"))).toBe(false);
 });
+
+test("a trace in which nothing comes twice: no size is worth it; a sample that holds nothing is refused", async () => {
+  const files = { "cold.txt": Array.from({ length: 300 }, (_, i) => `k${i}`).join("\n"), "one.txt": "a\n" };
+  const cold = await size(["--trace", "cold.txt"], files);
+  expect(cold.stdout).toMatch(/no size is worth it:\s+100 % of the\s+references\s+are the first/);
+  const one = await size(["--trace", "one.txt", "--rate", "0.01%"], files);
+  expect(one.exitCode).toBe(2);
+  expect(one.stderr).toContain("none of the trace's keys is in a sample");
+});

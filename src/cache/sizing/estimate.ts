@@ -7,7 +7,7 @@ import type { Eviction } from "./simulate/index.ts";
 export type Axis = "entries" | "bytes";
 
 /** What a cache of one size would do, as shares of all references. */
-export interface Estimate {
+interface Estimate {
   missRatio: number;
   /** One standard error of it; zero where every key was looked at. */
   error: number;

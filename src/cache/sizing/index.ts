@@ -1,1 +1,1 @@
-export { defaultOverheadBytes, sizeCache, type SizeCacheOptions } from "./size-cache.ts";
+export { sizeCache } from "./size-cache.ts";

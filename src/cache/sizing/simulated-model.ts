@@ -9,13 +9,6 @@ export interface NearTier {
   ttlUs: number;
 }
 
-export interface Hits {
-  /** Of the near tier; zero without one. */
-  near: number;
-  /** Of the tier that is sized. */
-  far: number;
-}
-
 /**
  * Which references of a recording reach the sized tier: those that the near tier misses, whatever the size of the far one. The near tier is scaled
  * down as the sample is (Waldspurger et al., USENIX ATC '17, "Cache modeling and optimization using miniature simulations").

@@ -8,8 +8,6 @@ import { readTrace, type TraceInput, type TraceShape } from "./read/open.ts";
 import type { CacheSizeResult, ChosenSize, SizePoint } from "./result.ts";
 import type { Eviction } from "./simulate/index.ts";
 
-/** What Redis 7 adds to a value of 1 to 10 KB under a 75-character key with an expiry: measured, 190 to 420 bytes, more where the allocator rounds up. */
-export const defaultOverheadBytes = 200;
 /** Where nothing tells what an entry takes: ten short passages. */
 const assumedEntryBytes = 4096;
 /** A doubling that adds less than a percentage point is not worth its memory, unless a target says otherwise. */
@@ -64,7 +62,15 @@ export async function sizeCache(input: TraceInput, options: SizeCacheOptions): P
     end = ended;
     return { sink, seed, entryBytes, overheadBytes, timed, ...(signal && { signal }), ...(onRead && { onRead }) };
   });
-  return resultOf(input, shape!, end!(), options);
+  const measured = end!();
+  if (measured.sampledKeys === 0)
+    throw usageError(
+      [{ path: "--rate", message: `none of the trace's keys is in a sample of ${formatPercent(measured.rate)}` }],
+      {
+        hint: "take a larger share, or --method exact",
+      },
+    );
+  return resultOf(input, shape!, measured, options);
 }
 
 /** Where all entries take as much, sizes in bytes are sizes in entries. */
@@ -150,9 +156,22 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
           reached: atTarget !== undefined,
           size: atTarget === undefined ? null : chosen(atTarget, 1 - estimate(axis, atTarget).missRatio),
         };
+  /** None of what the near tier reaches alone, or of what lies below the sample's resolution. */
+  function sizeOfLevel(level: number): number[] {
+    if (hitRatioAt(0) >= level || (rate < 1 && curve[0]!.hitRatio > level)) return [];
+    const size = smallest(level, hitRatioAt);
+    return size === undefined ? [] : [size];
+  }
+  const best = curve.at(-1)!.hitRatio;
   const recommendation = target?.size
     ? { ...target.size, reason: `the least that reaches ${formatPercent(targetHit!)} hits` }
-    : { ...chosen(worth.size), reason: `from here on, doubling buys less than ${worthwhileGain * 100} point` };
+    : {
+        ...chosen(worth.size),
+        reason:
+          best < worthwhileGain
+            ? `no size is worth it: ${formatPercent(distinct / references)} of the references are the first to their key`
+            : `from here on, doubling buys less than ${worthwhileGain * 100} point`,
+      };
   return {
     source: { kind: input.kind, file: input.file === "-" ? "stdin" : input.file, format: shape.format },
     references,
@@ -182,15 +201,10 @@ function resultOf(input: TraceInput, shape: TraceShape, measured: Measured, opti
     curve: options.sizes.length > 0 ? options.sizes.map(pointOf).toSorted((a, b) => a.bytes - b.bytes) : points,
     knee: chosen(knee.size),
     target,
-    levels: levels.flatMap((level) => {
-      // What the near tier reaches alone takes no size at all.
-      if (hitRatioAt(0) >= level || (rate < 1 && curve[0]!.hitRatio > level)) return [];
-      const size = smallest(level, hitRatioAt);
-      return size === undefined ? [] : [chosen(size)];
-    }),
+    levels: [...new Set(levels.flatMap(sizeOfLevel))].map((size) => chosen(size)),
     recommendation,
     price: price ?? null,
-    notes: notesOf(measured, options, { best: curve.at(-1)!.hitRatio, weighted, least: pointOf({ axis, size: least }) }),
+    notes: notesOf(measured, options, { best, weighted, least: pointOf({ axis, size: least }) }),
   };
 }
 

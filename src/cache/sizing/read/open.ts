@@ -8,7 +8,7 @@ import { Feed } from "./feed.ts";
 import { isQueryField, keyFields, sizeFields } from "./fields.ts";
 import { csvRows, jsonRows, plainRows, type Columns, type RowOptions } from "./rows.ts";
 
-export type TraceFormat = "keys" | "queries" | "csv" | "jsonl";
+type TraceFormat = "keys" | "queries" | "csv" | "jsonl";
 
 /** What a trace holds, as its first row tells. */
 export interface TraceShape {
@@ -79,7 +79,7 @@ export async function readTrace(
     });
   } catch (error) {
     if (error instanceof RagctlError || options?.signal?.aborted) throw error;
-    throw wrong(name, (error as Error).message, feed && feed.line > 0 ? feed.line : undefined);
+    throw wrong(name, inWords(error as NodeJS.ErrnoException), feed && feed.line > 0 ? feed.line : undefined);
   } finally {
     await source?.close();
   }
@@ -156,6 +156,11 @@ function isJson(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Errors of the system have a code, and are told as what could not be done; ours are sentences. */
+function inWords({ code, message }: NodeJS.ErrnoException): string {
+  return code === undefined ? message : `cannot be read: ${message}`;
 }
 
 /** Line feeds before this place, and one. */
