@@ -1,4 +1,8 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join } from "node:path";
 import type { LocalCluster } from "./local-cluster.ts";
+import { serviceBinary } from "./service.ts";
 
 /**
  * The faults that `test/conformance/faults.test.ts` breaks an `up` cluster with, in a table.
@@ -73,6 +77,62 @@ async function findsAll(cluster: LocalCluster, node: string): Promise<"broken" |
   }
 }
 
+const burnersSeen = new Set<string>();
+
+/** The file that takes the space beside the node's data, or a burner of that name that still runs. */
+async function burnsThere(cluster: LocalCluster, node: string): Promise<"broken" | "whole"> {
+  const files = readdirSync(join(cluster.dir, ".ragctl", "nodes", node)).filter((name) => name.startsWith(".ragctl-burn-"));
+  for (const name of files) burnersSeen.add(name.slice(".ragctl-burn-".length));
+  return files.length > 0 || [...burnersSeen].some(runsWith) ? "broken" : "whole";
+}
+
+/** Whether any process has this among its arguments; where there is no /proc, files must tell. */
+function runsWith(argument: string): boolean {
+  if (!existsSync("/proc/self/cmdline")) return false;
+  return readdirSync("/proc").some((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(argument);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** How long the cache takes to answer a PING, ms; undefined where it does not. */
+function pingCacheMs(cluster: LocalCluster): Promise<number | undefined> {
+  const { hostname: host, port } = new URL(cluster.status.cache.endpoints[0]);
+  const startMs = performance.now();
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port: Number(port) });
+    const done = (answer: number | undefined) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(2 * lookMs, () => done(undefined));
+    socket.on("connect", () => socket.write("PING\r\n"));
+    socket.on("data", () => done(performance.now() - startMs));
+    socket.on("error", () => done(undefined));
+    socket.on("close", () => done(undefined));
+  });
+}
+
+async function cacheAnswers(cluster: LocalCluster): Promise<"broken" | "whole"> {
+  return (await pingCacheMs(cluster)) === undefined ? "broken" : "whole";
+}
+
+/** A cache that stalls for a part of each second may answer one PING at once: of some in a row, one waits. */
+async function cacheAnswersSoon(cluster: LocalCluster): Promise<"broken" | "whole" | "unclear"> {
+  let slowestMs = 0;
+  for (let ping = 0; ping < 4; ping++) {
+    slowestMs = Math.max(slowestMs, (await pingCacheMs(cluster)) ?? Number.POSITIVE_INFINITY);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return slowestMs < 150 ? "whole" : slowestMs < 250 ? "unclear" : "broken";
+}
+
+/** Cases of the cache need one that is a process of its own. */
+const noRedis = serviceBinary("redis-server") ? {} : { skip: "no redis-server" };
+
 /** Where clients of the cluster reach this node. */
 function urlOf(cluster: LocalCluster, node: string): string {
   return cluster.status.nodes.find(({ id }: { id: string }) => id === node).url;
@@ -126,7 +186,48 @@ export const faultCases: readonly FaultCase[] = [
     targets: ["n4"],
     observe: findsAll,
   },
+  {
+    title: "exhaust",
+    fault: "exhaust",
+    argv: ["exhaust", "n1", "--cpu", "10%", "--memory", "32MiB", "--disk", "16MiB", "--keep-disk", "0"],
+    targets: ["n1"],
+    observe: burnsThere,
+  },
+  {
+    title: "cache-down by killing",
+    fault: "cache-down",
+    argv: ["cache-down"],
+    targets: ["cache"],
+    observe: cacheAnswers,
+    ...noRedis,
+  },
+  {
+    title: "cache-down by partition",
+    fault: "cache-down",
+    argv: ["cache-down", "--how", "partition"],
+    targets: ["cache"],
+    observe: cacheAnswers,
+    ...noRedis,
+  },
+  {
+    title: "cache-slow through its proxy",
+    fault: "cache-slow",
+    argv: ["cache-slow", "--delay", `${delayMs}ms`],
+    targets: ["cache"],
+    observe: cacheAnswersSoon,
+    ...noRedis,
+  },
+  {
+    title: "cache-slow by pausing",
+    fault: "cache-slow",
+    argv: ["cache-slow", "--how", "pause", "--delay", "900ms"],
+    targets: ["cache"],
+    observe: cacheAnswersSoon,
+    ...noRedis,
+  },
 ];
 
 /** Faults that cannot run on an `up` cluster, or do not last, and where they are tested instead. */
-export const elsewhere: Readonly<Record<string, string>> = {};
+export const elsewhere: Readonly<Record<string, string>> = {
+  "cache-flush": "cannot be undone, so there is nothing to heal: test/integration/chaos-cache.test.ts",
+};

@@ -2,8 +2,7 @@ import { z } from "zod";
 import { durationMs } from "../../config/schema.ts";
 import type { Fault, HealRecord, Json } from "../contract.ts";
 import { latency } from "../latency.ts";
-import { askReady } from "../ready.ts";
-import { forgetPauses, longestPauseMs, pauseOnce } from "./pause.ts";
+import { endPauses, longestPauseMs, pauseOnce, probePauses, shortestPauseMs } from "./pause.ts";
 
 const options = z.strictObject({
   delay: durationMs.describe("added to each answer, for example 50ms"),
@@ -24,7 +23,6 @@ interface Undo {
   undo: Json;
 }
 
-const probeMs = 1_000;
 const latencyOptions = ({ delay, jitter }: z.output<typeof options>) =>
   latency.options.parse({ delay: `${delay}ms`, jitter: `${jitter}ms` });
 
@@ -49,7 +47,8 @@ export const cacheSlow: Fault<z.output<typeof options>> = {
   possible(target, given) {
     if (given.how !== "pause") return latency.possible?.(target, latencyOptions(given)) ?? true;
     if (given.jitter > 0) return "a pause has no jitter: that takes a proxy";
-    if (given.delay > longestPauseMs) return `it can stall for ${longestPauseMs} ms of each second at most; more takes a proxy`;
+    if (given.delay > longestPauseMs || given.delay < shortestPauseMs)
+      return `it can stall for ${shortestPauseMs} to ${longestPauseMs} ms of each second; anything else takes a proxy`;
     return true;
   },
 
@@ -62,19 +61,19 @@ export const cacheSlow: Fault<z.output<typeof options>> = {
   async inject(record, deps) {
     const undo = undoOf(record);
     if (undo.how === "latency") return await latency.inject(inner(record, undo.undo), deps);
-    await pauseOnce(record.id, undo.delayMs, deps);
+    await pauseOnce(record, undo.delayMs, deps);
   },
 
   async renew(record, deps) {
     const undo = undoOf(record);
     if (undo.how === "latency") return await latency.renew?.(inner(record, undo.undo), deps);
-    await pauseOnce(record.id, undo.delayMs, deps);
+    await pauseOnce(record, undo.delayMs, deps);
   },
 
   async heal(record, deps) {
     const undo = undoOf(record);
     if (undo.how === "latency") return await latency.heal(inner(record, undo.undo), deps);
-    forgetPauses(record.id);
+    endPauses(record);
     // The last pause is waited out: then there is none any more, whoever asked for it.
     await deps.clock.sleep(undo.delayMs, deps.signal);
   },
@@ -83,8 +82,7 @@ export const cacheSlow: Fault<z.output<typeof options>> = {
     const undo = undoOf(record);
     if (undo.how === "latency") return await latency.probe(inner(record, undo.undo), deps);
     if (record.target.kind !== "service") return "unknown";
-    const answer = await askReady(record.target.url, { timeoutMs: probeMs, ...(deps.signal ? { signal: deps.signal } : {}) });
-    return answer === "silent" ? "unknown" : "gone";
+    return await probePauses(record.target.url, undo.delayMs, deps);
   },
 };
 
