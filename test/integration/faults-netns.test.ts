@@ -96,7 +96,11 @@ describe.skipIf(missing)(
       expect(link.supports(impairment)).toBe(true);
       await renewed([id], async () => {
         await link.add({ id, ...impairment }, deps);
-        await look().finally(() => link.remove(id, deps));
+        try {
+          await look();
+        } finally {
+          await link.remove(id, deps);
+        }
       });
       expect(await link.has(id, deps)).toBe(false);
       expect(rules()).toEqual([]);
