@@ -53,12 +53,13 @@ export default defineCommand({
       import("../../src/faults/leftovers.ts"),
     ]);
     const read = await readExperiment(runtime.cwd, profile);
-    const cluster = withOverrides(await resolveCluster(runtime, globals), flags);
+    const cluster = await resolveCluster(runtime, globals);
     note(clusterLine(runtime, cluster));
     const { collection, seed } = flags;
     const prepared = prepareExperiment(read, cluster, {
       ...(collection !== undefined && { collection }),
       ...(seed !== undefined && { seed }),
+      routing: overridesOf(flags),
     });
     const guards = guardsOf(flags, given);
     if (flags.dryRun) {
@@ -148,14 +149,12 @@ const phases = {
   audit: "audit: every acknowledged write, on every replica",
 } as const;
 
-function withOverrides(cluster: ClusterConfig, { breaker, hedge, consistency }: RunFlags): ClusterConfig {
-  const routing = {
-    ...cluster.routing,
+function overridesOf({ breaker, hedge, consistency }: RunFlags): Partial<ClusterConfig["routing"]> {
+  return {
     ...(breaker !== undefined && { breaker }),
     ...(hedge !== undefined && { hedge }),
     ...(consistency !== undefined && { consistency }),
   };
-  return { ...cluster, routing };
 }
 
 /** What one of the faults would be asked for, the experiment is asked for once, before it begins. */

@@ -45,14 +45,18 @@ export interface PrepareOptions {
   collection?: string;
   /** In place of the profile's: decides what random means. */
   seed?: number;
+  /** In place of the profile's, and of the config's. */
+  routing?: Partial<ClusterConfig["routing"]>;
 }
 
 /** @throws RagctlError exit 2 with everything that is wrong, with the lines of the profile */
 export function prepareExperiment(
   read: ReadExperiment,
-  cluster: ClusterConfig,
-  { collection, seed }: PrepareOptions = {},
+  configured: ClusterConfig,
+  { collection, seed, routing }: PrepareOptions = {},
 ): PreparedExperiment {
+  const said = Object.fromEntries(Object.entries(read.profile.routing).filter(([, value]) => value !== undefined));
+  const cluster = { ...configured, routing: { ...configured.routing, ...said, ...routing } };
   const { profile, shownFile } = read;
   const problems: Problem[] = needsProblems(profile.needs, cluster);
   const at = (path: PropertyKey[], message: string) => {
@@ -65,8 +69,8 @@ export function prepareExperiment(
   );
   const timeline = planTimeline(method, ({ aim }) => aim.nodes ?? nodesIn(cluster, aim.zone));
   const { steadyState, recovery } = profile;
-  const said = profileThresholds(steadyState.thresholds);
-  const before = said.length > 0 ? said : clusterThresholds(cluster);
+  const stated = profileThresholds(steadyState.thresholds);
+  const before = stated.length > 0 ? stated : clusterThresholds(cluster);
   const after = recovery.thresholds && profileThresholds(recovery.thresholds);
   const methodAtMs = steadyState.before + judgeMs;
   const slackMs = steadyState.window + judgeMs + read.load.profile.timeout;

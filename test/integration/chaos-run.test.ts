@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { recordIds } from "../../src/faults/journal.ts";
 import { schemaProblems } from "../helpers/json-document.ts";
@@ -13,6 +13,16 @@ beforeAll(async () => {
   cluster = await startLocalCluster({ nodes: 3, replicas: 2 });
 }, slow);
 afterAll(() => cluster.stop(), slow);
+// Guards refuse to break a cluster that is not whole, and a node that missed writes takes a while.
+beforeEach(async () => {
+  const up = await cluster.cli(["up"]);
+  expect(up.exitCode, up.stderr).toBe(0);
+  for (;;) {
+    const { tables } = (await cluster.cli(["shard", "status", "--json"])).json().result;
+    if (tables.every(({ nodes }: any) => nodes.every(({ state }: any) => state === "serving"))) return;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}, slow);
 
 /** A small experiment. Limits are what a machine that is busy with other things still meets. */
 const experiment = (more: object = {}) => ({

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JsonSchema } from "../../config/json-schema.ts";
-import { durationMs } from "../../config/schema.ts";
+import { durationMs, ratePerSec } from "../../config/schema.ts";
 import { profileJsonSchema, profileSchema } from "../../load/profile/schema.ts";
 import { thresholdsSchema } from "../../load/thresholds/profile.ts";
 import { parseObjective } from "../objectives.ts";
@@ -61,6 +61,17 @@ const needs = z
   .prefault({})
   .describe("what the cluster must have at least");
 
+const routing = z
+  .strictObject({
+    breaker: z.enum(["rolling", "fixed", "off"]).optional(),
+    hedge: z.enum(["off", "p95"]).optional(),
+    consistency: z.enum(["one", "quorum", "all"]).optional(),
+    maxInFlightPerNode: positive.max(1024).optional(),
+    maxRate: ratePerSec.optional(),
+  })
+  .prefault({})
+  .describe("of the load's clients, in place of what the config says under routing");
+
 const objective = z.string().superRefine((text, context) => {
   try {
     parseObjective(text);
@@ -74,6 +85,7 @@ export const experimentSchema = z.strictObject({
   description: z.string().optional(),
   seed: z.number().int().default(1).describe("decides which nodes random means"),
   needs,
+  routing,
   setup: setup.optional(),
   load,
   steadyState: z

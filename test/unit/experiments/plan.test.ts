@@ -428,3 +428,12 @@ test("the published schema knows the shipped experiments", async () => {
     expect(schemaProblems("chaos-profile", document), name).toEqual([]);
   }
 });
+
+test("what the profile says of the load's clients takes the place of the config's, and flags that of both", async () => {
+  const routing = { hedge: "p95", breaker: "fixed" };
+  expect((await prepared({ routing })).cluster.routing).toMatchObject({ hedge: "p95", breaker: "fixed", replicas: 2 });
+  expect((await prepared({ routing }, { routing: { breaker: "off" } })).cluster.routing).toMatchObject({
+    hedge: "p95",
+    breaker: "off",
+  });
+});
