@@ -47,7 +47,10 @@ export class ShardsModel implements ReferenceSink {
   /** Gives up the sixteenth of the keys that hash highest: one by one, as the paper has it, each would cost a pass over the tallies. */
   private lower(): void {
     const { keys, stack } = this.whole;
-    const hashes = Float64Array.from(stack.fromTop(), (slot) => keys.low[slot]! >>> 0).sort();
+    const hashes = new Uint32Array(keys.size);
+    let count = 0;
+    for (const slot of stack.fromTop()) hashes[count++] = keys.low[slot]!;
+    hashes.sort();
     this.threshold = hashes[Math.floor(hashes.length * (15 / 16))]!;
     this.whole.lower(this.threshold, this.rate);
     for (const part of this.parts) part.lower(this.threshold, this.rate / groups);
