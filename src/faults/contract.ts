@@ -99,7 +99,7 @@ export interface SshFacts {
 }
 
 /** A service that is spoken to in its own words: a Redis. Without its credentials, which stay in the config. */
-export interface ServiceTarget {
+interface ServiceTarget {
   kind: "service";
   node: string;
   url: string;
@@ -144,7 +144,7 @@ export interface FaultDeps {
   hold?: boolean;
 }
 
-export type Impact = "silences" | "weakens";
+type Impact = "silences" | "weakens";
 
 /** A schema of options, with the codecs of the config (`durationMs`, `fraction`, …), every key described: flags are made from it. */
 export type OptionsSchema<Options> = z.ZodType<Options> & { readonly shape: z.ZodRawShape };

@@ -10,7 +10,7 @@ export interface Calendar {
 }
 
 export const dayNames = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
-export type Day = (typeof dayNames)[number];
+type Day = (typeof dayNames)[number];
 
 const minuteMs = 60_000;
 const dayMinutes = 1_440;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from "node:f
 import { createInterface } from "node:readline";
 import { entryPath } from "../../entry.ts";
 import { ExitCode, RagctlError } from "../../errors.ts";
-import { isAlive, type ProcessIdentity } from "../../process-identity.ts";
+import { isAlive } from "../../process-identity.ts";
 import { signalProcess } from "../../process-signal.ts";
 import type { Burner, BurnSpec, FaultDeps } from "../contract.ts";
 import { burnerFiles, diskFile, readBurner } from "./layout.ts";
@@ -85,10 +85,6 @@ async function begun(spec: BurnSpec, { execPath }: FaultDeps): Promise<void> {
 /** Why a burner that is gone has ended by itself. */
 export function burnerProblem(id: string): string | undefined {
   return readBurner(id)?.problem;
-}
-
-export function burnerProcess(id: string): ProcessIdentity | undefined {
-  return readBurner(id)?.process;
 }
 
 function failed({ id }: BurnSpec, why: string): RagctlError {

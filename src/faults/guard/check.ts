@@ -11,17 +11,6 @@ export async function blastRadius(input: GuardInput, deps: GuardDeps): Promise<B
   return judgeFault(input, observed);
 }
 
-/**
- * The same, for a fault that is meant.
- * @throws RagctlError exit 7 with every reason that stands against it; its code is the first one's
- */
-export async function checkGuards(input: GuardInput, deps: GuardDeps): Promise<BlastRadius> {
-  const radius = await blastRadius(input, deps);
-  const error = refusalOf(radius);
-  if (error) throw error;
-  return radius;
-}
-
 /** Exit 7 with every reason; undefined where nothing stands against the fault. */
 export function refusalOf(radius: BlastRadius): RagctlError | undefined {
   const [first] = radius.refusals;

@@ -4,7 +4,7 @@ import { parseFraction } from "../../units.ts";
 export type MaxBlast = { count: number } | { share: number };
 
 /** Unless told otherwise: half of the nodes, and one in any case. */
-export const defaultMaxBlast = { share: 0.5 };
+const defaultMaxBlast = { share: 0.5 };
 
 /** `2` → two nodes; `34%` or `0.34` → that share of all. @throws Error, a plain sentence */
 export function parseMaxBlast(text: string): MaxBlast {
