@@ -29,6 +29,8 @@ export class Proxy {
   #cancelLook: (() => void) | undefined;
   #nodeUp = false;
   #closed = false;
+  /** Of the listener, said once. */
+  #complaint = "";
   #pastBytes = { toNode: 0, fromNode: 0 };
 
   constructor(spec: ProxySpec, deps: ProxyDeps) {
@@ -118,12 +120,13 @@ export class Proxy {
     const { host, port, name } = this.spec;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
     server.on("error", (error) => {
-      this.#deps.log(`${name}: ${error.message}`);
+      if (this.#complaint !== error.message) this.#deps.log(`${name}: ${error.message}`);
+      this.#complaint = error.message;
       if (this.#server !== server) return;
       this.#server = undefined;
       this.#cancelLook = runAfter(this.#deps.clock, lookAgainMaxMs, () => this.#closed || this.#listenAsNeeded());
     });
-    server.listen({ host, port, exclusive: true });
+    server.listen({ host, port, exclusive: true }, () => (this.#complaint = ""));
     return server;
   }
 
