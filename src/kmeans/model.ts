@@ -138,5 +138,15 @@ function littleEndian(values: Float32Array): Buffer {
   return bytes;
 }
 
+/** A model as the semantic partitioner of a routing table wants it: but for its kind, hash and probes. */
+export function partitionerCells({ modelId, centroids, dim, offsets }: SemanticModel): {
+  modelId: string;
+  centroids: number[][];
+  offsets?: number[];
+} {
+  const rows = Array.from({ length: centroids.length / dim }, (_, c) => [...centroids.subarray(c * dim, (c + 1) * dim)]);
+  return { modelId, centroids: rows, ...(offsets && { offsets: [...offsets] }) };
+}
+
 /** How stores call a metric, and `nearestCells` of the sharding room. */
 export const storeDistance = { l2: "Euclid", cosine: "Cosine", dot: "Dot" } as const satisfies Record<Metric, string>;

@@ -26,6 +26,7 @@ const partitioner = z.discriminatedUnion("kind", [
     hash,
     modelId: z.string(),
     centroids: z.array(z.array(z.number())).min(1),
+    offsets: z.array(z.number()).optional(),
     probes: z.number().int().positive().optional(),
   }),
 ]);

@@ -26,17 +26,23 @@ export function createSemantic(spec: SemanticSpec, members: readonly Member[], r
 
 /**
  * The cells nearest to a vector, nearest first, by the collection's own distance (ties to the lower number).
+ * Offsets count in squared distances, which under Cosine and Dot are 2(1 − cos) and 2(‖v‖ − v·c) with centroids of length one.
  * @param centroids rows, as `flattenCentroids` lays them out
  */
 export function nearestCells(
-  centroids: { rows: Float32Array; size: number },
+  centroids: FlatCentroids,
   distance: "Cosine" | "Dot" | "Euclid",
   vector: ArrayLike<number>,
   count: number,
 ): number[] {
-  const { rows, size } = centroids;
+  const { rows, size, offsets } = centroids;
   const cells = rows.length / size;
   const far = new Float64Array(cells);
+  let length = 0;
+  if (offsets && distance === "Cosine") {
+    for (let d = 0; d < size; d++) length += vector[d]! * vector[d]!;
+    length = Math.sqrt(length);
+  }
   for (let cell = 0; cell < cells; cell++) {
     let dot = 0;
     let norm = 0;
@@ -50,6 +56,7 @@ export function nearestCells(
     }
     // Monotonic in the distance is enough: the vector's own norm is the same for all cells.
     far[cell] = distance === "Euclid" ? square : distance === "Dot" ? -dot : norm === 0 ? 0 : -dot / Math.sqrt(norm);
+    if (offsets) far[cell]! += distance === "Euclid" ? offsets[cell]! : (offsets[cell]! / 2) * (distance === "Cosine" ? length : 1);
   }
   if (count === 1) return [far.indexOf(far.reduce((least, value) => Math.min(least, value)))];
   return Array.from(far.keys())
@@ -57,9 +64,15 @@ export function nearestCells(
     .slice(0, count);
 }
 
-export function flattenCentroids(spec: SemanticSpec): { rows: Float32Array; size: number } {
+interface FlatCentroids {
+  rows: Float32Array;
+  size: number;
+  offsets?: readonly number[];
+}
+
+export function flattenCentroids(spec: Pick<SemanticSpec, "centroids" | "offsets">): FlatCentroids {
   const size = spec.centroids[0]?.length ?? 0;
   const rows = new Float32Array(spec.centroids.length * size);
   for (const [index, row] of spec.centroids.entries()) rows.set(row, index * size);
-  return { rows, size };
+  return { rows, size, ...(spec.offsets && { offsets: spec.offsets }) };
 }

@@ -29,6 +29,8 @@ export interface SemanticSpec {
   modelId: string;
   /** One row a cell. */
   centroids: number[][];
+  /** By cell, added to the squared distance to its centroid: what keeps the cells of a balanced model even. Absent: all 0. */
+  offsets?: number[];
   /** Cells nearest to the query that a search asks; absent: all of them, so that nothing is missed. */
   probes?: number;
 }

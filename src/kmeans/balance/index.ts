@@ -73,7 +73,7 @@ export async function balance(
       }
       copyCentroids(points, centroids, kept);
     }
-    if (!better || !much) break;
+    if (held && !much) break;
     await sumByGroup(
       points,
       rows,
