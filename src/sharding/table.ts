@@ -33,6 +33,8 @@ export interface SemanticSpec {
   offsets?: number[];
   /** Cells nearest to the query that a search asks; absent: all of them, so that nothing is missed. */
   probes?: number;
+  /** The payload field of this model's cells; absent: `_ragctl_cell`. */
+  field?: string;
 }
 export type PartitionerSpec = RingSpec | RendezvousSpec | RangeSpec | SemanticSpec;
 
@@ -76,6 +78,22 @@ export interface Move {
   pause: number;
   /** A repair brings a stale `to` back to `serving`; owners do not change, and the move leaves the table at its cut-over. */
   repair?: boolean;
+  /**
+   * While the partitioner changes: of the selector's points, those in this part of the new partitioner's positions; absent: all of them.
+   * Unless it is a repair, such a move is one copy of a group's: `TableTransition.moved` says when it has been cut over.
+   */
+  into?: Selector;
+}
+
+/**
+ * A change of partitioner under way (ROUTING.md, "Change of partitioner"). While `stamping`, owners are the old ones, and writers stamp
+ * positions of both partitioners. While `moving`, a point is owned as `to` says where its new position is in `moved`, else as before.
+ */
+export interface TableTransition {
+  to: PartitionerSpec;
+  phase: "stamping" | "moving";
+  /** Ascending, disjoint ranges of the new partitioner's positions; neighbours are merged. */
+  moved: [lo: number, hi: number][];
 }
 
 export interface RoutingTable {
@@ -88,6 +106,7 @@ export interface RoutingTable {
   members: string[];
   nodes: Record<string, TableNode>;
   moves: Move[];
+  transition?: TableTransition;
   vector: { size: number; distance: "Cosine" | "Dot" | "Euclid"; name?: string };
 }
 
@@ -98,3 +117,19 @@ export const field = {
   cell: "_ragctl_cell",
   version: "_ragctl_v",
 } as const;
+
+/** The payload field that holds a point's position under a partitioner. */
+export function positionFieldOf(partitioner: PartitionerSpec): string {
+  return partitioner.kind === "semantic" ? (partitioner.field ?? field.cell) : field.hash;
+}
+
+/** The field of a model that comes to a collection which may have had others: one field a model. */
+export function cellFieldOf(modelId: string): string {
+  return `_ragctl_c_${modelId.slice(0, 8)}`;
+}
+
+/** Every field that a reader of this table needs of a point: key, version, and the positions. */
+export function stampFields({ partitioner, transition }: Pick<RoutingTable, "partitioner" | "transition">): string[] {
+  const positions = [partitioner, ...(transition ? [transition.to] : [])].map(positionFieldOf);
+  return [...new Set([field.key, field.hash, field.version, ...positions])];
+}

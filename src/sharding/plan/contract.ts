@@ -40,6 +40,37 @@ export interface CopyStep extends Amount {
   copiesDuring: number;
 }
 
+/**
+ * The first step of a change of partitioner: the table names the new one, and every writer stamps its positions. Where the new positions
+ * are stamped on every point anyway (hashes), moving may begin at once.
+ */
+export interface StampStep {
+  id: string;
+  kind: "stamp";
+  to: PartitionerSpec;
+}
+
+/** Stamps what no writer has touched meanwhile, until no node holds a point without the field. */
+export interface BackfillStep extends Amount {
+  id: string;
+  kind: "backfill";
+  field: string;
+}
+
+/**
+ * All points of these new positions go to where the new partitioner has them (`back`: to where the old one had them): one tracked copy with
+ * many sources and targets, and one cut-over.
+ */
+export interface RegroupStep extends Amount {
+  id: string;
+  kind: "regroup";
+  into: Selector;
+  /** The owners that the new partitioner gives them. */
+  owners: string[];
+  back?: boolean;
+  copiesDuring: number;
+}
+
 /** The last step of a routed plan: the layout that the copies led to becomes the table's own. */
 export interface SettleStep {
   id: string;
@@ -58,7 +89,7 @@ export interface ShardStep extends Amount {
   copiesDuring: number;
 }
 
-export type PlanStep = CopyStep | SettleStep | ShardStep;
+export type PlanStep = CopyStep | StampStep | BackfillStep | RegroupStep | SettleStep | ShardStep;
 
 /** The parts of a routing table that a plan changes for good. */
 export interface Layout {
@@ -83,10 +114,24 @@ export interface Balance {
   deviation: number;
 }
 
+/** What a search is expected to find and to cost once a plan has been applied. */
+export interface ExpectedSearch {
+  k: number;
+  /** null: all cells. */
+  probes: number | null;
+  /** recall@k, [0, 1]. */
+  recall: number;
+  /** Nodes asked by one search, on average. */
+  nodesTouched: number;
+  /** Largest ÷ mean of the nodes' work. */
+  heatMaxOverMean?: number;
+}
+
 /** `plan → (show | diff) → apply → verify → reverse`: one JSON document (DESIGN.md, "Plan"). */
 export interface Plan {
   schemaVersion: 1;
-  kind: "shard";
+  /** rebalance: a change of partitioner. */
+  kind: "shard" | "rebalance";
   planId: string;
   /** ISO 8601. */
   createdAt: string;
@@ -103,4 +148,6 @@ export interface Plan {
   predicted: Balance;
   /** Set by `shard reverse`: the plan that this one undoes. */
   reverses?: string;
+  /** What the planner was told of a change of partitioner, for people: nothing of it decides what apply does. */
+  expected?: ExpectedSearch;
 }
