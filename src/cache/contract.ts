@@ -28,3 +28,92 @@ export interface CacheDescription {
   misses?: number;
   evictions?: number;
 }
+
+/** What is cached of a query: the answer of a search, a vector, the text that a language model made. Each has a TTL of its own. */
+export type CacheKind = "result" | "embedding" | "answer";
+
+/** What the cache knew: where it was found, or that there is nothing (`negative`: asked before, and there was nothing). */
+export interface CacheAnswer {
+  /** Undefined: known to be nothing. */
+  value: Buffer | undefined;
+  /** `computed`: by this call; `shared`: by another one that asked at the same time, in this process or another. */
+  from: "memory" | "redis" | "computed" | "shared";
+}
+
+export interface SetOptions {
+  /** Instead of the kind's TTL, jitter included. */
+  ttlMs?: number;
+  /** How long it took to compute: what early refresh goes by. */
+  computeUs?: number;
+}
+
+export interface ComputeOptions extends SetOptions {
+  /** False: the value is not what it should be (`poisoned`): it is counted, computed anew and overwritten. */
+  accepts?: (value: Buffer) => boolean;
+}
+
+/**
+ * The cache as an application uses it: keys and TTLs by kind, one flight per key, early refresh, compression, popularity. A Redis that fails is never the caller's trouble:
+ * work goes on from memory, and `report` says that it did.
+ */
+export interface CacheLayer {
+  /** Carries corpus version and embedder. */
+  readonly namespace: string;
+  keyOf(kind: CacheKind, query: string): string;
+  /** Undefined: not there. Never throws for what a Redis does. Counts no popularity. */
+  get(kind: CacheKind, query: string): Promise<CacheAnswer | undefined>;
+  /** @returns where it went; `reason` is a sentence where it is in memory alone, or nowhere */
+  set(kind: CacheKind, query: string, value: Buffer, options?: SetOptions): Promise<Stored>;
+  /**
+   * What is held, or what `compute` makes of it: once for all who ask at the same time. Records the query's popularity. `compute` returning undefined is kept, shortly, as
+   * "nothing"; what it throws reaches all who waited, and is not kept.
+   */
+  getOrCompute(
+    kind: CacheKind,
+    query: string,
+    compute: () => Promise<Buffer | undefined>,
+    options?: ComputeOptions,
+  ): Promise<CacheAnswer>;
+  /** What this process did since it was opened. */
+  report(): CacheLayerReport;
+  /** Waits for refreshes under way, and for popularity to be written. */
+  close(): Promise<void>;
+}
+
+export interface Stored {
+  in: "redis" | "memory" | "nowhere";
+  reason?: string;
+}
+
+/** An episode in which Redis, or the part of it at `where`, was left alone. Times are milliseconds since the epoch. */
+export interface MemoryOnly {
+  where: string;
+  sinceMs: number;
+  /** Absent: it still is. */
+  untilMs?: number;
+  problem: string;
+}
+
+export interface CacheLayerReport {
+  lookups: number;
+  /** By where; `negative` are those of them that knew of nothing. */
+  hits: { memory: number; redis: number; negative: number };
+  misses: number;
+  /** Calls of `compute`, and how many of them failed. */
+  computed: number;
+  computeFailures: number;
+  /** Callers who got what another one computed: of this process, of another. */
+  shared: { here: number; elsewhere: number };
+  earlyRefreshes: number;
+  /** Writes by outcome; a Redis that is full or read-only refuses, and the value stays in memory. */
+  stored: { redis: number; memoryOnly: number };
+  /** Values that were not what they should be, and keys of a type that holds no value. */
+  poisoned: number;
+  wrongType: number;
+  /** Commands that failed, and lookups answered without asking Redis. */
+  redisFailures: number;
+  withoutRedis: number;
+  memoryOnly: MemoryOnly[];
+  /** Bytes before and after compression, of what was compressed. */
+  compression: { rawBytes: number; storedBytes: number };
+}

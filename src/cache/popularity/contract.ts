@@ -12,3 +12,30 @@ export interface PopularitySnapshot {
   /** References in all, those to keys that are not listed with them. */
   references: number;
 }
+
+/** A question with the text that was asked, so that a key's hash can be turned back into it. */
+export interface PopularQuery {
+  /** Normalised. */
+  query: string;
+  /** At most so often, the past counting for less (see `halfLifeMs`), and at least `count − error`. */
+  count: number;
+  error: number;
+}
+
+/** Counts what is asked. */
+export interface PopularityRecorder {
+  /** Counts one question. Never waits, never throws. */
+  record(query: string, weight?: number): void;
+  /** Writes what has been counted since to where it is kept. A failure is kept for `problem`, and its counts for the next time. */
+  flush(): Promise<void>;
+  problem(): string | undefined;
+  close(): Promise<void>;
+}
+
+/** What has been counted, by all processes together. */
+export interface PopularityReader {
+  /** The most popular first, and references in all. */
+  top(limit: number): Promise<{ queries: PopularQuery[]; references: number }>;
+  /** Texts of these SHA-256 digests (hex, as in keys), where they are held. */
+  textsOf(digests: readonly string[]): Promise<Map<string, string>>;
+}
