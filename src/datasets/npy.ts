@@ -1,3 +1,4 @@
+import { endianness } from "node:os";
 import type { Dataset, DatasetOptions } from "./contract.ts";
 import { type FileBytes, openBytes } from "./file-bytes.ts";
 import { halfToFloat } from "./half.ts";
@@ -55,7 +56,10 @@ async function openMatrix(file: FileBytes, options: DatasetOptions): Promise<Dat
           for (let i = 0; i < take; i++) vectors[i]![column] = read(view, i * size);
         }
       } else {
-        const view = viewOf(await file.read(dataOffset + start * dim * size, take * dim * size));
+        const bytes = await file.read(dataOffset + start * dim * size, take * dim * size);
+        const floats = nativeFloats(header.descr, bytes);
+        if (floats) return vectors.map((_, i) => checkFinite(path, floats.slice(i * dim, (i + 1) * dim), start + i));
+        const view = viewOf(bytes);
         for (let i = 0; i < take; i++) for (let d = 0; d < dim; d++) vectors[i]![d] = read(view, (i * dim + d) * size);
       }
       return vectors.map((vector, i) => checkFinite(path, vector, start + i));
@@ -106,6 +110,12 @@ function componentReader(path: string, descr: string): { read: (view: DataView, 
   if (type === "f8") return { read: (view, offset) => view.getFloat64(offset, little), bytes: 8 };
   if (type === "f2") return { read: (view, offset) => halfToFloat(view.getUint16(offset, little)), bytes: 2 };
   throw datasetError(path, `components of type ${descr} are not supported: float16, float32 and float64 are`);
+}
+
+/** The usual case, float32 in the machine's own byte order, without looking at every number by itself. */
+function nativeFloats(descr: string, { buffer, byteOffset, length }: Buffer): Float32Array | undefined {
+  if (descr !== "<f4" || endianness() !== "LE" || byteOffset % 4 !== 0) return undefined;
+  return new Float32Array(buffer, byteOffset, length / 4);
 }
 
 function viewOf(buffer: Buffer): DataView {

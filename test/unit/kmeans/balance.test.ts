@@ -72,7 +72,7 @@ describe("prices", () => {
       const c = nearest.label.values[i]!;
       sizes[c]!++;
       cost += scores.values[i * cells + c]!;
-      bound += Math.min(...prices.keys().map((cell) => scores.values[i * cells + cell]! + prices[cell]!));
+      bound += Math.min(...Array.from(prices, (price, cell) => scores.values[i * cells + cell]! + price));
     }
     expect(Math.max(...sizes)).toBeLessThanOrEqual(cap);
     expect(cost / bound).toBeLessThan(1.03);

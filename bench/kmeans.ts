@@ -1,0 +1,180 @@
+/**
+ * k-means on clustered vectors: the kernel's rate on one core, and fits side by side with scikit-learn where a Python has it.
+ *
+ *   node bench/kmeans.ts [--rows 200000] [--dim 384] [--shards 64] [--restarts 10] [--repeats 3] [--python python3]
+ *
+ * Both get the same rows, starts and cores; scikit-learn's MiniBatchKMeans has batches of 10,000 and 100 iterations, its KMeans one start (it takes
+ * that many times as long with more). Wall time and processor time are of the fit alone, runs take turns, and the median is shown: on a machine that does other
+ * things as well, the processor time is the one to look at.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Arena } from "../src/kmeans/arena.ts";
+import type { FitSpec } from "../src/kmeans/contract.ts";
+import { fit } from "../src/kmeans/index.ts";
+import { loadKernel, startKernel } from "../src/kmeans/kernel/load.ts";
+import { realClock, seededRng } from "../src/runtime.ts";
+
+const { values } = parseArgs({
+  options: {
+    rows: { type: "string", default: "200000" },
+    dim: { type: "string", default: "384" },
+    shards: { type: "string", default: "64" },
+    restarts: { type: "string", default: "10" },
+    repeats: { type: "string", default: "3" },
+    python: { type: "string", default: "python3" },
+  },
+});
+const [rows, dim, shards, restarts, repeats] = [values.rows, values.dim, values.shards, values.restarts, values.repeats].map(
+  Number,
+) as [number, number, number, number, number];
+
+interface Run {
+  wall: number;
+  cpu: number;
+  inertia: number;
+  maxOverMean: number;
+}
+
+/** Multiplications and additions of the assignment, a second, in billions, on this thread: the best of some runs. */
+function kernelRate(variant: "simd" | "relaxed"): number {
+  const arena = new Arena();
+  const kernel = startKernel(loadKernel(variant).module, arena.memory);
+  const items = 10_000;
+  const x = arena.f32(items * dim);
+  const c = arena.f32((shards + 3) * dim);
+  const bias = arena.f32(shards + 3);
+  const rng = seededRng(1);
+  for (const { values } of [x, c]) for (let i = 0; i < values.length; i++) values[i] = rng() - 0.5;
+  bias.values.fill(3.4e38, shards);
+  const out = [arena.i32(items), arena.f32(items), arena.i32(items), arena.f32(items)].map(({ at }) => at);
+  let least = Infinity;
+  for (let run = 0; run < 12; run++) {
+    const startUs = realClock.monotonicUs();
+    kernel.nearest(0, items, 0, x.at, dim * 4, c.at, bias.at, Math.ceil(shards / 3) * 3, ...out);
+    least = Math.min(least, realClock.monotonicUs() - startUs);
+  }
+  return (2 * items * dim * shards) / least / 1e3;
+}
+
+/** Three hundred clusters of unequal size, on the unit sphere; every fourth number of a row is shared by a cluster's rows but for noise. */
+function makeRows(): Float32Array {
+  const rng = seededRng(7);
+  const normal = () => Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
+  const clusters = 300;
+  const centres = Float32Array.from({ length: clusters * dim }, normal);
+  const weights = Array.from({ length: clusters }, (_, c) => (c + 1) ** -0.7);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const all = new Float32Array(rows * dim);
+  for (let i = 0; i < rows; i++) {
+    let rest = rng() * total;
+    const c = Math.max(
+      0,
+      weights.findIndex((weight) => (rest -= weight) < 0),
+    );
+    let square = 0;
+    for (let d = 0; d < dim; d++) square += (all[i * dim + d] = centres[c * dim + d]! + normal()) ** 2;
+    for (let d = 0; d < dim; d++) all[i * dim + d]! /= Math.sqrt(square);
+  }
+  return all;
+}
+
+async function ours(all: Float32Array, algorithm: FitSpec["algorithm"], seed: number): Promise<Run> {
+  const source = {
+    path: "bench",
+    rows,
+    dim,
+    rowsOf: async (start: number, count: number) =>
+      Array.from({ length: Math.min(count, rows - start) }, (_, i) => all.subarray((start + i) * dim, (start + i + 1) * dim)),
+  };
+  const maxIterations = algorithm === "minibatch" ? 100 : 300;
+  const spec: FitSpec = {
+    shards,
+    algorithm,
+    metric: "l2",
+    seed,
+    epsilon: 0.1,
+    restarts: algorithm === "minibatch" ? restarts : 1,
+    sample: "all",
+    maxIterations,
+    batch: 10_000,
+  };
+  const before = process.cpuUsage();
+  const { model, seconds, readSeconds, maxOverMean } = await fit(source, spec, "file", { clock: realClock });
+  const { user, system } = process.cpuUsage(before);
+  // Reading is one thread's work; what it took is no part of the fit.
+  return { wall: seconds, cpu: (user + system) / 1e6 - readSeconds, inertia: model.training.inertia, maxOverMean };
+}
+
+const script = `
+import json, sys, time
+import numpy as np
+from sklearn.cluster import KMeans, MiniBatchKMeans
+file, dim, shards, kind, starts, seed = sys.argv[1], *map(int, sys.argv[2:4]), sys.argv[4], *map(int, sys.argv[5:7])
+x = np.fromfile(file, dtype=np.float32).reshape(-1, dim)
+wall, cpu = time.perf_counter(), time.process_time()
+if kind == "minibatch":
+    m = MiniBatchKMeans(shards, batch_size=10000, max_iter=100, n_init=starts, random_state=seed).fit(x)
+else:
+    m = KMeans(shards, n_init=1, random_state=seed).fit(x)
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+# Over all rows, in double precision, as the other side's.
+inertia = sum(float(np.square(x[i:i+10000].astype(np.float64) - m.cluster_centers_[m.labels_[i:i+10000]]).sum()) for i in range(0, len(x), 10000))
+print(json.dumps({"wall": wall, "cpu": cpu, "inertia": inertia, "maxOverMean": float(np.bincount(m.labels_, minlength=shards).max() / (len(x) / shards))}))
+`;
+
+function theirs(file: string, kind: string, seed: number): Run | undefined {
+  try {
+    const args = ["-c", script, file, dim, shards, kind, restarts, seed].map(String);
+    return JSON.parse(execFileSync(values.python, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })) as Run;
+  } catch {
+    return undefined;
+  }
+}
+
+function median(runs: readonly Run[], of: keyof Run): number {
+  return runs.map((run) => run[of]).toSorted((a, b) => a - b)[runs.length >> 1]!;
+}
+
+function show(name: string, runs: readonly Run[]): void {
+  const figures = `${median(runs, "wall").toFixed(2).padStart(8)} s ${median(runs, "cpu").toFixed(2).padStart(8)} s of processor`;
+  console.log(
+    `${name.padEnd(28)}${figures}   inertia ${median(runs, "inertia").toPrecision(7)}   largest ${median(runs, "maxOverMean").toFixed(2)} × mean`,
+  );
+}
+
+for (const variant of ["simd", "relaxed"] as const)
+  console.log(
+    `kernel, ${variant}: ${kernelRate(variant).toFixed(1)} GFLOP/s on one core (${dim} dimensions, ${shards} centroids)`,
+  );
+const all = makeRows();
+const dir = mkdtempSync(join(tmpdir(), "ragctl-kmeans-"));
+try {
+  const file = join(dir, "x.f32");
+  writeFileSync(file, all);
+  console.log(`\n${rows} × ${dim} into ${shards}, median of ${repeats}:`);
+  let plain = 0;
+  for (const algorithm of ["minibatch", "lloyd", "balanced"] as const) {
+    const own: Run[] = [];
+    const other: Run[] = [];
+    for (let repeat = 1; repeat <= repeats; repeat++) {
+      own.push(await ours(all, algorithm, repeat));
+      const run = algorithm === "balanced" ? undefined : theirs(file, algorithm, repeat);
+      if (run) other.push(run);
+    }
+    show(`ragctl ${algorithm}`, own);
+    if (algorithm === "lloyd") plain = median(own, "inertia");
+    if (algorithm === "balanced") console.log(`  inertia ${(median(own, "inertia") / plain).toFixed(3)} × Lloyd's`);
+    else if (other.length === 0) console.log(`  (no scikit-learn in ${values.python}: --python names another)`);
+    else {
+      show(`scikit-learn ${algorithm}`, other);
+      const ratio = (of: keyof Run) => (median(own, of) / median(other, of)).toFixed(3);
+      console.log(`  ragctl ÷ scikit-learn: wall ${ratio("wall")}, processor ${ratio("cpu")}, inertia ${ratio("inertia")}`);
+    }
+  }
+} finally {
+  rmSync(dir, { recursive: true });
+}
