@@ -78,12 +78,3 @@ export function plainRows({ dim, width, mean }: Points, { count, rows }: Centroi
   for (let c = 0; c < count; c++) for (let d = 0; d < dim; d++) out[c * dim + d] = rows.values[c * width + d]! + mean[d]!;
   return out;
 }
-
-/** Takes rows from outside: the inverse of `plainRows`. */
-export function setPlainRows(points: Points, centroids: Centroids, plain: ArrayLike<number>): void {
-  const { dim, width, mean } = points;
-  for (let c = 0; c < centroids.count; c++) {
-    for (let d = 0; d < dim; d++) centroids.rows.values[c * width + d] = plain[c * dim + d]! - mean[d]!;
-    measure(points, centroids, c);
-  }
-}

@@ -9,7 +9,7 @@ export const metrics = ["l2", "cosine", "dot"] as const;
 export type Metric = (typeof metrics)[number];
 
 export const algorithms = ["minibatch", "lloyd", "balanced"] as const;
-export type Algorithm = (typeof algorithms)[number];
+type Algorithm = (typeof algorithms)[number];
 
 /** Vectors, however they are kept; a data set is one. `rowsOf` rejects where a row is not what the others are. */
 export interface RowSource {

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import { openDataset, type DatasetOptions } from "../datasets/index.ts";
-import { fit, type Fit, type FitSpec } from "../kmeans/index.ts";
-import type { FitDeps } from "../kmeans/contract.ts";
+import { fit, type Fit, type FitDeps, type FitSpec } from "../kmeans/index.ts";
 import type { FitResult } from "../kmeans/result.ts";
 import { checkModelPlace, writeModel } from "./model-file.ts";
 
