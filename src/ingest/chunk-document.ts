@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto";
-import { chunkers } from "./chunkers/index.ts";
-import { chunkField, type Chunk, type ChunkedDocument, type ChunkOptions, type SourceDocument } from "./contract.ts";
+import { chunkText } from "./chunkers/index.ts";
+import { chunkField, type Chunk, type ChunkedDocument, type ChunkOptions, type Piece, type SourceDocument } from "./contract.ts";
 
 /** Part of every content hash: a change of what is stored, or how, makes the next run rewrite all. */
-const formatVersion = 1;
+const formatVersion = 2;
 
-/** `{document}#{position}`: the last `#` divides, so that no two chunks share a key whatever the ids look like. */
-export function chunkKey(documentId: string, position: number): string {
-  return `${documentId}#${position}`;
+/**
+ * `{document}#{position}`: the last `#` divides, so that no two chunks share a key whatever the ids look like. A document
+ * that brings its vector is one point, and its key is its id (so that row 7 of a data set is point 7), unless that could be a chunk's.
+ */
+export function chunkKey({ id, vector }: Pick<SourceDocument, "id" | "vector">, position: number): string {
+  return vector && !/#\d+$/.test(id) ? id : `${id}#${position}`;
 }
 
 /**
@@ -19,35 +22,53 @@ export async function chunkDocument(
   options: ChunkOptions,
   embedderName: string,
 ): Promise<ChunkedDocument> {
-  const texts = await chunkers[document.format](document.text, options);
+  const { text, vector } = document;
+  const pieces = vector ? [{ start: 0, end: text.length }] : await chunkText(text, document.format, options);
   const fields = stableJson(document.fields);
-  const chunks = texts.map((text, position): Chunk => {
-    // The first chunk carries the count, so it is rewritten when only the number of chunks changed.
-    const count = position === 0 ? texts.length : undefined;
-    const embedText = document.title ? `${document.title}\n\n${text}` : text;
+  const chunks = pieces.map((piece, position): Chunk => {
+    const own = text.slice(piece.start, piece.end);
+    const embedText = document.title ? `${document.title}\n\n${own}` : own;
+    const stamps = stampsOf(document, piece, position, pieces.length);
     const hash = createHash("sha256")
-      .update(JSON.stringify([formatVersion, embedderName, embedText, text, position, count ?? null]))
-      .update(fields)
-      .digest("hex")
-      .slice(0, 32);
+      .update(JSON.stringify([formatVersion, vector ? null : embedderName, embedText, own, stamps]))
+      .update(fields);
+    if (vector) hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
+    const digest = hash.digest("hex").slice(0, 32);
     return {
-      key: chunkKey(document.id, position),
+      key: chunkKey(document, position),
       position,
-      text,
+      text: own,
       embedText,
-      hash,
+      hash: digest,
       payload: {
         ...document.fields,
-        text,
+        ...(vector && own === "" ? {} : { text: own }),
         [chunkField.document]: document.id,
         [chunkField.source]: document.origin.source,
-        [chunkField.position]: position,
-        ...(count === undefined ? {} : { [chunkField.count]: count }),
-        [chunkField.hash]: hash,
+        ...stamps,
+        [chunkField.hash]: digest,
       },
+      ...(vector ? { vector } : {}),
     };
   });
   return { document, chunks };
+}
+
+/** Where a chunk stands in its document. Its source is no part of it: a file that was moved is the same file. */
+function stampsOf({ vector, pages }: SourceDocument, piece: Piece, position: number, count: number): Record<string, unknown> {
+  return {
+    [chunkField.position]: position,
+    // The first chunk carries the count, so it is rewritten when only the number of chunks changed.
+    ...(position === 0 ? { [chunkField.count]: count } : {}),
+    ...(vector ? {} : { [chunkField.start]: piece.start, [chunkField.end]: piece.end }),
+    ...(piece.headings?.length ? { [chunkField.headings]: piece.headings } : {}),
+    ...(pages ? { [chunkField.page]: pageOf(pages, piece.start) } : {}),
+  };
+}
+
+/** The page, from 1, that this place is on. */
+function pageOf(pages: readonly number[], place: number): number {
+  return Math.max(1, pages.findLastIndex((start) => start <= place) + 1);
 }
 
 /** JSON with sorted names, so that the order of fields in a record changes nothing. */

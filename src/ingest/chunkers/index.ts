@@ -1,21 +1,56 @@
 import { usageError, type Problem } from "../../errors.ts";
-import type { Chunker, ChunkOptions, SourceDocument } from "../contract.ts";
-import { separatorChunker } from "./separators.ts";
+import type { ChunkerName, ChunkOptions, Piece, SourceDocument } from "../contract.ts";
+import { characters, lines, paragraphs, sentences, words, type Boundary } from "./boundaries.ts";
+import { characterRuler, cut, type CutSpec } from "./cut.ts";
 
-/** Every chunker there is, by the format it suits. */
-export const chunkers = {
-  /** Paragraphs, then lines, then words, then characters. */
-  text: separatorChunker("text"),
-  /** Headings and fences before paragraphs. */
-  markdown: separatorChunker("markdown"),
-} as const satisfies Record<SourceDocument["format"], Chunker>;
+type Format = SourceDocument["format"];
 
-export const defaultChunkOptions: ChunkOptions = { size: 1000, overlap: 100 };
+interface Plan extends Omit<CutSpec, "ruler"> {
+  headingsAt?: (place: number) => string[];
+}
+
+const fine: Boundary[] = [lines, sentences, words, characters];
+const byParagraphs: Plan = { levels: [paragraphs, ...fine], sharedFrom: words };
+
+/** Headings and blocks before anything else. */
+async function byOutline(text: string): Promise<Plan> {
+  const { outlineOf } = await import("./markdown.ts");
+  const { levels, headingsAt } = await outlineOf(text);
+  // A section has no use for the end of the one before it.
+  return { levels: [...levels, ...fine], sharedFrom: words, unsharedLevels: levels.length - 1, headingsAt };
+}
+
+const byFormat = (text: string, format: Format) => (format === "markdown" ? byOutline(text) : Promise.resolve(byParagraphs));
+
+/** Every chunker there is: where it would rather cut. */
+const chunkers = {
+  /** Paragraphs, then lines, sentences, words, characters. */
+  recursive: () => Promise.resolve(byParagraphs),
+  markdown: byOutline,
+  /** As many whole sentences as fit; they are shared whole, too. */
+  sentences: (): Promise<Plan> => Promise.resolve({ levels: [sentences, words, characters], sharedFrom: sentences }),
+  /** Where the format says, and by the number of tokens. */
+  tokens: byFormat,
+} as const satisfies Record<ChunkerName, (text: string, format: Format) => Promise<Plan>>;
+
+export const chunkerNames = Object.keys(chunkers) as ChunkerName[];
+
+export const defaultChunkOptions: ChunkOptions = { by: "format", size: 1000, overlap: 100 };
+
+/** A text in pieces no longer than `size`, in order; none is blank, and all of the text but space is in one of them. */
+export async function chunkText(text: string, format: Format, { by, size, overlap }: ChunkOptions): Promise<Piece[]> {
+  const plan: Plan = by === "format" ? await byFormat(text, format) : await chunkers[by](text, format);
+  const ruler =
+    by === "tokens" ? await (await import("./tokens.ts")).tokenRuler(text, size, overlap) : characterRuler(size, overlap);
+  const pieces = cut(text, { ...plan, ruler });
+  const { headingsAt } = plan;
+  return pieces.map(({ start, content, end }) => ({ start, end, ...(headingsAt ? { headings: headingsAt(content) } : {}) }));
+}
 
 /** @throws RagctlError exit 2 where the numbers make no sense */
 export function checkChunkOptions({ size, overlap }: ChunkOptions): void {
   const problems: Problem[] = [];
-  if (size < 16) problems.push({ path: "--chunk-size", message: `expected at least 16 characters, got ${size}` });
+  if (size < 16) problems.push({ path: "--chunk-size", message: `expected at least 16, got ${size}` });
   if (overlap >= size)
     problems.push({ path: "--chunk-overlap", message: `expected less than --chunk-size (${size}), got ${overlap}` });
   if (problems.length > 0) throw usageError(problems);

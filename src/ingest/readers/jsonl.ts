@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { sentenceOf } from "../inputs/file-error.ts";
 import type { DeadRecord, InputFile, Item, Reader } from "../contract.ts";
-import { documentOf } from "./record.ts";
+import { documentOfJson } from "./record.ts";
 import { decodeUtf8 } from "./utf8.ts";
 import { splitLines } from "./lines.ts";
 
@@ -35,7 +35,7 @@ export const jsonlReader: Reader = async function* (file, options, { signal, onB
         continue;
       }
       if (text.trim() === "") continue;
-      const outcome = documentOf(text, options, origin);
+      const outcome = documentOfJson(text, options, origin);
       yield typeof outcome === "string" ? dead(outcome, text) : outcome;
     }
   } catch (error) {

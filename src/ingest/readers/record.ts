@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
 import type { Origin, ReaderOptions, SourceDocument } from "../contract.ts";
 import { textProblem } from "./utf8.ts";
+import { vectorOf } from "./vector.ts";
 
 /** Keys travel in payloads, journals and logs. */
 const maxIdBytes = 512;
 
 /**
  * The document of one JSON text, or why there is none.
- * @param options which fields hold id, text and title; the others stay with the document as they are
+ * @param options which fields hold id, text, title and vector
  */
-export function documentOf(json: string, options: ReaderOptions, origin: Origin): SourceDocument | string {
+export function documentOfJson(json: string, options: ReaderOptions, origin: Origin): SourceDocument | string {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -18,26 +19,51 @@ export function documentOf(json: string, options: ReaderOptions, origin: Origin)
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return `a JSON object is wanted, this is ${value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`}`;
-  const record = value as Record<string, unknown>;
-  const { [options.textField]: text, ...fields } = record;
-  if (text === undefined || text === null) return `no field "${options.textField}" (--text-field names the field with the text)`;
-  if (typeof text !== "string") return `field "${options.textField}" is not text`;
-  const problem = fieldProblem(record);
+  return documentOf(value as Record<string, unknown>, options, origin, () => json.trim());
+}
+
+/**
+ * The document of one record, or why there is none: a clause for people.
+ * @param content what an id is made from where the record has none
+ */
+export function documentOf(
+  record: Record<string, unknown>,
+  options: ReaderOptions,
+  origin: Origin,
+  content: () => string,
+): SourceDocument | string {
+  const { [options.textField]: text, ...others } = record;
+  const given = options.vectorField === undefined ? undefined : record[options.vectorField];
+  if (options.vectorField !== undefined) delete others[options.vectorField];
+  const vector = given === undefined || given === null ? undefined : vectorOf(given);
+  if (typeof vector === "string")
+    return `field "${options.vectorField}" ${vector} (--vector-field names the field with the vector, or none)`;
+  if (!vector && (text === undefined || text === null))
+    return `no field "${options.textField}" (--text-field names the field with the text)`;
+  if (text !== undefined && text !== null && typeof text !== "string") return `field "${options.textField}" is not text`;
+  const problem = fieldProblem({ ...others, [options.textField]: text });
   if (problem) return problem;
   const id = idOf(record[options.idField], options.idField);
   if (typeof id === "object") return id.problem;
   const title = record[options.titleField];
   return {
     kind: "document",
-    id: id ?? contentId(json),
+    id: `${options.idPrefix}${id ?? contentId(content())}`,
     idFromContent: id === undefined,
     origin,
-    text,
+    text: text ?? "",
     textField: options.textField,
     ...(typeof title === "string" && title.trim() !== "" ? { title: title.trim() } : {}),
     format: "text",
-    fields,
+    ...(vector ? { vector } : {}),
+    fields: kept(others, options.payload),
   };
+}
+
+function kept(fields: Record<string, unknown>, payload: ReaderOptions["payload"]): Record<string, unknown> {
+  if (payload === "all") return fields;
+  if (payload === "none") return {};
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => payload.includes(name)));
 }
 
 function idOf(value: unknown, field: string): string | undefined | { problem: string } {
@@ -50,8 +76,8 @@ function idOf(value: unknown, field: string): string | undefined | { problem: st
 }
 
 /** For a record without an id: the same record always gets the same one. */
-function contentId(json: string): string {
-  return `sha256:${createHash("sha256").update(json.trim()).digest("hex").slice(0, 32)}`;
+function contentId(content: string): string {
+  return `sha256:${createHash("sha256").update(content).digest("hex").slice(0, 32)}`;
 }
 
 /** Looks through all of a record, names included. */

@@ -34,13 +34,13 @@ export async function compareBatch(
 
 /** A document without text is looked up as well: it may have had some. */
 function keysOf({ document, chunks }: ChunkedDocument): string[] {
-  return chunks.length > 0 ? chunks.map(({ key }) => key) : [chunkKey(document.id, 0)];
+  return chunks.length > 0 ? chunks.map(({ key }) => key) : [chunkKey(document, 0)];
 }
 
 /** Pure: from what is there to what is left to do. */
 function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>): PlannedDocument {
   const { document, chunks } = chunked;
-  const first = held.get(chunkKey(document.id, 0));
+  const first = held.get(chunkKey(document, 0));
   const count = first?.count;
   // A first chunk without a count was not written by ingest; it is one chunk.
   const heldCount = typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : first ? 1 : 0;
@@ -49,7 +49,7 @@ function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>)
     return there?.hash !== hash || !there.everywhere;
   });
   const vanished = Array.from({ length: Math.max(0, heldCount - chunks.length) }, (_, at) =>
-    chunkKey(document.id, chunks.length + at),
+    chunkKey(document, chunks.length + at),
   );
   return { document, chunks, heldCount, changed, vanished };
 }

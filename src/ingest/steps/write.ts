@@ -41,9 +41,9 @@ export function writeStep(deps: { writer: SafeWriter; tally: Tally }) {
     await phase("upsert", (planned) => (grows(planned) ? planned.changed.filter(isFirst) : []));
     await phase("upsert", (planned) => planned.changed.filter((chunk) => !isFirst(chunk) || keepsCount(planned)));
     // A document that lost all its text loses its first chunk last.
-    await phase("delete", ({ document, vanished }) => vanished.filter((key) => key !== chunkKey(document.id, 0)));
+    await phase("delete", ({ document, vanished }) => vanished.filter((key) => key !== chunkKey(document, 0)));
     await phase("upsert", (planned) => (shrinks(planned) ? planned.changed.filter(isFirst) : []));
-    await phase("delete", ({ document, vanished }) => vanished.filter((key) => key === chunkKey(document.id, 0)));
+    await phase("delete", ({ document, vanished }) => vanished.filter((key) => key === chunkKey(document, 0)));
 
     for (const planned of documents) {
       const { document, chunks, changed } = planned;

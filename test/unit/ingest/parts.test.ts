@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { checkChunkOptions, chunkers } from "../../../src/ingest/chunkers/index.ts";
 import { stableJson } from "../../../src/ingest/chunk-document.ts";
 import { openDeadLetters } from "../../../src/ingest/dead-letters.ts";
 import { BoundedQueue } from "../../../src/ingest/pipeline/queue.ts";
@@ -11,39 +10,6 @@ import { portions } from "../../../src/ingest/steps/safe-writer.ts";
 import { SimClock } from "../../helpers/sim-clock.ts";
 import { collect } from "./set-up.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
-
-describe("chunkers", () => {
-  it("leave a short text whole, and cut a long one at paragraphs, within the size", async () => {
-    expect(await chunkers.text(" short \n", { size: 100, overlap: 10 })).toEqual(["short"]);
-    const text = Array.from({ length: 5 }, (_, at) => `paragraph ${at} `.repeat(5).trim()).join("\n\n");
-    const pieces = await chunkers.text(text, { size: 100, overlap: 0 });
-    expect(pieces).toEqual(text.split("\n\n"));
-  });
-
-  it("give what the library gives for a text that just fits", async () => {
-    const text = "one two\n\nthree";
-    const whole = await chunkers.text(text, { size: text.length + 1, overlap: 0 });
-    expect(whole).toEqual([text]);
-    expect((await chunkers.text(text, { size: text.length, overlap: 0 })).join("\n\n")).toBe(text);
-  });
-
-  it("cut Markdown at headings", async () => {
-    const section = (at: number) => `## Part ${at}\n\n${"words ".repeat(10).trim()}`;
-    const pieces = await chunkers.markdown([1, 2, 3].map(section).join("\n"), { size: 90, overlap: 0 });
-    expect(pieces).toEqual([section(1), section(2), section(3)]);
-  });
-
-  it("never cut through a character", async () => {
-    const pieces = await chunkers.text("🚀".repeat(100), { size: 17, overlap: 4 });
-    expect(pieces.every((piece) => piece.isWellFormed() && piece.length <= 17)).toBe(true);
-    expect(pieces.length).toBeGreaterThan(12);
-  });
-
-  it("want sizes that make sense", () => {
-    expect(() => checkChunkOptions({ size: 10, overlap: 10 })).toThrow("2 problems");
-    expect(() => checkChunkOptions({ size: 100, overlap: 99 })).not.toThrow();
-  });
-});
 
 it("stable JSON sorts names at every level and keeps lists", () => {
   expect(stableJson({ b: [{ d: 1, c: 2 }], a: null })).toBe('{"a":null,"b":[{"c":2,"d":1}]}');

@@ -2,13 +2,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { InputFile, Item, ReaderName } from "../../../src/ingest/contract.ts";
+import { defaultReaderOptions } from "../../../src/ingest/readers/fields.ts";
 import { readers } from "../../../src/ingest/readers/index.ts";
 import { splitLines } from "../../../src/ingest/readers/lines.ts";
 import { markdownTitle } from "../../../src/ingest/readers/whole-file.ts";
 import { collect } from "./set-up.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
 
-const options = { idField: "id", textField: "text", titleField: "title" };
+const options = defaultReaderOptions;
 
 async function read(reader: ReaderName, content: string | Buffer): Promise<Item[]> {
   const dir = tempDir();

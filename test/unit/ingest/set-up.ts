@@ -3,6 +3,7 @@ import type { Embedder } from "../../../src/embed/contract.ts";
 import { defaultChunkOptions } from "../../../src/ingest/chunkers/index.ts";
 import type { ChunkOptions, DeadRecord, ReaderName, ReaderOptions } from "../../../src/ingest/contract.ts";
 import { runIngest } from "../../../src/ingest/index.ts";
+import { defaultReaderOptions } from "../../../src/ingest/readers/fields.ts";
 import { listInputs } from "../../../src/ingest/inputs/list.ts";
 import { realClock, type Clock } from "../../../src/runtime.ts";
 import type { fakeCluster } from "./fake-cluster.ts";
@@ -28,7 +29,7 @@ export async function ingest(options: IngestOptions) {
     {
       listing: await listInputs(options.paths, { cwd: options.cwd, format: options.format }),
       collection: "docs",
-      reader: { idField: "id", textField: "text", titleField: "title", ...options.reader },
+      reader: { ...defaultReaderOptions, ...options.reader },
       chunk: { ...defaultChunkOptions, ...options.chunk },
     },
     {

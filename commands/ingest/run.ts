@@ -1,0 +1,111 @@
+import { join, resolve } from "node:path";
+import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
+import type { ClusterConfig } from "../../src/config/schema.ts";
+import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
+import type { IngestSpec } from "../../src/ingest/index.ts";
+import type { IngestResult } from "../../src/ingest/result.ts";
+import { ingestProgressNote } from "../../src/report/ingest.ts";
+import { Interrupted, type Runtime } from "../../src/runtime.ts";
+import type { CommandContext, Outcome } from "../define.ts";
+
+/** Where it goes, beside the global flags. */
+interface WritingFlags {
+  collection: string | undefined;
+  deadLetters: string | undefined;
+}
+
+/** One ingest run of what has been listed: of files, or of dead letters. */
+export async function ingestListing(
+  input: Omit<IngestSpec, "collection">,
+  flags: WritingFlags,
+  context: CommandContext,
+): Promise<Outcome<IngestResult>> {
+  const { runtime, globals, note, warn } = context;
+  const cluster = await resolveCluster(runtime, globals);
+  const collection = collectionOf(flags.collection, cluster);
+  note(clusterLine(runtime, cluster));
+
+  const [{ runIngest }, { openDeadLetters }, { connectCluster }, { createEmbedder }, { openRun }] = await Promise.all([
+    import("../../src/ingest/index.ts"),
+    import("../../src/ingest/dead-letters.ts"),
+    import("../../src/cluster/index.ts"),
+    import("../../src/embed/index.ts"),
+    import("../../src/runs/index.ts"),
+  ]);
+  const { clock, rng, cwd } = runtime;
+  const again = `ragctl ${runtime.argv.map(shellWord).join(" ")}`;
+  const run = openRun(runtime, { command: "ingest", cluster: cluster.name, resume: again, warn });
+  const deadFile = flags.deadLetters === undefined ? join(run.dir, "dead-letters.jsonl") : resolve(cwd, flags.deadLetters);
+  const closers: (() => unknown)[] = [];
+  const task = context.progress.start("ingest", { total: input.listing.totalBytes, unit: "bytes" });
+  try {
+    const deadLetters = await openDeadLetters(deadFile);
+    closers.push(() => deadLetters.close());
+    const embedder = await createEmbedder(cluster.embedder, { clock, rng });
+    closers.push(() => embedder.close());
+    const client = await connectCluster(cluster, { clock, rng, purpose: "ingest", cwd });
+    closers.push(() => client.close());
+    run.event({ kind: "step", name: "ingest", phase: "start", detail: { collection, files: input.listing.files.length } });
+    const result = await runIngest(
+      {
+        ...input,
+        collection,
+      },
+      {
+        client,
+        embedder,
+        clock,
+        signal: runtime.signal,
+        hardSignal: runtime.hardSignal,
+        runId: run.id,
+        deadLetters,
+        onProgress: (progress) => task.update(progress.bytes, ingestProgressNote(progress)),
+      },
+    );
+    task.end();
+    for (const node of result.markedStale)
+      warn(`node ${node} missed a write and was marked stale: it serves no reads until it is repaired`);
+    const exitCode = exitCodeOf(result, runtime);
+    run.event({ kind: "step", name: "ingest", phase: "end", detail: { documents: result.documents, chunks: result.chunks } });
+    run.end({ exitCode, result, ...(result.interrupted ? { state: "interrupted", resume: again } : { state: "done" }) });
+    return { result, exitCode, next: nextOf(result, again) };
+  } catch (error) {
+    task.end();
+    const interrupted = runtime.signal.aborted;
+    const exitCode = error instanceof RagctlError ? error.exitCode : interrupted ? ExitCode.interrupted : ExitCode.bug;
+    run.end({ exitCode, state: interrupted ? "interrupted" : "failed", resume: again });
+    throw error;
+  } finally {
+    for (const close of closers.toReversed()) await close();
+  }
+}
+
+function collectionOf(flagged: string | undefined, cluster: ClusterConfig): string {
+  const collection = flagged ?? cluster.store.collection;
+  if (collection) return collection;
+  throw usageError([{ path: "--collection", message: `is required: cluster ${cluster.name} names no collection of its own` }], {
+    hint: "for example --collection docs; it is made where it is not there",
+  });
+}
+
+function exitCodeOf(result: IngestResult, runtime: Runtime): ExitCode {
+  if (result.interrupted) {
+    const { reason } = runtime.signal;
+    return reason instanceof Interrupted && reason.signalName === "SIGTERM" ? ExitCode.terminated : ExitCode.interrupted;
+  }
+  return result.documents.dead > 0 ? ExitCode.failed : ExitCode.ok;
+}
+
+function nextOf(result: IngestResult, again: string): string[] {
+  const { documents } = result;
+  if (result.interrupted) return [again];
+  // A collection without points can be asked nothing.
+  return documents.dead > 0 || documents.ok + documents.unchanged === 0
+    ? []
+    : [`ragctl load --rps 100 --collection ${result.collection}`];
+}
+
+/** A word as a shell takes it. */
+function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
