@@ -55,13 +55,13 @@ const written = z.strictObject({
 });
 
 /** Nodes that a fault is to hit. */
-interface Aim {
+export interface Aim {
   nodes?: string[];
   zone?: string;
   random?: number | "minority";
 }
 
-interface Common {
+export interface Common {
   name?: string;
   atMs?: number;
 }
