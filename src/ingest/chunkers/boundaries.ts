@@ -24,15 +24,16 @@ export const sentences: Boundary = {
   last(text, from, to) {
     let last: number | undefined;
     // A little beyond, since what follows decides whether a full stop ends a sentence.
-    for (const { index } of sentenceSegmenter().segment(text.slice(from, to + lookAhead))) {
+    for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(from, to + lookAhead)))) {
       if (from + index > to) break;
       if (index > 0) last = from + index;
     }
     return last ?? (to === text.length && to > from ? to : undefined);
   },
   first(text, from, to) {
-    const begin = lines.last(text, Math.max(0, from - longestLookBack), from) ?? Math.max(0, from - longestLookBack);
-    for (const { index } of sentenceSegmenter().segment(text.slice(begin, to + lookAhead)))
+    const earliest = Math.max(0, from - longestLookBack);
+    const begin = paragraphs.last(text, earliest, from) ?? earliest;
+    for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(begin, to + lookAhead))))
       if (begin + index >= from) return begin + index < to ? begin + index : undefined;
     return undefined;
   },
@@ -74,6 +75,11 @@ const longestLookBack = 2000;
 /** Made with the first text that needs one: it takes milliseconds. Rules without a locale, so that every machine cuts alike. */
 const sentenceSegmenter = once(() => new Intl.Segmenter("und", { granularity: "sentence" }));
 const graphemeSegmenter = once(() => new Intl.Segmenter("und", { granularity: "grapheme" }));
+
+/** To Unicode's rules every line feed ends a sentence; to people, one that wraps a line does not. Places stay the same. */
+function unwrapped(text: string): string {
+  return text.replaceAll(/(?<=\S[ \t]*)(\r?)\n(?=[ \t]*[^\s])/g, (feed) => " ".repeat(feed.length));
+}
 
 function once<T>(make: () => T): () => T {
   let made: T | undefined;

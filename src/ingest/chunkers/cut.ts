@@ -73,7 +73,8 @@ export function cut(text: string, { levels, sharedFrom, unsharedLevels = 0, rule
 
   function sharedStart(last: Cut): number {
     const from = Math.max(ruler.reach(last.end), last.start + 1);
-    return from < last.end ? (sharedFrom.first(text, from, last.end) ?? content) : content;
+    const start = from < last.end ? sharedFrom.first(text, from, last.end) : undefined;
+    return start === undefined ? content : skipSpace(text, start);
   }
 }
 
