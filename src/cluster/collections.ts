@@ -1,6 +1,6 @@
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import { createRouting } from "../sharding/owners.ts";
-import { field, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
+import { field, stampFields, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
 import { markStale } from "../sharding/transitions.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
@@ -14,6 +14,13 @@ const indexes = [
   [field.cell, "integer"],
   [field.key, "keyword"],
 ] as const;
+
+/** The payload indexes of a collection; those of its models' cells besides, where it has a table. */
+function indexesOf(table?: RoutingTable): readonly (readonly [name: string, type: "integer" | "keyword"])[] {
+  const known = new Set<string>(indexes.map(([name]) => name));
+  const more = table ? stampFields(table).filter((name) => !known.has(name) && name !== field.version) : [];
+  return [...indexes, ...more.map((name) => [name, "integer"] as const)];
+}
 
 /**
  * Makes a collection: on every node, with the payload indexes that selectors need, and then its routing table. Where the
@@ -112,6 +119,7 @@ function checkRouting({ name, routing, nodes, source }: ClusterConfig): void {
 
 /**
  * The collection with its payload indexes on one node, made where it is missing.
+ * @param table where it has one: its fields are indexed, too
  * @param onMade told when this call made it, even if an index then fails
  * @throws RagctlError exit 2 where what is there does not fit, 3 where the node cannot be reached
  */
@@ -120,6 +128,7 @@ export async function createOn(
   name: string,
   spec: CollectionSpec,
   onMade: () => void = () => {},
+  table?: RoutingTable,
 ): Promise<{ existed: boolean; points: number }> {
   const there = await node.control.collectionInfo(name, spec.vector);
   if (there) requireFit(name, `on node ${node.id}`, there, spec);
@@ -127,7 +136,7 @@ export async function createOn(
     await node.control.createCollection(name, spec).then(onMade, (error: unknown) => {
       if (!(error instanceof RagctlError) || error.code !== "collection-exists") throw error;
     });
-  for (const [payloadField, type] of indexes)
+  for (const [payloadField, type] of indexesOf(table))
     if (!there?.indexedPayloadFields.includes(payloadField)) await node.control.createPayloadIndex(name, payloadField, type);
   return { existed: there !== undefined, points: there?.pointsCount ?? 0 };
 }
@@ -144,7 +153,7 @@ async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: Collecti
           const outcome = await deps.watch.change(table.collection, (now, routing) => markStale(now, id, routing));
           if (typeof outcome === "object") throw lostData(id, table.collection, outcome.refused);
         }
-        await createOn(node, table.collection, spec);
+        await createOn(node, table.collection, spec, () => {}, table);
         return undefined;
       } catch (error) {
         if (!(error instanceof RagctlError) || error.exitCode !== ExitCode.unreachable) throw error;
@@ -205,13 +214,14 @@ export async function dropRoutedCollection(deps: RoutedDeps, name: string): Prom
 }
 
 /** What `collectionInfo` says of a routed collection: the vectors of its table, and the state of its nodes in one word, as Qdrant has it. */
-export function collectionInfoOf({ vector, nodes }: RoutingTable, pointsCount: number): CollectionInfo {
+export function collectionInfoOf(table: RoutingTable, pointsCount: number): CollectionInfo {
+  const { vector, nodes } = table;
   return {
     size: vector.size,
     distance: vector.distance,
     ...(vector.name === undefined ? {} : { vector: vector.name }),
     status: Object.values(nodes).some(({ state }) => state === "stale") ? "yellow" : "green",
     pointsCount,
-    indexedPayloadFields: indexes.map(([name]) => name),
+    indexedPayloadFields: indexesOf(table).map(([name]) => name),
   };
 }

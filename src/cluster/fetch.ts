@@ -1,6 +1,5 @@
 import { ownersToAsk } from "../sharding/cover.ts";
 import { pointIdOf } from "../sharding/point-id.ts";
-import { field } from "../sharding/table.ts";
 import type { PointId } from "../stores/contract.ts";
 import { runAfter } from "../runtime.ts";
 import { slowPart } from "./attempt.ts";
@@ -156,9 +155,10 @@ class Fetch {
 
   #take(node: number, record: StoredRecord): void {
     this.#deps.versions.saw(record.version);
-    const position = this.#positionOf(record);
+    const { routing } = this.#view;
+    const place = routing.placeOf(record.payload);
     // What a move left behind is not the point.
-    if (position !== undefined && !this.#view.routing.serves(node, position)) return;
+    if (place && !routing.serves(node, place.position, place.to)) return;
     const held = this.#copies.get(record.id);
     if (held) held.set(node, record.version);
     else this.#copies.set(record.id, new Map([[node, record.version]]));
@@ -168,14 +168,9 @@ class Fetch {
 
   /** Whether every serving owner of this record is among those that have it, with its version. Without a version nobody can tell. */
   #agreed(record: StoredRecord): boolean {
-    const position = this.#positionOf(record);
+    const place = this.#view.routing.placeOf(record.payload);
     const copies = this.#copies.get(record.id);
-    if (position === undefined || record.version === undefined || !copies) return false;
-    return this.#view.routing.setAt(position).read.every((node) => copies.get(node) === record.version);
-  }
-
-  #positionOf({ payload }: StoredRecord): number | undefined {
-    const position = payload[this.#view.routing.placement.coordinate === "cell" ? field.cell : field.hash];
-    return typeof position === "number" ? position : undefined;
+    if (!place || record.version === undefined || !copies) return false;
+    return this.#view.routing.setAt(place.position, place.to).read.every((node) => copies.get(node) === record.version);
   }
 }

@@ -1,5 +1,6 @@
 import { field } from "../sharding/table.ts";
-import type { Distance, Hit } from "../stores/contract.ts";
+import type { Place } from "../sharding/owners.ts";
+import type { Distance, Hit, Payload } from "../stores/contract.ts";
 
 /** One node's answer to a search, in its own order. */
 export interface NodeHits {
@@ -19,15 +20,15 @@ export interface Merged {
 /**
  * Merges the answers of several nodes: hits of nodes that do not own them go (leftovers of a move), of a point's several
  * versions the highest stays, and then the best `k` by score.
- * @param serves whether a node may answer for a position; hits without a position are kept, since nothing can be told
- * @param positionField the payload field that holds a point's position
+ * @param placeOf where a point lies, by its payload; hits of which nothing can be told are kept
+ * @param serves whether a node may answer for a place
  */
 export function mergeHits(
   answers: readonly NodeHits[],
   k: number,
   distance: Distance,
-  positionField: string,
-  serves: (node: number, position: number) => boolean,
+  placeOf: (payload: Payload | undefined) => Place | undefined,
+  serves: (node: number, position: number, to?: number) => boolean,
 ): Merged {
   const sign = distance === "Euclid" ? -1 : 1;
   const best = new Map<number | string, { hit: Hit; version: number }>();
@@ -36,8 +37,8 @@ export function mergeHits(
   for (const { node, hits, k: asked } of answers) {
     let dropped = 0;
     for (const hit of hits) {
-      const position = hit.payload?.[positionField];
-      if (typeof position === "number" && !serves(node, position)) {
+      const place = placeOf(hit.payload);
+      if (place && !serves(node, place.position, place.to)) {
         dropped++;
         continue;
       }

@@ -4,10 +4,18 @@ import type { ClusterDeps } from "./deps.ts";
 import type { ClusterNode } from "./nodes.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
+import type { RoutingTable } from "../sharding/table.ts";
 import { recordOf, withStampFields } from "./records.ts";
 
-/** One node asked alone, whatever any table says. */
-export function nodeView(deps: ClusterDeps, node: ClusterNode): NodeView {
+/**
+ * One node asked alone, whatever any table says.
+ * @param tableOf that a client knows of a collection: it names the fields of its points
+ */
+export function nodeView(
+  deps: ClusterDeps,
+  node: ClusterNode,
+  tableOf: (collection: string) => RoutingTable | undefined = () => undefined,
+): NodeView {
   const ask = async <T>(
     face: DataFace,
     request: PreparedRequest,
@@ -33,7 +41,7 @@ export function nodeView(deps: ClusterDeps, node: ClusterNode): NodeView {
     async fetch(collection, ids, options = {}) {
       const face = deps.face(collection);
       const { withVector = true, ...call } = options;
-      const request = face.prepareFetch(ids, { withPayload: withVector ? true : withStampFields(false), withVector });
+      const request = face.prepareFetch(ids, { withPayload: withVector ? true : withStampFields(false, tableOf(collection)), withVector });
       return (await ask(face, request, call, (body) => face.parseFetch(body))).map(recordOf);
     },
   };

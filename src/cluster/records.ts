@@ -1,4 +1,5 @@
-import { field } from "../sharding/table.ts";
+import { field, stampFields } from "../sharding/table.ts";
+import type { RoutingTable } from "../sharding/table.ts";
 import type { Point } from "../stores/contract.ts";
 import type { StoredRecord } from "./contract.ts";
 
@@ -15,8 +16,9 @@ export function recordOf({ id, vector, payload = {} }: Point): StoredRecord {
   };
 }
 
-/** The fields that a read needs besides what the caller wants. */
-export function withStampFields(wanted: boolean | string[] | undefined): true | string[] {
+/** The fields that a read needs besides what the caller wants; without a table, those of most. */
+export function withStampFields(wanted: boolean | string[] | undefined, table?: RoutingTable): true | string[] {
   if (wanted === true) return true;
-  return [...new Set([...(wanted || []), field.key, field.hash, field.version, field.cell])];
+  const fields = table ? stampFields(table) : [field.key, field.hash, field.version, field.cell];
+  return [...new Set([...(wanted || []), ...fields])];
 }

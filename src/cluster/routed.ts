@@ -57,7 +57,7 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
     },
     table: (collection) => state.getTable(collection),
 
-    prepareSearch: (collection, vector, options) => prepareRoutedSearch(deps.face(collection), collection, vector, options),
+    prepareSearch: (collection, vector, options) => prepareRoutedSearch(deps.face(collection), collection, vector, options, watch.peek(collection)?.routing.table),
     search: (search, options = {}) =>
       reading(search.collection, (view) => searchRouted(deps, view, readerOf(view), search as RoutedSearch, options)),
     fetch: (collection, keys, options = {}) =>
@@ -85,7 +85,7 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       );
     },
 
-    onNode: (node) => nodeView(deps, nodes.get(node)),
+    onNode: (node) => nodeView(deps, nodes.get(node), (collection) => watch.peek(collection)?.routing.table),
     nodeStates: () => nodes.balance(),
     async close() {
       quiet.close();

@@ -2,7 +2,8 @@ import { runAfter, type Rng } from "../runtime.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { belowShare, chooseCover, fillUp, missingShare, ownersToAsk, substitutes } from "../sharding/cover.ts";
 import type { CoverSet, Routing } from "../sharding/owners.ts";
-import { field } from "../sharding/table.ts";
+import { inRanges } from "../sharding/ranges.ts";
+import { stampFields, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
 import type { DataFace, Hit, SearchOptions, Vector } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
 import { slowPart } from "./attempt.ts";
@@ -13,6 +14,7 @@ import type { CallOptions, NodeOutcome, PreparedSearch, SearchResult } from "./c
 import { hedgeAfterUs, hedgeEarns } from "./hedge.ts";
 import { mergeHits, type NodeHits } from "./merge.ts";
 import type { ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import { withStampFields } from "./records.ts";
 import type { Attempt } from "./silence.ts";
 import { addTokens, takeTokens } from "./token-bucket.ts";
 import type { View } from "./watch.ts";
@@ -21,23 +23,43 @@ import type { View } from "./watch.ts";
 export interface RoutedSearch extends PreparedSearch {
   readonly face: DataFace;
   readonly vector: Vector;
+  /** For the fields that its points had when it was made. */
   readonly request: PreparedRequest;
+  readonly fields: true | readonly string[];
+  /** Made again where they have others since: the last such request. */
+  renewed?: { readonly request: PreparedRequest; readonly fields: true | readonly string[] };
 }
 
-const stamped = [field.key, field.hash, field.version, field.cell];
 /** However long a node asks to be left alone. */
 const longestWaitMs = 1_000;
 const deepestFactor = 64;
 
 /** @param options as the caller gave them; the fields that merging needs are asked for besides */
-export function prepareRoutedSearch(face: DataFace, collection: string, vector: Vector, options: SearchOptions): RoutedSearch {
-  return { collection, options, face, vector, request: face.prepareSearch(vector, withStamps(options)) };
+export function prepareRoutedSearch(
+  face: DataFace,
+  collection: string,
+  vector: Vector,
+  options: SearchOptions,
+  table?: RoutingTable,
+): RoutedSearch {
+  const fields = withStampFields(options.withPayload, table);
+  return { collection, options, face, vector, fields, request: face.prepareSearch(vector, asking(options, fields)) };
 }
 
-function withStamps(options: SearchOptions): SearchOptions {
-  const { withPayload } = options;
-  if (withPayload === true) return options;
-  return { ...options, withPayload: [...new Set([...(withPayload || []), ...stamped])] };
+function asking(options: SearchOptions, fields: true | readonly string[]): SearchOptions {
+  return { ...options, withPayload: fields === true ? true : [...fields] };
+}
+
+/** The bytes of a search that asks for all fields that merging needs under this table. */
+function requestFor(search: RoutedSearch, table: RoutingTable): PreparedRequest {
+  const needed = stampFields(table);
+  const has = (fields: true | readonly string[]) => fields === true || needed.every((name) => fields.includes(name));
+  if (has(search.fields)) return search.request;
+  if (!search.renewed || !has(search.renewed.fields)) {
+    const fields = withStampFields(search.options.withPayload, table);
+    search.renewed = { fields, request: search.face.prepareSearch(search.vector, asking(search.options, fields)) };
+  }
+  return search.renewed.request;
 }
 
 /** What the choice of a cover looks at, by index into the routing's nodes. Made once a view. */
@@ -77,6 +99,7 @@ class Scatter {
   readonly #search: RoutedSearch;
   readonly #options: CallOptions;
   readonly #covers: readonly CoverSet[];
+  readonly #request: PreparedRequest;
   readonly #outcomes: NodeOutcome[] = [];
   readonly #answers: NodeHits[] = [];
   readonly #state: Uint8Array;
@@ -107,6 +130,7 @@ class Scatter {
     this.#timeoutMs = options.timeoutMs ?? deps.requestTimeoutMs;
     this.#deadlineUs = deps.clock.monotonicUs() + this.#timeoutMs * 1000;
     this.#covers = coversOf(view.routing, search.vector);
+    this.#request = requestFor(search, table);
     this.#worstFirst = rank(deps, reader.nodes, this.#open, this.#heldBack);
     this.#state = new Uint8Array(reader.nodes.length);
   }
@@ -123,7 +147,7 @@ class Scatter {
   /** The nodes to ask first, for the present order of the nodes; those of whole collections are remembered. */
   #cover(): readonly number[] {
     const { table } = this.#routing;
-    const onRing = table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous";
+    const onRing = !this.#routing.next && (table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous");
     // Of a whole zone that was lost, more nodes can be left out than of a ring where every set of owners occurs.
     const troubled = this.#open.length + this.#heldBack.length;
     const maxLeftOut = onRing ? Math.max(table.replicas - this.#q, troubled) : this.#reader.nodes.length;
@@ -193,7 +217,7 @@ class Scatter {
     const attempt = nodes.newAttempt();
     this.#attempts[node] = attempt;
     const watch = this.#watch(node, attempt);
-    let answer = await this.#send(node, this.#search.request, attempt);
+    let answer = await this.#send(node, this.#request, attempt);
     watch.cancel();
     if (this.#over) return;
     if (answer.failure && !this.#options.signal?.aborted) {
@@ -207,7 +231,7 @@ class Scatter {
       if (retryAfterMs !== undefined || notDone)
         await clock.sleep(Math.min(retryAfterMs ?? 0, longestWaitMs, this.#leftMs() / 2));
       if (this.#over) return;
-      answer = await this.#send(node, this.#search.request, nodes.newAttempt());
+      answer = await this.#send(node, this.#request, nodes.newAttempt());
     }
     if (this.#over) return;
     if (answer.failure) {
@@ -324,16 +348,16 @@ class Scatter {
   async #merge(): Promise<Hit[]> {
     const { face, options, vector } = this.#search;
     const { table } = this.#routing;
-    const positionField = table.partitioner.kind === "semantic" ? field.cell : field.hash;
+    const { placeOf, serves } = this.#routing;
     for (;;) {
-      const merged = mergeHits(this.#answers, options.k, table.vector.distance, positionField, this.#routing.serves);
+      const merged = mergeHits(this.#answers, options.k, table.vector.distance, placeOf, serves);
       this.#deps.versions.saw(merged.highestVersion);
       const deeper = this.#answers.filter(({ node, k }) => merged.askDeeper.includes(node) && k < options.k * deepestFactor);
       if (deeper.length === 0 || this.#leftMs() <= 0) return merged.hits;
       await Promise.all(
         deeper.map(async (answer) => {
           const k = answer.k * 4;
-          const request = face.prepareSearch(vector, withStamps({ ...options, k }));
+          const request = face.prepareSearch(vector, asking({ ...options, k }, withStampFields(options.withPayload, table)));
           const again = await this.#send(answer.node, request, this.#deps.nodes.newAttempt(), true);
           const at = this.#answers.indexOf(answer);
           // A failure here leaves what is known, and does not ask again.
@@ -372,15 +396,46 @@ class Scatter {
   }
 }
 
-/** The covers that a search must satisfy: of the whole collection, or of the probed cells alone, their shares scaled to 1. */
+/**
+ * The covers that a search must satisfy: of the whole collection, or of the probed cells alone, their shares scaled to 1. While points move
+ * between partitioners, each of the two says which of the points that it places are to be asked for.
+ */
 function coversOf(routing: Routing, vector: Vector): readonly CoverSet[] {
-  const { partitioner } = routing.table;
-  if (partitioner.kind !== "semantic" || partitioner.probes === undefined) return routing.covers;
-  const cells = routing.stamper.cellsOf(vector, partitioner.probes);
-  return cells.flatMap((cell) => {
-    const { read } = routing.setAt(cell);
-    return read.length > 0 ? [{ read, share: 1 / cells.length }] : [];
+  const { table, stamper, next, parts, setAt } = routing;
+  const probesOf = (spec: PartitionerSpec | undefined) => (spec?.kind === "semantic" ? spec.probes : undefined);
+  const probes = probesOf(table.partitioner);
+  const probesTo = next && probesOf(table.transition?.to);
+  if (probes === undefined && probesTo === undefined) return routing.covers;
+  const asked = parts.map(({ placement, segments }) => {
+    const isNew = placement === next;
+    const share = shareOf(segments);
+    // While points move, the old part's sets say what share of the old positions is theirs, moved or not.
+    const weight = isNew || !next ? share : 1 - movedShare(parts, next);
+    const count = isNew ? probesTo : probes;
+    if (count === undefined) {
+      const sets = [...new Set(segments.map(({ set }) => set))];
+      return { weight, covers: sets.map((set) => ({ read: set.read, share: set.share / share })) };
+    }
+    const cells = isNew
+      ? stamper.cellsTo(vector, count).filter((cell) => inRanges(table.transition!.moved, cell))
+      : stamper.cellsOf(vector, count);
+    return {
+      weight: cells.length > 0 ? weight : 0,
+      covers: cells.map((cell) => ({ read: (isNew ? setAt(-1, cell) : setAt(cell)).read, share: 1 / cells.length })),
+    };
   });
+  const total = asked.reduce((sum, { weight }) => sum + weight, 0);
+  return asked.flatMap(({ weight, covers }) =>
+    covers.filter(({ read }) => read.length > 0).map(({ read, share }) => ({ read, share: (share * weight) / total })),
+  );
+}
+
+function movedShare(parts: Routing["parts"], next: Routing["next"]): number {
+  return shareOf(parts.find(({ placement }) => placement === next)?.segments ?? []);
+}
+
+function shareOf(segments: Routing["segments"]): number {
+  return [...new Set(segments.map(({ set }) => set))].reduce((sum, set) => sum + set.share, 0);
 }
 
 /**

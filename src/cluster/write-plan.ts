@@ -43,7 +43,7 @@ export function planWrite(routing: Routing, items: readonly WriteItem[]): WriteP
   for (const { key, record } of byKey.values()) {
     const stamp = routing.stamper.stamp(key, record?.vector);
     const everywhere = routing.elsewhere && !record;
-    const set = everywhere ? undefined : routing.setAt(stamp.position);
+    const set = everywhere ? undefined : routing.setAt(stamp.position, stamp.to);
     const owners = set?.write ?? routing.everywhere;
     const moves = routing.elsewhere ? open : (set?.moves ?? []);
     const elsewhere = routing.elsewhere && record ? routing.everywhere.filter((node) => !owners.includes(node)) : [];

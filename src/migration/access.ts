@@ -110,5 +110,6 @@ export async function prepareNode(access: MigrationAccess, collection: string, i
   const table = await access.state.getTable(collection);
   if (!table) return;
   const { size, distance, name } = table.vector;
-  await createOn(access.nodes.ofTable(id, url), collection, { size, distance, ...(name === undefined ? {} : { vector: name }) });
+  const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
+  await createOn(access.nodes.ofTable(id, url), collection, spec, () => undefined, table);
 }

@@ -1,4 +1,4 @@
-import { field, type RoutingTable } from "../sharding/table.ts";
+import { positionFieldOf, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
 import type { Amount } from "../sharding/plan/contract.ts";
 import { weighParts } from "../sharding/plan/weigh.ts";
 import { loadsOf, type LoadModel } from "../sharding/plan/loads.ts";
@@ -97,14 +97,14 @@ async function countPartitions(
     Array.from({ length: asksAtOnce }, async () => {
       for (const part of queue) {
         const owner = placement.ownersOfHash(part.lo).find((id) => !unreachable.has(id));
-        if (owner !== undefined) part.amount = await nodes.of(owner).count(partFilter(partitioner.kind, part));
+        if (owner !== undefined) part.amount = await nodes.of(owner).count(partFilter(partitioner, part));
       }
     }),
   );
   return weighParts(parts);
 }
 
-function partFilter(kind: "range" | "semantic", { lo, hi }: { lo: number; hi: number }): Filter {
-  if (kind === "semantic") return { must: [{ key: field.cell, match: { value: lo } }] };
-  return { must: [{ key: field.hash, range: { gte: lo, lt: hi } }] };
+function partFilter(partitioner: PartitionerSpec, { lo, hi }: { lo: number; hi: number }): Filter {
+  const key = positionFieldOf(partitioner);
+  return { must: [partitioner.kind === "semantic" ? { key, match: { value: lo } } : { key, range: { gte: lo, lt: hi } }] };
 }

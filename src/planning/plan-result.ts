@@ -53,7 +53,7 @@ export function planResult(plan: Plan, draft: Pick<PlanDraft, "part"> | undefine
     before,
     after: predicted,
     moves: plan.steps.flatMap((step) =>
-      step.kind === "settle" ? [] : [step.kind === "copy" ? copyMove(step) : shardMove(step)],
+      step.kind === "copy" ? [copyMove(step)] : "shardId" in step ? [shardMove(step)] : [],
     ),
     weights: Object.fromEntries(
       [...is].flatMap(([id, after]) => {

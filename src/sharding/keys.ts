@@ -2,17 +2,21 @@ import { hash32 } from "./hash.ts";
 import { pointIdOf } from "./point-id.ts";
 import { rangePosition } from "./range.ts";
 import { flattenCentroids, nearestCells } from "./semantic.ts";
-import { field, type PartitionerSpec, type RoutingTable } from "./table.ts";
+import { field, positionFieldOf, type PartitionerSpec, type RoutingTable } from "./table.ts";
 
 /** What is stamped on a point, and where it belongs. */
 export interface Stamp {
   id: number | string;
   /** `_ragctl_h`: the 32-bit hash; under `range` the integer key. */
   h: number;
-  /** `_ragctl_cell`: semantic tables only. */
+  /** Nearest cell: semantic tables only. */
   cell?: number;
   /** On the placement's coordinate: `cell` of a semantic table, else `h`. */
   position: number;
+  /** On the coordinate of the partitioner that is to come, while it changes. */
+  to?: number;
+  /** By payload field: the cells of this table's models. */
+  cells?: Record<string, number>;
 }
 
 /** Stamps keys for one table. Made once a table, since it holds the hash function and the centroids. */
@@ -23,31 +27,49 @@ export interface Stamper {
   hashOf(key: string): number;
   /** The cells nearest to a vector; semantic tables only. */
   cellsOf(vector: ArrayLike<number>, count: number): number[];
+  /** The same by the model that is to come, where one is. */
+  cellsTo(vector: ArrayLike<number>, count: number): number[];
 }
 
-export function createStamper(partitioner: PartitionerSpec, distance: RoutingTable["vector"]["distance"]): Stamper {
+/** @param to the partitioner that is to come, while it changes: its positions are stamped, too */
+export function createStamper(
+  partitioner: PartitionerSpec,
+  distance: RoutingTable["vector"]["distance"],
+  to?: PartitionerSpec,
+): Stamper {
   const hashOf = partitioner.kind === "range" ? rangePosition : hash32(partitioner.hash);
-  const centroids = partitioner.kind === "semantic" ? flattenCentroids(partitioner) : undefined;
-  const cellsOf = (vector: ArrayLike<number>, count: number) =>
-    centroids ? nearestCells(centroids, distance, vector, count) : [];
+  const nearest = (spec: PartitionerSpec | undefined) => {
+    if (spec?.kind !== "semantic") return undefined;
+    const centroids = flattenCentroids(spec);
+    return (vector: ArrayLike<number>, count: number) => nearestCells(centroids, distance, vector, count);
+  };
+  const cellsOf = nearest(partitioner);
+  const cellsTo = nearest(to);
   return {
-    needsVector: centroids !== undefined,
+    needsVector: cellsOf !== undefined,
     hashOf,
-    cellsOf,
+    cellsOf: cellsOf ?? (() => []),
+    cellsTo: cellsTo ?? (() => []),
     stamp(key, vector) {
       const h = hashOf(key);
-      const id = pointIdOf(key);
-      if (!centroids) return { id, h, position: h };
-      if (!vector) return { id, h, position: -1 };
-      const cell = cellsOf(vector, 1)[0]!;
-      return { id, h, cell, position: cell };
+      const stamp: Stamp = { id: pointIdOf(key), h, position: cellsOf ? -1 : h };
+      if (to) stamp.to = cellsTo ? -1 : h;
+      if (!vector || (!cellsOf && !cellsTo)) return stamp;
+      stamp.cells = {};
+      if (cellsOf) {
+        stamp.cell = stamp.position = cellsOf(vector, 1)[0]!;
+        stamp.cells[positionFieldOf(partitioner)] = stamp.position;
+      }
+      if (to && cellsTo) {
+        stamp.to = cellsTo(vector, 1)[0]!;
+        stamp.cells[positionFieldOf(to)] = stamp.to;
+      }
+      return stamp;
     },
   };
 }
 
 /** The fields of a stamp as payload. */
 export function stampPayload(key: string, stamp: Stamp, version: number): Record<string, unknown> {
-  const payload: Record<string, unknown> = { [field.key]: key, [field.hash]: stamp.h, [field.version]: version };
-  if (stamp.cell !== undefined) payload[field.cell] = stamp.cell;
-  return payload;
+  return { [field.key]: key, [field.hash]: stamp.h, [field.version]: version, ...stamp.cells };
 }

@@ -1,3 +1,4 @@
+import { intersectRanges } from "./ranges.ts";
 import type { Move, Selector } from "./table.ts";
 
 /** A selector as half-open ranges of positions; a cell is the range of its own number. */
@@ -8,6 +9,17 @@ export function selectorRanges(selector: Selector): [lo: number, hi: number][] {
 export function selects(selector: Selector, position: number): boolean {
   if (selector.kind === "cells") return selector.cells.includes(position);
   return selector.ranges.some(([lo, hi]) => position >= lo && position < hi);
+}
+
+/** Whether a point is one of a move's. @param to its position under the partitioner that is to come, while it changes */
+export function moveSelects({ selector, into }: Pick<Move, "selector" | "into">, position: number, to?: number): boolean {
+  return selects(selector, position) && (!into || (to !== undefined && selects(into, to)));
+}
+
+/** Whether two moves have points in common. */
+export function movesShare(a: Pick<Move, "selector" | "into">, b: Pick<Move, "selector" | "into">): boolean {
+  if (intersectRanges(selectorRanges(a.selector), selectorRanges(b.selector)).length === 0) return false;
+  return !a.into || !b.into || intersectRanges(selectorRanges(a.into), selectorRanges(b.into)).length > 0;
 }
 
 /** The owner that a move's cut-over takes away; undefined where none goes. */
@@ -23,7 +35,7 @@ export function replacedBy(move: Move): string | undefined {
 export function ownersAfter(owners: readonly string[], moves: readonly Move[]): readonly string[] {
   let result = owners;
   for (const move of moves) {
-    if (move.phase !== "cutover" || move.repair) continue;
+    if (move.phase !== "cutover" || move.repair || move.into) continue;
     const gone = replacedBy(move);
     if (gone === undefined) result = result.includes(move.to) ? result : [...result, move.to];
     else if (result.includes(gone))

@@ -1,26 +1,11 @@
+import { cutChanging } from "./changing.ts";
 import { createLookup } from "./lookup.ts";
 import { createPlacement, type Placement } from "./placement.ts";
 import { createStamper, type Stamper } from "./keys.ts";
 import { ownersAfter, selectorRanges } from "./moves.ts";
-import type { Move, RoutingTable } from "./table.ts";
-
-/** Everything that holds for a set of positions: who owns them, now, under a table with its moves. Nodes are indices into `Routing.nodeIds`. */
-interface OwnerSet {
-  /** After the cut-overs that have happened, the primary first; stale ones included. */
-  readonly owners: readonly number[];
-  /** Must get every write: owners that are not stale. */
-  readonly write: readonly number[];
-  /** May answer reads: owners that are serving or leaving. */
-  readonly read: readonly number[];
-  /** Some node of `write` may be sent nothing for now, so a write here has to wait or fail. */
-  readonly quiet: boolean;
-  /** Announced or paused moves that a write here must be logged for. */
-  readonly moves: readonly Move[];
-  /** Those of them that hold writes. */
-  readonly paused: readonly Move[];
-  /** Of all positions. */
-  readonly share: number;
-}
+import { ownerSet, type OwnerSet } from "./owner-set.ts";
+import { intersectRanges, type Range } from "./ranges.ts";
+import { positionFieldOf, type Move, type RoutingTable, type Selector } from "./table.ts";
 
 export interface OwnedSegment {
   lo: number;
@@ -28,15 +13,41 @@ export interface OwnedSegment {
   set: OwnerSet;
 }
 
+/** Where a point lies: its position and, while the partitioner changes, the one under the partitioner that is to come. */
+export interface Place {
+  position: number;
+  to?: number;
+}
+
+/**
+ * Points that are owned by one coordinate: all of them; or, while the partitioner changes, those that have not moved (by the old one), and
+ * those that have (by the new one).
+ */
+export interface Part {
+  readonly placement: Placement;
+  /** The payload field of its positions. */
+  readonly field: string;
+  /** On its coordinate, ascending. */
+  readonly segments: readonly OwnedSegment[];
+  /** Of the old part, while the partitioner changes: only points whose new position is in these ranges. */
+  readonly into?: { readonly field: string; readonly coordinate: Placement["coordinate"]; readonly ranges: readonly Range[] };
+}
+
 /** What a client makes of one epoch of a table. Immutable. */
 export interface Routing {
   readonly table: RoutingTable;
   readonly placement: Placement;
+  /** That of the partitioner that is to come, while points move to it. */
+  readonly next: Placement | undefined;
   readonly stamper: Stamper;
   readonly nodeIds: readonly string[];
   readonly indexOf: ReadonlyMap<string, number>;
+  /** All that own anything now. */
   readonly sets: readonly OwnerSet[];
+  /** On the placement's coordinate; while points move between partitioners, of those that have not moved yet. */
   readonly segments: readonly OwnedSegment[];
+  /** One, or two while points move between partitioners; each point is in one of them. */
+  readonly parts: readonly Part[];
   /** Distinct lists of serving owners with the share each holds: what a cover must satisfy. Those without any are left out. */
   readonly covers: readonly CoverSet[];
   /** The share of positions without a serving owner. */
@@ -48,9 +59,14 @@ export interface Routing {
   readonly elsewhere: boolean;
   /** Nodes that such deletes go to: neither stale nor joining. */
   readonly everywhere: readonly number[];
-  readonly setAt: (position: number) => OwnerSet;
+  /** @param to the new position, while points move between partitioners; without one, a point counts as not moved */
+  readonly setAt: (position: number, to?: number) => OwnerSet;
   /** Whether this node may answer for this position. */
-  readonly serves: (node: number, position: number) => boolean;
+  readonly serves: (node: number, position: number, to?: number) => boolean;
+  /** Where a stored point lies by what is stamped on it; undefined where that does not say. */
+  readonly placeOf: (payload: Record<string, unknown> | undefined) => Place | undefined;
+  /** Everything that owns points of a selector (and of those that go into `into`). */
+  readonly setsIn: (selector: Selector, into?: Selector) => OwnerSet[];
 }
 
 export interface CoverSet {
@@ -63,37 +79,110 @@ export interface CoverSet {
  * @param previous of the same collection: its placement is used again where nothing that it depends on has changed
  */
 export function createRouting(table: RoutingTable, previous?: Routing): Routing {
+  const { partitioner, transition, vector } = table;
   const reuse = previous && placementKey(previous.table) === placementKey(table) ? previous : undefined;
   const placement = reuse?.placement ?? placementOf(table);
-  const stamper = reuse?.stamper ?? createStamper(table.partitioner, table.vector.distance);
+  const stamper = reuse?.stamper ?? createStamper(partitioner, vector.distance, transition?.to);
   const nodeIds = Object.keys(table.nodes);
   const indexOf = new Map(nodeIds.map((id, index) => [id, index]));
-  const { segments, sets } = cutSegments(table, placement, indexOf);
-  const lookup = createLookup(
-    Float64Array.from(segments, (segment) => segment.lo),
-    placement.space,
-  );
-  const setAt = (position: number) => segments[lookup.find(position)]!.set;
-  const covers = coverSets(sets);
+  const { segments, sets: placed } = cutSegments(table, placement, indexOf);
+  const at = segmentLookup(segments, placement.space);
+  const base = { table, placement, stamper, nodeIds, indexOf, segments };
+  const fields = { position: positionFieldOf(partitioner), to: transition && positionFieldOf(transition.to) };
+  const placeOf = (payload: Record<string, unknown> | undefined): Place | undefined => {
+    const position = numberIn(payload, fields.position);
+    const to = fields.to === undefined ? undefined : numberIn(payload, fields.to);
+    if (position === undefined) return to === undefined ? undefined : { position: -1, to };
+    return to === undefined ? { position } : { position, to };
+  };
+  const everywhere = nodeIds.flatMap((id, index) => (["serving", "leaving"].includes(table.nodes[id]!.state) ? [index] : []));
+  const moving = transition?.phase === "moving" ? transition : undefined;
+  if (!moving) {
+    const setAt = (position: number) => segments[at(position)]!.set;
+    return {
+      ...base,
+      next: undefined,
+      sets: placed,
+      parts: [{ placement, field: fields.position, segments }],
+      ...coverage(placed),
+      elsewhere: stamper.needsVector,
+      everywhere,
+      setAt,
+      serves: (node, position) => setAt(position).read.includes(node),
+      placeOf,
+      setsIn: (selector) => segmentsIn(segments, selectorRanges(selector)).map(({ set }) => set),
+    };
+  }
+  const next = reuse?.next ?? placementOf({ ...table, partitioner: moving.to });
+  const changing = cutChanging(table, { segments, next, moved: moving.moved, indexOf });
+  const toAt = segmentLookup(changing.pieces, next.space);
+  const setAt = (position: number, to?: number) => {
+    const old = position < 0 ? undefined : segments[at(position)]!;
+    return changing.setOf(old, to === undefined || to < 0 ? undefined : toAt(to));
+  };
+  const { unmoved } = changing;
+  const parts: Part[] = [];
+  const scale = changing.unmovedShare;
+  const remaining = scale > 0 ? placed.map((set) => ({ ...set, share: set.share * scale })) : [];
+  if (unmoved.length > 0)
+    parts.push({
+      placement,
+      field: fields.position,
+      segments,
+      ...(moving.moved.length > 0 && { into: { field: fields.to!, coordinate: next.coordinate, ranges: unmoved } }),
+    });
+  if (moving.moved.length > 0) parts.push({ placement: next, field: fields.to!, segments: changing.segments });
+  const sets = [...remaining, ...changing.sets];
   return {
-    table,
-    placement,
-    stamper,
-    nodeIds,
-    indexOf,
+    ...base,
+    next,
     sets,
-    segments,
-    covers,
-    unservedShare: sets.reduce((sum, set) => (set.read.length === 0 ? sum + set.share : sum), 0),
-    elsewhere: stamper.needsVector,
-    everywhere: nodeIds.flatMap((id, index) => (["serving", "leaving"].includes(table.nodes[id]!.state) ? [index] : [])),
+    parts,
+    ...coverage(sets),
+    elsewhere: true,
+    everywhere,
     setAt,
-    serves: (node, position) => setAt(position).read.includes(node),
+    serves: (node, position, to) => setAt(position, to).read.includes(node),
+    placeOf,
+    setsIn(selector, into) {
+      const intoRanges: readonly Range[] = into ? selectorRanges(into) : [[0, next.space]];
+      const old = intersectRanges(intoRanges, unmoved).length > 0 ? segmentsIn(segments, selectorRanges(selector)) : [];
+      return [...old, ...segmentsIn(changing.segments, intoRanges)].map(({ set }) => set);
+    },
+  };
+}
+
+function numberIn(payload: Record<string, unknown> | undefined, name: string): number | undefined {
+  const value = payload?.[name];
+  return typeof value === "number" ? value : undefined;
+}
+
+function segmentLookup(segments: readonly { lo: number }[], space: number): (position: number) => number {
+  const lookup = createLookup(
+    Float64Array.from(segments, ({ lo }) => lo),
+    space,
+  );
+  return (position) => lookup.find(position);
+}
+
+function segmentsIn(segments: readonly OwnedSegment[], ranges: readonly Range[]): OwnedSegment[] {
+  let next = 0;
+  // Both are ascending.
+  return segments.filter(({ lo, hi }) => {
+    while (next < ranges.length && ranges[next]![1] <= lo) next++;
+    return next < ranges.length && ranges[next]![0] < hi;
+  });
+}
+
+function coverage(sets: readonly OwnerSet[]): Pick<Routing, "covers" | "unservedShare"> {
+  return {
+    covers: coverSets(sets),
+    unservedShare: sets.reduce((sum, set) => (set.read.length === 0 ? sum + set.share : sum), 0),
   };
 }
 
 /** The placement that a table's members give, moves apart. */
-export function placementOf(table: RoutingTable): Placement {
+export function placementOf(table: Pick<RoutingTable, "partitioner" | "members" | "nodes" | "replicas">): Placement {
   return createPlacement({
     partitioner: table.partitioner,
     members: table.members.map((id) => {
@@ -104,11 +193,13 @@ export function placementOf(table: RoutingTable): Placement {
   });
 }
 
-function placementKey({ partitioner, members, nodes, replicas, vector }: RoutingTable): string {
-  const { kind } = partitioner;
+function placementKey({ partitioner, transition, members, nodes, replicas, vector }: RoutingTable): string {
   // A model's id stands for its centroids, which are long.
-  const spec = kind === "semantic" ? [kind, partitioner.modelId, partitioner.hash, partitioner.centroids.length] : partitioner;
-  return JSON.stringify([spec, replicas, vector.distance, members.map((id) => [id, nodes[id]?.weight, nodes[id]?.zone])]);
+  const specs = [partitioner, ...(transition ? [transition.to] : [])].map((spec) =>
+    spec.kind === "semantic" ? [spec.kind, spec.modelId, spec.hash, spec.field, spec.centroids.length] : spec,
+  );
+  const weights = members.map((id) => [id, nodes[id]?.weight, nodes[id]?.zone]);
+  return JSON.stringify([specs, transition?.phase, replicas, vector.distance, weights]);
 }
 
 function cutSegments(table: RoutingTable, placement: Placement, indexOf: ReadonlyMap<string, number>) {
@@ -118,7 +209,7 @@ function cutSegments(table: RoutingTable, placement: Placement, indexOf: Readonl
       edges.push({ at: lo, move, starts: true }, { at: hi, move, starts: false });
   edges.sort((a, b) => a.at - b.at);
   const active = new Set<Move>();
-  const sets = new Map<string, { -readonly [K in keyof OwnerSet]: OwnerSet[K] }>();
+  const sets = new Map<string, OwnerSet & { share: number }>();
   const segments: OwnedSegment[] = [];
   let next = 0;
   for (const segment of placement.segments()) {
@@ -144,28 +235,6 @@ function cutSegments(table: RoutingTable, placement: Placement, indexOf: Readonl
     }
   }
   return { segments, sets: [...sets.values()] };
-}
-
-function ownerSet(
-  { nodes }: RoutingTable,
-  owners: readonly string[],
-  moves: readonly Move[],
-  indexOf: ReadonlyMap<string, number>,
-) {
-  const known = owners.filter((id) => nodes[id]);
-  const write = known.filter((id) => nodes[id]!.state !== "stale");
-  const read = write.filter((id) => nodes[id]!.state !== "joining");
-  const indices = (ids: readonly string[]) => ids.map((id) => indexOf.get(id)!);
-  const open = moves.filter((move) => move.phase !== "cutover");
-  return {
-    owners: indices(known),
-    write: indices(write),
-    read: indices(read),
-    quiet: write.some((id) => nodes[id]!.quiet !== undefined),
-    moves: open,
-    paused: open.filter((move) => move.phase === "paused"),
-    share: 0,
-  };
 }
 
 function coverSets(sets: readonly OwnerSet[]): CoverSet[] {

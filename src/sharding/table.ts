@@ -83,6 +83,8 @@ export interface Move {
    * Unless it is a repair, such a move is one copy of a group's: `TableTransition.moved` says when it has been cut over.
    */
   into?: Selector;
+  /** The log of touched keys that it shares with the other moves of its group; absent: one of its own, by its id. */
+  log?: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createRouting, type Routing } from "./owners.ts";
-import { selectorRanges } from "./moves.ts";
+import { movesShare } from "./moves.ts";
 import type { Move, RoutingTable, TableNode } from "./table.ts";
 
 /** A change of the table, ready for compare-and-set on the epoch before it; or why it must not be. */
@@ -8,7 +8,8 @@ export type Transition = { table: RoutingTable } | { refused: string };
 /** Nothing to change: the table says so already. */
 export const unchanged = "unchanged";
 
-function next(table: RoutingTable, changes: Partial<RoutingTable>): { table: RoutingTable } {
+/** The table after a change of these parts. */
+export function next(table: RoutingTable, changes: Partial<RoutingTable>): { table: RoutingTable } {
   return { table: { ...table, ...changes, epoch: table.epoch + 1 } };
 }
 
@@ -67,17 +68,19 @@ export function announceMoves(table: RoutingTable, moves: readonly AnnouncedMove
   for (const move of moves) {
     if (table.moves.some(({ id }) => id === move.id)) return { refused: `move ${move.id} is in the table already` };
     for (const id of [move.from, move.to]) if (!table.nodes[id]) return { refused: `${id} is not in the table` };
-    const shared = table.moves.find((other) => other.phase !== "cutover" && overlap(other, move));
+    const shared = table.moves.find(
+      (other) => other.phase !== "cutover" && !(move.log && other.log === move.log) && overlap(other, move),
+    );
     if (shared) return { refused: `move ${shared.id} has points of move ${move.id} in flight` };
     const target = routing.indexOf.get(move.to)!;
-    if (move.from !== move.to && coveringSets(routing, move).some((set) => set.read.includes(target)))
+    if (move.from !== move.to && routing.setsIn(move.selector, move.into).some((set) => set.read.includes(target)))
       return { refused: `${move.to} already serves points of move ${move.id}` };
   }
   return next(table, { moves: [...table.moves, ...moves.map((move): Move => ({ ...move, phase: "announced", pause: 0 }))] });
 }
 
 /** A move before it has a phase. */
-export type AnnouncedMove = Pick<Move, "id" | "selector" | "from" | "to" | "replaces" | "repair">;
+export type AnnouncedMove = Pick<Move, "id" | "selector" | "from" | "to" | "replaces" | "repair" | "into" | "log">;
 
 /** Step 4: writers hold writes to these moves' points. The pauses are numbered, so that a cut-over proves it is still in its own. */
 export function startPause(table: RoutingTable, ids: readonly string[]): Transition {
@@ -107,7 +110,7 @@ export function cutOver(table: RoutingTable, pauses: ReadonlyMap<string, number>
     if (move.phase !== "paused" || move.pause !== pauses.get(move.id))
       return { refused: `move ${move.id} is not in that pause any more` };
     const source = routing.indexOf.get(move.from)!;
-    if (!coveringSets(routing, move).every((set) => set.read.includes(source)))
+    if (!routing.setsIn(move.selector, move.into).every((set) => set.read.includes(source)))
       return { refused: `${move.from} is not a serving owner of all points of move ${move.id}` };
     if ((table.nodes[move.to]!.state === "stale") !== (move.repair === true))
       return { refused: `${move.to} is ${table.nodes[move.to]!.state}` };
@@ -151,6 +154,7 @@ export function settle(
   layout: Pick<RoutingTable, "partitioner" | "replicas" | "members" | "nodes">,
   ids: readonly string[],
 ): Transition {
+  if (table.transition) return { refused: "a change of partitioner is under way" };
   const open = table.moves.find((move) => ids.includes(move.id) && move.phase !== "cutover");
   if (open) return { refused: `move ${open.id} has not been cut over` };
   const result = next(table, { ...layout, moves: table.moves.filter(({ id }) => !ids.includes(id)) });
@@ -166,24 +170,8 @@ export function settle(
   return result;
 }
 
-function coveringSets(routing: Routing, move: Pick<Move, "selector">) {
-  const ranges = selectorRanges(move.selector);
-  let next = 0;
-  // Both are ascending.
-  const covering = routing.segments.filter(({ lo, hi }) => {
-    while (next < ranges.length && ranges[next]![1] <= lo) next++;
-    return next < ranges.length && ranges[next]![0] < hi;
-  });
-  return covering.map(({ set }) => set);
-}
-
 /** Whether two moves may not be in flight together. A repair and a move may: the move releases its pause and waits. */
-function overlap(a: Pick<Move, "selector" | "to" | "repair">, b: Pick<Move, "selector" | "to" | "repair">): boolean {
+function overlap(a: AnnouncedMove, b: AnnouncedMove): boolean {
   if (Boolean(a.repair) !== Boolean(b.repair) || (a.repair && a.to !== b.to)) return false;
-  const others = selectorRanges(b.selector);
-  let next = 0;
-  return selectorRanges(a.selector).some(([lo, hi]) => {
-    while (next < others.length && others[next]![1] <= lo) next++;
-    return next < others.length && others[next]![0] < hi;
-  });
+  return movesShare(a, b);
 }

@@ -66,8 +66,11 @@ export function makeCanary({ client, collection, clock, rng, signal }: CanaryDep
     const routing = createRouting(table);
     const expected = new Map<string, string[]>(Object.keys(table.nodes).map((node) => [node, []]));
     for (const { key, vector } of records)
-      for (const owner of routing.setAt(routing.stamper.stamp(key, vector).position).owners)
+    {
+      const { position, to } = routing.stamper.stamp(key, vector);
+      for (const owner of routing.setAt(position, to).owners)
         expected.get(routing.nodeIds[owner]!)!.push(key);
+    }
     return expected;
   }
 

@@ -1,6 +1,5 @@
 import type { ClusterClient, StoredRecord } from "../../cluster/contract.ts";
 import { createRouting, type Routing } from "../../sharding/owners.ts";
-import { field } from "../../sharding/table.ts";
 
 /** Who must have a key. */
 export interface Owners {
@@ -35,6 +34,6 @@ export async function ownersNow(client: ClusterClient, collection: string): Prom
 function ownersOfNewest(routing: Routing, copies: ReadonlyMap<string, StoredRecord | undefined>): readonly number[] {
   let newest: StoredRecord | undefined;
   for (const copy of copies.values()) if (copy && (copy.version ?? 0) >= (newest?.version ?? -1)) newest = copy;
-  const cell = newest?.payload[field.cell];
-  return typeof cell === "number" ? routing.setAt(cell).read : routing.everywhere;
+  const place = newest && routing.placeOf(newest.payload);
+  return place ? routing.setAt(place.position, place.to).read : routing.everywhere;
 }

@@ -44,5 +44,5 @@ function onTheWay(
 }
 
 export function shardStepsOf({ steps }: Pick<Plan, "steps">, shardId: number): ShardStep[] {
-  return steps.filter((step): step is ShardStep => step.kind !== "copy" && step.kind !== "settle" && step.shardId === shardId);
+  return steps.filter((step): step is ShardStep => "shardId" in step && step.shardId === shardId);
 }

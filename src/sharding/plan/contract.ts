@@ -47,7 +47,7 @@ export interface CopyStep extends Amount {
 export interface StampStep {
   id: string;
   kind: "stamp";
-  to: PartitionerSpec;
+  partitioner: PartitionerSpec;
 }
 
 /** Stamps what no writer has touched meanwhile, until no node holds a point without the field. */

@@ -9,6 +9,10 @@ const hit = (id: number, score: number, version = 1, position = 0) => ({
   payload: { [field.version]: version, [field.hash]: position },
 });
 const everybody = () => true;
+const at = (payload?: Record<string, unknown>) => {
+  const position = payload?.[field.hash];
+  return typeof position === "number" ? { position } : undefined;
+};
 const ids = (merged: { hits: { id: number | string }[] }) => merged.hits.map(({ id }) => id);
 
 describe("mergeHits", () => {
@@ -17,7 +21,7 @@ describe("mergeHits", () => {
       { node: 0, k: 3, hits: [hit(1, 0.9), hit(2, 0.8), hit(3, 0.1)] },
       { node: 1, k: 3, hits: [hit(1, 0.9), hit(4, 0.85)] },
     ];
-    expect(ids(mergeHits(answers, 3, "Cosine", field.hash, everybody))).toEqual([1, 4, 2]);
+    expect(ids(mergeHits(answers, 3, "Cosine", at, everybody))).toEqual([1, 4, 2]);
   });
 
   test("for a distance, less is better", () => {
@@ -25,7 +29,7 @@ describe("mergeHits", () => {
       { node: 0, k: 2, hits: [hit(1, 0.1), hit(2, 0.5)] },
       { node: 1, k: 2, hits: [hit(3, 0.2)] },
     ];
-    expect(ids(mergeHits(answers, 2, "Euclid", field.hash, everybody))).toEqual([1, 3]);
+    expect(ids(mergeHits(answers, 2, "Euclid", at, everybody))).toEqual([1, 3]);
   });
 
   test("the highest version stays, even where it scores worse", () => {
@@ -33,7 +37,7 @@ describe("mergeHits", () => {
       { node: 0, k: 2, hits: [hit(1, 0.9, 5)] },
       { node: 1, k: 2, hits: [hit(2, 0.6), hit(1, 0.2, 6)] },
     ];
-    const merged = mergeHits(answers, 2, "Dot", field.hash, everybody);
+    const merged = mergeHits(answers, 2, "Dot", at, everybody);
     expect(merged.hits.map(({ id, score }) => [id, score])).toEqual([
       [2, 0.6],
       [1, 0.2],
@@ -46,12 +50,12 @@ describe("mergeHits", () => {
     const full = { node: 0, k: 2, hits: [hit(1, 0.9, 1, 1), hit(2, 0.8, 1, 0)] };
     const enough = { node: 1, k: 2, hits: [hit(3, 0.85, 1, 1), hit(4, 0.82, 1, 1)] };
     const few = { node: 1, k: 2, hits: [hit(3, 0.5, 1, 1)] };
-    expect(mergeHits([full, enough], 2, "Cosine", field.hash, serves)).toMatchObject({ askDeeper: [] });
-    const merged = mergeHits([full, few], 2, "Cosine", field.hash, serves);
+    expect(mergeHits([full, enough], 2, "Cosine", at, serves)).toMatchObject({ askDeeper: [] });
+    const merged = mergeHits([full, few], 2, "Cosine", at, serves);
     expect(ids(merged)).toEqual([2, 3]);
     expect(merged.askDeeper).toEqual([0]);
     // It gave fewer than it was asked for: there are no more.
-    expect(mergeHits([{ ...full, k: 3 }, few], 2, "Cosine", field.hash, serves).askDeeper).toEqual([]);
+    expect(mergeHits([{ ...full, k: 3 }, few], 2, "Cosine", at, serves).askDeeper).toEqual([]);
   });
 });
 
