@@ -17,8 +17,8 @@ export interface NewPoint {
 /** What is stored of a point's vectors: a bit mask of the spaces it has one in, as the first float, then those vectors. */
 export type PackedVectors = Float32Array;
 
-const listFields = new Set(["points"]);
-const batchFields = new Set(["batch"]);
+const listFields = new Set(["points", "update_filter"]);
+const batchFields = new Set(["batch", "update_filter"]);
 const batchParts = new Set(["ids", "vectors", "payloads"]);
 const pointFields = new Set(["id", "vector", "payload"]);
 

@@ -84,6 +84,8 @@ export interface StoreCapabilities {
   supportsShardMove: boolean;
   supportsSnapshots: boolean;
   supportsAliases: boolean;
+  /** An upsert can be told which existing points it may replace (`onlyIf`): what moves points to a node that serves others needs it. */
+  supportsConditionalUpsert: boolean;
   /** Points in one upsert at most. */
   maxBatch: number;
   /** Bytes in one body at most. */
@@ -93,6 +95,7 @@ export const defaultCapabilities: StoreCapabilities = {
   supportsShardMove: false,
   supportsSnapshots: false,
   supportsAliases: false,
+  supportsConditionalUpsert: false,
   maxBatch: 1000,
   maxBodyBytes: 32_000_000,
 };
@@ -107,8 +110,11 @@ export const defaultCapabilities: StoreCapabilities = {
 export interface DataFace {
   prepareSearch(vector: Vector, options: SearchOptions): PreparedRequest;
   parseSearch(body: Buffer): Hit[];
-  /** `wait`: answered only when durable and visible to reads; otherwise when the store has taken it in. */
-  prepareUpsert(points: readonly Point[], options: { wait: boolean }): PreparedRequest;
+  /**
+   * `wait`: answered only when durable and visible to reads; otherwise when the store has taken it in. `onlyIf`: an existing point is replaced
+   * only if it matches, in one step with the write; new ones are written whatever it says. Where `supportsConditionalUpsert`.
+   */
+  prepareUpsert(points: readonly Point[], options: { wait: boolean; onlyIf?: Filter }): PreparedRequest;
   /** The answer to an upsert, delete or set-payload: whether reads see it yet, or it is only queued (durably). */
   parseWrite(body: Buffer): "applied" | "queued";
   /** Points that do not exist are left out of the answer, which is in no particular order. */

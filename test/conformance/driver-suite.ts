@@ -319,6 +319,29 @@ export function driverSuite(name: string, { driver, start, apiKey, judgeAnswers,
         expect(await count(data, { must: [{ key: "n", match: { value: 100 } }] })).toBe(2);
       });
 
+      it.runIf(driver.capabilities.supportsConditionalUpsert)(
+        "replace only what matches a condition, where they are there; new ones are written anyway",
+        async () => {
+          const { data } = await create();
+          const points = samplePoints(6);
+          await upsert(data, points.slice(0, 4));
+          const onlyIf = { must: [{ key: "n", match: { any: [0, 2] } }] };
+          const written = points.map(({ id, vector, payload }) => ({ id, vector, payload: { ...payload, again: true } }));
+          const request = data.prepareUpsert(written, { wait: true, onlyIf });
+          expect(data.parseWrite(await ok(request))).toBe("applied");
+          const found = await fetched(
+            data,
+            points.map((point) => point.id),
+          );
+          expect(points.map(({ id }) => found.get(id)!.payload!["again"] === true)).toEqual([true, false, true, false, true, true]);
+          // All that is left of it: nothing to do is no error.
+          const nothing = { must: [{ is_empty: { key: "n" } }] };
+          expect(data.parseWrite(await ok(data.prepareUpsert(points, { wait: true, onlyIf: nothing })))).toBe("applied");
+          expect((await fetched(data, [points[0]!.id])).get(points[0]!.id)!.payload!["again"]).toBe(true);
+          expect(await count(data)).toBe(6);
+        },
+      );
+
       it("written without waiting are there after a write that waits", async () => {
         const { data } = await create();
         const points = samplePoints(20);

@@ -36,9 +36,19 @@ export const pointRoutes: Route[] = [
 
 async function upsert(call: Call): Promise<string> {
   const collection = call.collection();
-  const points = parsePoints(call.body(), collection.config.spaces);
+  const body = call.body();
+  const points = parsePoints(body, collection.config.spaces);
   if (points.length === 0) throw wrongInput("Empty update request");
-  const version = collection.upsert(points);
+  // In one turn with the write: nobody can change a point in between.
+  const replaces = compileFilter(body["update_filter"], collection);
+  const version = collection.upsert(
+    replaces
+      ? points.filter(({ id }) => {
+          const label = collection.labelOf(id);
+          return label === undefined || replaces(label);
+        })
+      : points,
+  );
   await call.catalog.indexer.settled();
   return writeAnswer(call, version);
 }

@@ -37,7 +37,7 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
     },
     parseSearch: (body) => parseSearch(body, vectorName),
 
-    prepareUpsert(points, { wait }) {
+    prepareUpsert(points, { wait, onlyIf }) {
       if (points.length > capabilities.maxBatch) throw tooMany(points.length, capabilities.maxBatch);
       checkIds(points.map((point) => point.id));
       writer.clear().text(`{"points":[`);
@@ -50,7 +50,7 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
         writer.text(vectorName !== undefined ? "}" : "");
         writer.text(point.payload ? `,"payload":${JSON.stringify(point.payload)}}` : "}");
       }
-      const body = writer.text("]}").take();
+      const body = writer.text(onlyIf ? `],"update_filter":${JSON.stringify(checkedFilter(onlyIf))}}` : "]}").take();
       if (body.length > capabilities.maxBodyBytes) throw tooLarge(points.length, body.length, capabilities.maxBodyBytes);
       return request("PUT", `${base}?wait=${wait}`, body, "write");
     },

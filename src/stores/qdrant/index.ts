@@ -7,6 +7,7 @@ const capabilities = {
   supportsShardMove: true,
   supportsSnapshots: true,
   supportsAliases: true,
+  supportsConditionalUpsert: true,
   // The server's `max_request_size_mb` is 32 by default.
   maxBodyBytes: 32_000_000,
 };

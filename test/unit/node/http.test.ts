@@ -329,7 +329,7 @@ describe("refusals", () => {
     [400, "PUT", `${docs}/points`, { points: [{ id: 2, vector: [1] }] }],
     [400, "PUT", `${docs}/points`, { points: [{ id: 2, vector: { text: [1, 0] } }] }],
     [501, "PUT", `${docs}/points`, { points: [{ id: 2, vector: [[1, 0]] }] }],
-    [501, "PUT", `${docs}/points`, { points: [{ id: 2, vector: [1, 0] }], update_filter: { must: [] } }],
+    [501, "PUT", `${docs}/points`, { points: [{ id: 2, vector: [1, 0] }], update_mode: "insert_only" }],
     [400, "PUT", `${docs}/points`, { batch: { ids: [2, 3], vectors: [[1, 0]] } }],
     [400, "POST", `${docs}/points/delete`, {}],
     [400, "POST", `${docs}/points/payload`, { points: [1] }],
