@@ -1,7 +1,9 @@
-import type { CollectionInfo } from "../stores/contract.ts";
+import type { CollectionInfo, SearchOptions, Vector } from "../stores/contract.ts";
 import { usageError } from "../errors.ts";
+import { AliasKeeper } from "./alias-keeper.ts";
+import { aliasIsNoCollection, namesIn, targetOf } from "./aliases.ts";
 import { collectionInfoOf, dropRoutedCollection, ensureRoutedCollection } from "./collections.ts";
-import type { ClusterClient, WriteRecord } from "./contract.ts";
+import type { ClusterClient, PreparedSearch, WriteRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { fetchRouted } from "./fetch.ts";
 import { nodeView } from "./node-view.ts";
@@ -11,6 +13,11 @@ import { prepareRoutedSearch, searchRouted, type Reader, type RoutedSearch } fro
 import type { View } from "./watch.ts";
 import { noTable, Writer } from "./write.ts";
 
+/** A search by a name that may be an alias: prepared for what it stood for when it was last asked. */
+interface NamedSearch extends PreparedSearch {
+  current: RoutedSearch;
+}
+
 /** The client of a routed cluster: ROUTING.md, from the side of an application. */
 export function routedClient(deps: RoutedDeps): ClusterClient {
   const { watch, nodes, state } = deps;
@@ -18,6 +25,8 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
   const quiet = new QuietKeeper(deps);
   // Also while this client is idle: the one that marked a node may be dead.
   watch.onView = () => quiet.kick();
+  const aliases = new AliasKeeper(deps);
+  watch.onSwitch = (record) => aliases.kick(record);
   const readers = new WeakMap<View, Reader>();
 
   const readerOf = (view: View): Reader => {
@@ -31,12 +40,29 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
   };
   const scans = createScans({ ...deps, readerOf });
 
+  /** Asks again where the renewal that it waited for says that the name stands for something else. */
+  const following = async <T>(name: string, ask: (collection: string) => Promise<T>, drop?: (answer: T) => void): Promise<T> => {
+    for (;;) {
+      const collection = watch.known(name);
+      const answer = await ask(collection);
+      if (watch.known(name) === collection) return answer;
+      drop?.(answer);
+    }
+  };
+  const live = (name: string) => following(name, (collection) => watch.live(collection));
+  const enter = (name: string) =>
+    following(
+      name,
+      (collection) => watch.enter(collection),
+      (view) => view && watch.end(view),
+    );
+
   /** Runs a read under one view, which is not confirmed away before it has ended. */
-  const reading = async <T>(collection: string, read: (view: View) => Promise<T>): Promise<T> => {
-    let view = watch.current(collection);
+  const reading = async <T>(name: string, read: (view: View) => Promise<T>): Promise<T> => {
+    let view = watch.current(watch.known(name));
     if (view) watch.begin(view);
-    else view = await watch.enter(collection);
-    if (!view) throw noTable(collection);
+    else view = await enter(name);
+    if (!view) throw noTable(name);
     try {
       return await read(view);
     } finally {
@@ -44,52 +70,80 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
     }
   };
 
+  const prepared = (collection: string, vector: Vector, options: SearchOptions) =>
+    prepareRoutedSearch(deps.face(collection), collection, vector, options, watch.peek(collection)?.routing.table);
+
   const client: ClusterClient = {
     cluster: deps.cluster,
-    ensureCollection: (name, spec) => ensureRoutedCollection(deps, name, spec),
-    dropCollection: (name) => dropRoutedCollection(deps, name),
-    collections: async () => (await state.tables()).map(({ collection }) => collection),
+    ensureCollection: async (name, spec) => ensureRoutedCollection(deps, await targetOf(state, name), spec),
+    async dropCollection(name) {
+      if ((await targetOf(state, name)) !== name) throw aliasIsNoCollection(name);
+      await dropRoutedCollection(deps, name);
+    },
+    collections: async () => namesIn(await state.tables(), await state.aliases()),
     async collectionInfo(name): Promise<CollectionInfo | undefined> {
-      const table = await state.getTable(name);
+      const table = await state.getTable(await targetOf(state, name));
       // A collection with a node down is described all the same.
       const countable = (view: View) => scans.count(view, undefined, { reachable: true });
       return table && collectionInfoOf(table, await reading(name, countable));
     },
-    table: (collection) => state.getTable(collection),
+    table: async (collection) => state.getTable(await targetOf(state, collection)),
 
-    prepareSearch: (collection, vector, options) => prepareRoutedSearch(deps.face(collection), collection, vector, options, watch.peek(collection)?.routing.table),
-    search: (search, options = {}) =>
-      reading(search.collection, (view) => searchRouted(deps, view, readerOf(view), search as RoutedSearch, options)),
+    prepareSearch(name, vector, options): NamedSearch {
+      return { collection: name, options, current: prepared(watch.known(name), vector, options) };
+    },
+    search(search, options = {}) {
+      const named = search as NamedSearch;
+      return reading(named.collection, (view) => {
+        const { current } = named;
+        // The name has come to stand for something else since.
+        if (current.collection !== view.collection) named.current = prepared(view.collection, current.vector, current.options);
+        return searchRouted(deps, view, readerOf(view), named.current, options);
+      });
+    },
     fetch: (collection, keys, options = {}) =>
       keys.length === 0
         ? Promise.resolve([])
         : reading(collection, (view) => fetchRouted(deps, view, readerOf(view), keys, options)),
     count: (collection, filter, options = {}) => reading(collection, (view) => scans.count(view, filter, options)),
-    scroll: (collection, options) => scans.scroll(collection, options),
+    async *scroll(name, options) {
+      const view = await live(name);
+      yield* scans.scroll(view?.collection ?? name, options);
+    },
 
-    async upsert(collection, records, options = {}) {
-      const view = watch.current(collection) ?? (await watch.live(collection));
-      if (!view) throw noTable(collection);
+    async upsert(name, records, options = {}) {
+      const view = watch.current(watch.known(name)) ?? (await live(name));
+      if (!view) throw noTable(name);
       requireSize(view, records);
       return await writer.write(
-        collection,
+        view.collection,
         records.map((record) => ({ key: record.key, record })),
         options,
       );
     },
-    async delete(collection, keys, options = {}) {
+    async delete(name, keys, options = {}) {
+      const view = watch.current(watch.known(name)) ?? (await live(name));
+      if (!view) throw noTable(name);
       return await writer.write(
-        collection,
+        view.collection,
         keys.map((key) => ({ key })),
         options,
       );
     },
 
-    onNode: (node) => nodeView(deps, nodes.get(node), (collection) => watch.peek(collection)?.routing.table),
+    onNode(node) {
+      const view = nodeView(deps, nodes.get(node), (collection) => watch.peek(collection)?.routing.table);
+      return {
+        health: (options) => view.health(options),
+        count: (name, filter, options) => view.count(watch.known(name), filter, options),
+        fetch: (name, ids, options) => view.fetch(watch.known(name), ids, options),
+      };
+    },
     nodeStates: () => nodes.balance(),
     async close() {
       quiet.close();
       await writer.close();
+      await aliases.close();
       await nodes.close();
       await watch.close();
     },

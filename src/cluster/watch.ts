@@ -2,6 +2,7 @@ import { RagctlError } from "../errors.ts";
 import type { Clock } from "../runtime.ts";
 import type { Tell } from "./events.ts";
 import { createRouting, type Routing } from "../sharding/owners.ts";
+import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import type { Transition } from "../sharding/transitions.ts";
 import type { StateStore } from "../state/contract.ts";
@@ -36,6 +37,8 @@ export interface WatchOptions {
 export class TableWatch {
   /** Called whenever a table was read anew, also by a renewal that no operation asked for. */
   onView: (() => void) | undefined;
+  /** Called at each renewal that finds a switch of an alias under way. */
+  onSwitch: ((record: AliasRecord) => void) | undefined;
   readonly #store: StateStore;
   readonly #options: WatchOptions;
   /** Collections that the lease speaks of, from before their table is first read; undefined: no table (any more). */
@@ -43,6 +46,7 @@ export class TableWatch {
   /** Older views with operations in flight. */
   readonly #older = new Set<View>();
   readonly #highest = new Map<string, number>();
+  #aliases: ReadonlyMap<string, AliasRecord> = new Map();
   readonly #closing = new AbortController();
   #leaseUntilUs = -Infinity;
   #running: Promise<void> | undefined;
@@ -84,13 +88,26 @@ export class TableWatch {
     // Registered before it is read: a mover that announces in between waits for this client.
     if (!this.#current.has(collection)) this.#current.set(collection, undefined);
     await this.refresh();
-    if (!this.leaseHolds)
-      throw new RagctlError("The lease on the routing table could not be kept: the state store answers too slowly.", {
-        code: "lease-lapsed",
-        exitCode: 3,
-        hint: "Check the state store of the cluster.",
-      });
+    if (!this.leaseHolds) throw leaseLapsed();
     return this.#current.get(collection);
+  }
+
+  /**
+   * What a name stands for, as the latest renewal had it: the collection of an alias, and every other name itself. Under a lease
+   * that holds, this and the epochs are of one moment.
+   */
+  known(name: string): string {
+    return this.#aliases.get(name)?.collection ?? name;
+  }
+
+  #adoptAliases(aliases: readonly AliasRecord[]): void {
+    this.#aliases = new Map(
+      aliases.map((record) => {
+        const known = this.#aliases.get(record.alias);
+        return [record.alias, known && known.version > record.version ? known : record];
+      }),
+    );
+    for (const record of aliases) if (record.switch) this.onSwitch?.(record);
   }
 
   /** Marks the beginning of an operation. Only in the same turn in which the view was `current`. */
@@ -133,7 +150,14 @@ export class TableWatch {
     if (this.#stopped) throw this.#stopped;
     const { clock, client, purpose, host } = this.#options;
     const beganUs = clock.monotonicUs();
-    const { epochs } = await this.#store.renewLease({ client, purpose, host, ttlMs: leaseMs, confirmed: this.#confirmed() });
+    const { epochs, aliases } = await this.#store.renewLease({
+      client,
+      purpose,
+      host,
+      ttlMs: leaseMs,
+      confirmed: this.#confirmed(),
+    });
+    if (aliases.length > 0 || this.#aliases.size > 0) this.#adoptAliases(aliases);
     for (const collection of this.#current.keys()) {
       const epoch = epochs[collection];
       if (epoch === undefined) this.#adopt(collection, undefined);
@@ -264,4 +288,12 @@ export class TableWatch {
     await this.#store.releaseLease(this.#options.client).catch(() => undefined);
     await this.#store.close();
   }
+}
+
+function leaseLapsed(): RagctlError {
+  return new RagctlError("The lease on the routing table could not be kept: the state store answers too slowly.", {
+    code: "lease-lapsed",
+    exitCode: 3,
+    hint: "Check the state store of the cluster.",
+  });
 }

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from "../process-identity.ts";
+import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 
 /** A table as it is created: the store gives it its epoch, above any that the collection ever had. */
@@ -73,8 +74,14 @@ export interface StateStore {
   /** Removes the table if its epoch is still that; its epoch is remembered, so that the next one is higher. */
   dropTable(collection: string, epoch: number): Promise<boolean>;
 
-  /** Registers or renews, and tells the epochs of all tables at that moment. */
-  renewLease(claim: LeaseClaim): Promise<{ epochs: Record<string, number> }>;
+  /** Of every alias that ragctl keeps; by name. */
+  aliases(): Promise<AliasRecord[]>;
+  getAlias(alias: string): Promise<AliasRecord | undefined>;
+  /** Replaces the record if its version is still `record.version − 1`, or makes it where there is none and that is 0; else false. */
+  compareAndSetAlias(record: AliasRecord): Promise<boolean>;
+
+  /** Registers or renews, and tells the epochs of all tables, and what the aliases stand for, at that one moment. */
+  renewLease(claim: LeaseClaim): Promise<{ epochs: Record<string, number>; aliases: AliasRecord[] }>;
   releaseLease(client: string): Promise<void>;
   leases(): Promise<Lease[]>;
 

@@ -35,7 +35,15 @@ redis.call("HINCRBY", KEYS[1], ARGV[1], 1)
 redis.call("HDEL", KEYS[2], ARGV[1])
 return 1`,
 
-  // KEYS 3 leases, 4 a sorted set of their ends.
+  // KEYS 1 aliases. An alias is JSON that says its own version.
+  replaceAlias: `
+local held = redis.call("HGET", KEYS[1], ARGV[1])
+local version = held and cjson.decode(held).version or 0
+if version ~= tonumber(ARGV[2]) - 1 then return 0 end
+redis.call("HSET", KEYS[1], ARGV[1], ARGV[3])
+return 1`,
+
+  // KEYS 3 leases, 4 a sorted set of their ends, 5 aliases. Answers the live epochs, and the aliases as they lie.
   renewLease: `${now}
 redis.call("HSET", KEYS[3], ARGV[1], ARGV[2])
 redis.call("ZADD", KEYS[4], now + ARGV[3], ARGV[1])
@@ -43,7 +51,12 @@ for _, old in ipairs(redis.call("ZRANGEBYSCORE", KEYS[4], "-inf", now - ARGV[4])
   redis.call("HDEL", KEYS[3], old)
   redis.call("ZREM", KEYS[4], old)
 end
-${liveEpochs}`,
+local live = {}
+for _, name in ipairs(redis.call("HKEYS", KEYS[2])) do
+  live[#live + 1] = name
+  live[#live + 1] = redis.call("HGET", KEYS[1], name)
+end
+return { live, redis.call("HVALS", KEYS[5]) }`,
 
   releaseLease: `redis.call("HDEL", KEYS[1], ARGV[1]) return redis.call("ZREM", KEYS[2], ARGV[1])`,
 

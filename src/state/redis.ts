@@ -1,5 +1,6 @@
 import type { StateConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
+import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import { endedLeaseKeptMs, type Lease, type Lock, type LockOwner, type StateStore, type TouchedRecord } from "./contract.ts";
 import { scripts } from "./redis-scripts.ts";
@@ -79,17 +80,28 @@ export async function openRedisState(config: RedisStateConfig, clusterName: stri
       (await run<number>(scripts.replace, tableKeys, table.collection, table.epoch, JSON.stringify(table))) === 1,
     dropTable: async (collection, epoch) => (await run<number>(scripts.drop, tableKeys, collection, epoch)) === 1,
 
+    aliases: async () => aliasesOf(await guarded(() => redis.hvals(key("aliases")))),
+    async getAlias(alias) {
+      const json = await guarded(() => redis.hget(key("aliases"), alias));
+      return json === null ? undefined : (JSON.parse(json) as AliasRecord);
+    },
+    compareAndSetAlias: async (record) =>
+      (await run<number>(scripts.replaceAlias, [key("aliases")], record.alias, record.version, JSON.stringify(record))) === 1,
+
     async renewLease({ client, purpose, host, ttlMs, confirmed }) {
       const lease = JSON.stringify({ client, purpose, host, confirmed });
-      const epochs = await run<string[]>(
+      const [epochs, aliases] = await run<[string[], string[]]>(
         scripts.renewLease,
-        [...tableKeys, ...leaseKeys],
+        [...tableKeys, ...leaseKeys, key("aliases")],
         client,
         lease,
         ttlMs,
         endedLeaseKeptMs,
       );
-      return { epochs: Object.fromEntries(pairs(epochs).map(([collection, epoch]) => [collection, Number(epoch)])) };
+      return {
+        epochs: Object.fromEntries(pairs(epochs).map(([collection, epoch]) => [collection, Number(epoch)])),
+        aliases: aliasesOf(aliases),
+      };
     },
     async releaseLease(client) {
       await run(scripts.releaseLease, leaseKeys, client);
@@ -156,6 +168,10 @@ function aroundEpoch(table: object): [head: string, tail: string] {
   const marker = JSON.stringify({ ...table, epoch: 0 });
   const at = marker.lastIndexOf('"epoch":0') + '"epoch":'.length;
   return [marker.slice(0, at), marker.slice(at + 1)];
+}
+
+function aliasesOf(texts: string[]): AliasRecord[] {
+  return texts.map((text) => JSON.parse(text) as AliasRecord).sort((a, b) => (a.alias < b.alias ? -1 : 1));
 }
 
 function pairs(flat: string[]): [string, string][] {

@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { RagctlError } from "../errors.ts";
 
 /** Raised with every change of the schema; a newer file is refused rather than misread. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /** Creates what is missing. Safe when several processes open a new file at once. */
 export function applySchema(database: DatabaseSync): void {
@@ -17,6 +17,7 @@ export function applySchema(database: DatabaseSync): void {
   database.exec(`
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS tables (collection TEXT PRIMARY KEY, epoch INTEGER NOT NULL, json TEXT) STRICT;
+    CREATE TABLE IF NOT EXISTS aliases (alias TEXT PRIMARY KEY, version INTEGER NOT NULL, json TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS leases (
       client TEXT PRIMARY KEY, purpose TEXT NOT NULL, host TEXT NOT NULL, confirmed TEXT NOT NULL, expires_ms REAL NOT NULL
     ) STRICT;

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { RagctlError } from "../errors.ts";
 import type { Clock } from "../runtime.ts";
+import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import { endedLeaseKeptMs, type Lease, type Lock, type LockOwner, type StateStore, type TouchedRecord } from "./contract.ts";
 import { applySchema } from "./sqlite-schema.ts";
@@ -45,6 +46,10 @@ export function openSqliteState(path: string, clock: Clock): StateStore {
   const dropTable = durable.prepare(
     "UPDATE tables SET epoch = epoch + 1, json = NULL WHERE collection = ? AND epoch = ? AND json IS NOT NULL",
   );
+  const allAliases = durable.prepare("SELECT json FROM aliases ORDER BY alias");
+  const aliasNamed = durable.prepare("SELECT json FROM aliases WHERE alias = ?");
+  const newAlias = durable.prepare("INSERT OR IGNORE INTO aliases (alias, version, json) VALUES (?, ?, ?)");
+  const casAlias = durable.prepare("UPDATE aliases SET version = version + 1, json = ? WHERE alias = ? AND version = ?");
   const lockNamed = durable.prepare("SELECT * FROM locks WHERE name = ?");
   const putLock = durable.prepare(
     "INSERT OR REPLACE INTO locks (name, token, owner, acquired_ms, expires_ms) VALUES (?, ?, ?, ?, ?)",
@@ -60,6 +65,7 @@ export function openSqliteState(path: string, clock: Clock): StateStore {
   );
   const dropTouched = durable.prepare("DELETE FROM touched WHERE collection = ? AND move = ?");
   const epochs = quick.prepare("SELECT collection, epoch FROM tables WHERE json IS NOT NULL");
+  const leasedAliases = quick.prepare("SELECT json FROM aliases ORDER BY alias");
   const putLease = quick.prepare(
     "INSERT OR REPLACE INTO leases (client, purpose, host, confirmed, expires_ms) VALUES (?, ?, ?, ?, ?)",
   );
@@ -99,13 +105,26 @@ export function openSqliteState(path: string, clock: Clock): StateStore {
       ),
     dropTable: (collection, epoch) => guarded(() => transaction(durable, () => dropTable.run(collection, epoch).changes === 1)),
 
+    aliases: () => guarded(() => recordsOf(allAliases.all())),
+    getAlias: (alias) => guarded(() => recordsOf(aliasNamed.all(alias))[0]),
+    compareAndSetAlias: (record) =>
+      guarded(() =>
+        transaction(durable, () => {
+          const { alias, version } = record;
+          const json = JSON.stringify(record);
+          const { changes } = version === 1 ? newAlias.run(alias, 1, json) : casAlias.run(json, alias, version - 1);
+          return changes === 1;
+        }),
+      ),
+
     renewLease: ({ client, purpose, host, ttlMs, confirmed }) =>
       guarded(() =>
         transaction(quick, () => {
           putLease.run(client, purpose, host, JSON.stringify(confirmed), now() + ttlMs);
           forgetLeases.run(now() - endedLeaseKeptMs);
           const rows = epochs.all() as unknown as { collection: string; epoch: number }[];
-          return { epochs: Object.fromEntries(rows.map(({ collection, epoch }) => [collection, epoch])) };
+          const aliases = recordsOf(leasedAliases.all());
+          return { epochs: Object.fromEntries(rows.map(({ collection, epoch }) => [collection, epoch])), aliases };
         }),
       ),
     releaseLease: (client) => guarded(() => transaction(quick, () => void deleteLease.run(client))),
@@ -183,6 +202,10 @@ interface LockRow {
   owner: string | null;
   acquired_ms: number;
   expires_ms: number;
+}
+
+function recordsOf(rows: unknown[]): AliasRecord[] {
+  return (rows as { json: string }[]).map(({ json }) => JSON.parse(json) as AliasRecord);
 }
 
 function open(path: string, synchronous: "FULL" | "NORMAL"): DatabaseSync {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../src/runtime.ts";
+import type { AliasRecord } from "../../../src/sharding/alias-record.ts";
 import type { RoutingTable } from "../../../src/sharding/index.ts";
 import type { Lease, Lock, StateStore, TouchedRecord } from "../../../src/state/index.ts";
 
@@ -6,6 +7,7 @@ import type { Lease, Lock, StateStore, TouchedRecord } from "../../../src/state/
 export class MemoryState {
   readonly epochs = new Map<string, number>();
   readonly tables = new Map<string, string>();
+  readonly aliases = new Map<string, string>();
   readonly leases = new Map<string, { lease: Omit<Lease, "remainingMs">; expiresMs: number }>();
   readonly locks = new Map<string, { lock: Omit<Lock, "remainingMs">; expiresMs: number }>();
   readonly tokens = new Map<string, number>();
@@ -61,10 +63,20 @@ export function memoryState(state: MemoryState, clock: Clock, travel: () => Prom
         state.epochs.set(collection, epoch + 1);
         return state.tables.delete(collection);
       }),
+    aliases: () => at(() => aliasesOf(state)),
+    getAlias: (alias) => at(() => aliasesOf(state).find((record) => record.alias === alias)),
+    compareAndSetAlias: (record) =>
+      at(() => {
+        const held = aliasesOf(state).find(({ alias }) => alias === record.alias)?.version ?? 0;
+        if (held !== record.version - 1) return false;
+        state.aliases.set(record.alias, JSON.stringify(record));
+        return true;
+      }),
     renewLease: ({ ttlMs, ...lease }) =>
       at(() => {
         state.leases.set(lease.client, { lease, expiresMs: clock.nowMs() + ttlMs });
-        return { epochs: Object.fromEntries([...state.tables.keys()].map((name) => [name, state.epochs.get(name)!])) };
+        const epochs = Object.fromEntries([...state.tables.keys()].map((name) => [name, state.epochs.get(name)!]));
+        return { epochs, aliases: aliasesOf(state) };
       }),
     releaseLease: (client) => at(() => void state.leases.delete(client)),
     leases: () =>
@@ -113,4 +125,8 @@ export function memoryState(state: MemoryState, clock: Clock, travel: () => Prom
       }),
     close: () => Promise.resolve(),
   };
+}
+
+function aliasesOf({ aliases }: MemoryState): AliasRecord[] {
+  return [...aliases.keys()].sort().map((alias) => JSON.parse(aliases.get(alias)!) as AliasRecord);
 }

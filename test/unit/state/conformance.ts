@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { AliasRecord } from "../../../src/sharding/alias-record.ts";
 import type { NewTable, StateStore } from "../../../src/state/index.ts";
 
 /** A fresh, empty store; `other` opens the same one again, as another process would; `pass` lets that much time go by. */
@@ -54,12 +55,34 @@ export function stateConformance(name: string, setUp: () => Promise<StateFixture
       }
     });
 
+    test("an alias changes by compare-and-set alone, and every renewal of a lease tells what it stands for", async () => {
+      const { store, other } = await setUp();
+      expect(await store.getAlias("docs")).toBeUndefined();
+      const first: AliasRecord = { schemaVersion: 1, alias: "docs", version: 1, collection: null, releases: [] };
+      const stores = [store, await other(), await other()];
+      const made = await Promise.all(stores.map((one) => one.compareAndSetAlias(first)));
+      expect(made.filter(Boolean)).toHaveLength(1);
+      for (let version = 2; version < 8; version++) {
+        const wins = await Promise.all(
+          stores.map((one, index) => one.compareAndSetAlias({ ...first, version, collection: `docs-${version}-${index}` })),
+        );
+        expect(wins.filter(Boolean)).toHaveLength(1);
+        const expected = { ...first, version, collection: `docs-${version}-${wins.indexOf(true)}` };
+        expect(await stores[2]!.getAlias("docs")).toEqual(expected);
+        const claim = { client: "c1", purpose: "load", host: "h", ttlMs: 5000, confirmed: {} };
+        expect((await store.renewLease(claim)).aliases).toEqual([expected]);
+      }
+      expect(await store.compareAndSetAlias({ ...first, version: 12 })).toBe(false);
+      await store.compareAndSetAlias({ ...first, alias: "also" });
+      expect((await stores[1]!.aliases()).map(({ alias }) => alias)).toEqual(["also", "docs"]);
+    });
+
     test("leases: registered, renewed with what they confirm, told the epochs, ended, released", async () => {
       const { store, other, pass } = await setUp();
       const claim = { client: "c1", purpose: "load", host: "h", ttlMs: 5000, confirmed: { docs: 0 } };
-      expect(await store.renewLease(claim)).toEqual({ epochs: {} });
+      expect(await store.renewLease(claim)).toEqual({ epochs: {}, aliases: [] });
       await store.createTable(fresh);
-      expect(await store.renewLease({ ...claim, confirmed: { docs: 1 } })).toEqual({ epochs: { docs: 1 } });
+      expect(await store.renewLease({ ...claim, confirmed: { docs: 1 } })).toEqual({ epochs: { docs: 1 }, aliases: [] });
       await (await other()).renewLease({ ...claim, client: "c2", ttlMs: 60_000 });
       const [first, second, ...rest] = await store.leases();
       expect(rest).toEqual([]);
