@@ -62,7 +62,7 @@ export interface CacheLayer {
   keyOf(kind: CacheKind, query: string): string;
   /** Undefined: not there. Never throws for what a Redis does. Counts no popularity. */
   get(kind: CacheKind, query: string): Promise<CacheAnswer | undefined>;
-  /** @returns where it went; `reason` is a sentence where it is in memory alone, or nowhere */
+  /** @returns where it went; `reason` is a sentence where Redis did not take it and memory alone has it */
   set(kind: CacheKind, query: string, value: Buffer, options?: SetOptions): Promise<Stored>;
   /**
    * What is held, or what `compute` makes of it: once for all who ask at the same time. Records the query's popularity. `compute` returning undefined is kept, shortly, as
@@ -81,7 +81,7 @@ export interface CacheLayer {
 }
 
 export interface Stored {
-  in: "redis" | "memory" | "nowhere";
+  in: "redis" | "memory";
   reason?: string;
 }
 
@@ -94,6 +94,7 @@ export interface MemoryOnly {
   problem: string;
 }
 
+/** `lookups = hits + misses + shared.here`. */
 export interface CacheLayerReport {
   lookups: number;
   /** By where; `negative` are those of them that knew of nothing. */

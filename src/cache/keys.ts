@@ -1,13 +1,14 @@
 import { hash } from "node:crypto";
 
 /** What is cached, each under a template of its own. */
-export const keyKinds = ["result", "embedding", "popular"] as const;
+export const keyKinds = ["result", "embedding", "answer", "popular"] as const;
 export type KeyKind = (typeof keyKinds)[number];
 
 /** The keys that applications use, unless a config says otherwise. */
 export const defaultTemplates: Record<KeyKind, string> = {
   result: "{namespace}:result:{sha256(query)}",
   embedding: "{namespace}:embedding:{sha256(query)}",
+  answer: "{namespace}:answer:{sha256(query)}",
   popular: "{namespace}:popular:{sha256(query)}",
 };
 

@@ -152,8 +152,40 @@ const cache = z.strictObject({
   sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
   password: z.string().optional(),
   namespace: z.string().default("rag"),
+  corpusVersion: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("makes keys carry it and the embedder, so that a new index never serves the old one's answers: rag@2026-05~bge-small-en"),
+  keys: z
+    .strictObject({ result: z.string(), embedding: z.string(), answer: z.string() })
+    .partial()
+    .optional()
+    .describe("templates; {namespace}:result:{sha256(query)} and so on unless given"),
   resultTtl: durationMs.prefault("1h"),
   embeddingTtl: durationMs.prefault("2h"),
+  answerTtl: durationMs.optional().describe("of what a language model wrote; 10m unless given"),
+  negativeTtl: durationMs.optional().describe("of the knowledge that there is nothing; 30s unless given"),
+  nearTtl: durationMs.optional().describe("of the memory before Redis (tiered); 1m unless given"),
+  ttlJitter: fraction.optional().describe("share by which TTLs are shortened by chance, so that not all end at once; 10% unless given"),
+  format: z
+    .enum(["framed", "raw"])
+    .optional()
+    .describe("raw: values as they are, for applications that know nothing of the header; framed unless given"),
+  compression: z.enum(["zstd", "gzip", "off"]).optional().describe("zstd unless given"),
+  compressAbove: sizeBytes.optional().describe("1KiB unless given"),
+  earlyRefresh: z
+    .number()
+    .min(0)
+    .max(10)
+    .optional()
+    .describe("how early popular values are computed anew (XFetch's beta); 1 unless given, 0 never"),
+  lock: durationMs.optional().describe("how long one process may compute a value while others wait for it; 10s unless given"),
+  popularity: z
+    .strictObject({ keep: z.number().int().min(1).max(1_000_000), halfLife: durationMs })
+    .partial()
+    .optional()
+    .describe("how many questions are counted with their text (10,000), and after how long a count is worth half (1d)"),
   maxBytes: sizeBytes.prefault("64MiB"),
 });
 

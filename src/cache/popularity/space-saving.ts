@@ -59,6 +59,16 @@ export class SpaceSaving {
     this.references += other.references;
   }
 
+  /** Multiplies all counts: the past counts for less. @param factor above zero */
+  scale(factor: number): void {
+    this.references *= factor;
+    // The order stays, and with it the heap.
+    for (const entry of this.heap) {
+      entry.count *= factor;
+      entry.error *= factor;
+    }
+  }
+
   /** The `k` keys with the greatest counts, the greatest first. */
   top(k: number): Popular[] {
     return this.heap

@@ -7,7 +7,7 @@ const sha256 = "bbff7b98d6da70612cb94badd2dde68a4dbe1107104b55f330a2225c8ebf55b2
 
 test("the default keys are those that applications use", () => {
   const keys = keyKinds.map((kind) => parseKeyTemplate(defaultTemplates[kind]).keyOf({ namespace: "rag", query: "What is it?" }));
-  expect(keys).toEqual([`rag:result:${sha256}`, `rag:embedding:${sha256}`, `rag:popular:${sha256}`]);
+  expect(keys).toEqual([`rag:result:${sha256}`, `rag:embedding:${sha256}`, `rag:answer:${sha256}`, `rag:popular:${sha256}`]);
 });
 
 test.each([
