@@ -4,6 +4,8 @@ export interface NodeStats {
   latencyUs: number;
   /** Slowest recent answer, fading, µs. */
   tailUs: number;
+  /** Answers since it was first measured, or was well again; no more than `measuredFrom` are counted. */
+  answers: number;
   /** When it last answered, monotonic µs. */
   measuredAtUs: number;
   /** Failures since the last answer. */
@@ -13,7 +15,7 @@ export interface NodeStats {
 }
 
 export function newStats(): NodeStats {
-  return { latencyUs: Number.NaN, tailUs: 0, measuredAtUs: -Infinity, failures: 0, inFlight: 0 };
+  return { latencyUs: Number.NaN, tailUs: 0, answers: 0, measuredAtUs: -Infinity, failures: 0, inFlight: 0 };
 }
 
 const latencyFadesUs = 1e6;
@@ -22,18 +24,44 @@ const idleFadesUs = 10e6;
 /** However fast answers come, the mean is over about twenty of them at most. */
 const leastWeight = 0.05;
 
-/** One answer: the mean moves towards it by how long ago the last one was, the tail jumps up at once and fades. */
+/**
+ * One answer: the mean moves towards it by how long ago the last one was, the tail jumps up at once and fades. Of the first ones the least is taken: what
+ * connections and cold caches cost is paid once, and would keep everybody away from then on.
+ */
 export function observeAnswer(stats: NodeStats, latencyUs: number, nowUs: number): void {
+  if (!isMeasured(stats)) {
+    stats.answers++;
+    stats.latencyUs = Number.isNaN(stats.latencyUs) ? latencyUs : Math.min(stats.latencyUs, latencyUs);
+    return observeSign(stats, nowUs);
+  }
   const elapsedUs = Math.max(0, nowUs - stats.measuredAtUs);
   const weight = Math.max(leastWeight, 1 - Math.exp(-elapsedUs / latencyFadesUs));
-  stats.latencyUs = Number.isNaN(stats.latencyUs) ? latencyUs : stats.latencyUs + weight * (latencyUs - stats.latencyUs);
+  stats.latencyUs += weight * (latencyUs - stats.latencyUs);
   stats.tailUs = Math.max(latencyUs, stats.tailUs * Math.exp(-elapsedUs / tailFadesUs));
+  observeSign(stats, nowUs);
+}
+
+/** From so many answers on a node is known; until then it is asked like the best. */
+const measuredFrom = 5;
+
+export function isMeasured({ answers }: Pick<NodeStats, "answers">): boolean {
+  return answers >= measuredFrom;
+}
+
+/** A sign of life, whose time says nothing. */
+export function observeSign(stats: NodeStats, nowUs: number): void {
   stats.measuredAtUs = nowUs;
   stats.failures = 0;
 }
 
+/** It failed, and is well again: what was measured of its trouble would keep everybody away long after that has ended. */
+export function startAnew(stats: NodeStats): void {
+  Object.assign(stats, { latencyUs: Number.NaN, tailUs: 0, failures: 0, answers: 0 });
+}
+
 /** No answer after so long: the mean must not look better than that for want of an end to measure. */
 export function observeSlow(stats: NodeStats, elapsedUs: number): void {
+  stats.answers = measuredFrom;
   stats.latencyUs = Number.isNaN(stats.latencyUs) ? elapsedUs : Math.max(stats.latencyUs, (stats.latencyUs + elapsedUs) / 2);
   stats.tailUs = Math.max(stats.tailUs, elapsedUs);
 }

@@ -55,6 +55,8 @@ export interface Breaker {
   /** Requests of the step. */
   stepOk: number;
   stepFailed: number;
+  /** Its health was asked and not answered: whoever is let through before it is would wait for nothing. */
+  silent: boolean;
   /** The rolling window: answers and failures by bucket of a tenth of it. */
   readonly ok: Float64Array;
   readonly failed: Float64Array;
@@ -71,6 +73,7 @@ export function newBreaker(policy: BreakerPolicy | undefined): Breaker {
     phaseSinceMs: -Infinity,
     stepOk: 0,
     stepFailed: 0,
+    silent: false,
     ok: new Float64Array(bucketCount),
     failed: new Float64Array(bucketCount),
     bucket: 0,
@@ -100,8 +103,16 @@ export function recordOutcome(breaker: Breaker, nowMs: number, failed: boolean, 
   }
 }
 
+/** Its health was not answered either: it need not fail ten times more, and time alone does not end it. */
+export function probeFailed(breaker: Breaker, nowMs: number): void {
+  const { policy, phase } = breaker;
+  breaker.silent = true;
+  if (policy?.probeCloses && phase !== "open") open(breaker, policy, nowMs);
+}
+
 /** A health probe was answered well: an open breaker lets the first step through. */
 export function probeSucceeded(breaker: Breaker, nowMs: number): void {
+  breaker.silent = false;
   if (breaker.phase === "open" && breaker.policy?.probeCloses) halfOpen(breaker, nowMs, 0);
 }
 
@@ -128,8 +139,10 @@ export function errorRate(breaker: Breaker, nowMs: number): number {
 
 /** Moves on what time alone moves on. */
 function settle(breaker: Breaker, nowMs: number): void {
-  if (breaker.phase === "open" && nowMs >= breaker.untilMs) halfOpen(breaker, nowMs, 0);
-  if (breaker.phase === "half-open" && breaker.stepOk > 0 && nowMs >= breaker.phaseSinceMs + breaker.policy!.stepMs)
+  const { policy } = breaker;
+  const timeEnds = !(breaker.silent && policy!.probeCloses);
+  if (breaker.phase === "open" && nowMs >= breaker.untilMs && timeEnds) halfOpen(breaker, nowMs, 0);
+  if (breaker.phase === "half-open" && breaker.stepOk > 0 && nowMs >= breaker.phaseSinceMs + policy!.stepMs)
     halfOpen(breaker, nowMs, breaker.step + 1);
 }
 

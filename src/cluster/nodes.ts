@@ -4,9 +4,18 @@ import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
 import { runAfter, type Clock } from "../runtime.ts";
 import type { DataFace, NodeEndpoint, StoreControl, VectorStoreDriver } from "../stores/contract.ts";
-import { admittedShare, breakerPolicies, errorRate, newBreaker, probeSucceeded, recordOutcome, type Breaker } from "./breaker.ts";
+import {
+  admittedShare,
+  breakerPolicies,
+  errorRate,
+  newBreaker,
+  probeFailed,
+  probeSucceeded,
+  recordOutcome,
+  type Breaker,
+} from "./breaker.ts";
 import { latePart } from "./attempt.ts";
-import { newStats, observeAnswer, observeSlow, score, type NodeStats } from "./balancer.ts";
+import { isMeasured, newStats, observeAnswer, observeSign, observeSlow, score, startAnew, type NodeStats } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
 import { HedgeTally, type Tell } from "./events.ts";
 import { Gate } from "./gate.ts";
@@ -47,7 +56,13 @@ export interface NodeFailure {
   full?: true;
   /** How long the node asks to be left alone. */
   retryAfterMs?: number;
+  /** Of the HTTP answer, where there was one. */
+  status?: number;
   message: string;
+}
+/** As a part of something else. */
+export function statusOf({ status }: Pick<NodeFailure, "status">): { status?: number } {
+  return status === undefined ? {} : { status };
 }
 export type NodeAnswer = { body: Buffer; failure?: undefined } | { failure: NodeFailure };
 
@@ -143,8 +158,9 @@ export class ClusterNodes {
           return ok;
         },
         onSilent: (suspects) => {
-          this.#tellOf(node, true);
+          this.#silent(node);
           for (const attempt of suspects) this.#failed(node, true, attempt);
+          void this.#probeUntilWell();
         },
       }),
       told: { phase: "closed", step: 0, silent: false },
@@ -198,10 +214,15 @@ export class ClusterNodes {
       if (!write) gate.answered(sentUs, answer.endUs, answer.endUs - sentUs > lateUs);
       if (answer.status < 300) {
         const latencyUs = answer.endUs - beganUs;
-        observeAnswer(stats, latencyUs, answer.endUs);
-        node.latencies.record(latencyUs);
+        // What was given up and comes all the same, when the node is back, says how long it was away and not how fast it is.
+        if (attempt.blamed) observeSign(stats, answer.endUs);
+        else {
+          observeAnswer(stats, latencyUs, answer.endUs);
+          node.latencies.record(latencyUs);
+        }
         recordOutcome(breaker, beganMs + latencyUs / 1000, false, beganMs);
-        this.#tellOf(node, false);
+        breaker.silent = false;
+        this.#tellOf(node);
         return { body: answer.body };
       }
       const { kind, message, full, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
@@ -219,6 +240,7 @@ export class ClusterNodes {
           notDone: notDone === true,
           ...(full && { full }),
           ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+          status: answer.status,
           message: `${node.id}: ${message}`,
         },
       };
@@ -271,15 +293,16 @@ export class ClusterNodes {
     try {
       for (;;) {
         await clock.sleep(probeEveryMs, signal, { ref: false });
-        const sick = this.all.filter(({ stats, breaker }) => stats.failures > 0 || breaker.phase === "open");
+        const sick = this.all.filter(({ stats, breaker }) => stats.failures > 0 || breaker.silent || breaker.phase === "open");
         if (sick.length === 0) return;
         await Promise.all(
           sick.map(async (node) => {
             const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal });
-            if (!ok) return signal.aborted ? undefined : this.#tellOf(node, true);
+            if (!ok) return signal.aborted ? undefined : this.#silent(node);
+            if (node.breaker.silent) startAnew(node.stats);
             node.stats.failures = 0;
             probeSucceeded(node.breaker, clock.nowMs());
-            this.#tellOf(node, false);
+            this.#tellOf(node);
           }),
         );
       }
@@ -295,11 +318,16 @@ export class ClusterNodes {
     this.#hedges.add(node.id);
   }
 
-  /** Tells what has changed of a node's breaker, and whether it is silent, where that is known anew. */
-  #tellOf({ id, told, breaker }: ClusterNode, silent = told.silent): void {
+  #silent(node: ClusterNode): void {
+    probeFailed(node.breaker, this.#deps.clock.nowMs());
+    this.#tellOf(node);
+  }
+
+  /** Tells what has changed of a node's breaker, and whether it is silent. */
+  #tellOf({ id, told, breaker }: ClusterNode): void {
+    const { phase, step, silent } = breaker;
     if (silent !== told.silent) this.#tell("silent", id, silent ? "start" : "end");
     told.silent = silent;
-    const { phase, step } = breaker;
     if (phase === told.phase && step === told.step) return;
     if (told.phase === "half-open") this.#tell("half-open", id, "end");
     if (phase === "half-open") this.#tell("half-open", id, "start", { share: breaker.policy?.steps[step] ?? 1 });
@@ -312,7 +340,7 @@ export class ClusterNodes {
   /** How bad it would be to ask this node now; lower is better. */
   scoreOf({ stats, breaker }: ClusterNode, nowMs: number, nowUs: number): number {
     return score({
-      latencyUs: stats.latencyUs,
+      latencyUs: isMeasured(stats) ? stats.latencyUs : Number.NaN,
       tailUs: stats.tailUs,
       errorRate: this.#protects ? errorRate(breaker, nowMs) : 0,
       inFlight: stats.inFlight,

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { newStats, observeAnswer, score, worstFirst, type Measured } from "../../../src/cluster/balancer.ts";
+import {
+  isMeasured,
+  newStats,
+  observeAnswer,
+  observeSlow,
+  score,
+  startAnew,
+  worstFirst,
+  type Measured,
+} from "../../../src/cluster/balancer.ts";
 import { seededRng } from "../../../src/runtime.ts";
 
 const calm: Measured = { latencyUs: 2000, tailUs: 3000, errorRate: 0, inFlight: 0, failures: 0, idleUs: 0 };
@@ -19,17 +28,32 @@ describe("score", () => {
 });
 
 describe("observeAnswer", () => {
-  test("the first answer is the mean; later ones pull by how long ago the last was; the tail jumps and fades", () => {
+  test("of the first five the least is the mean, and their tail is no tail", () => {
     const stats = newStats();
     stats.failures = 3;
-    observeAnswer(stats, 1000, 0);
-    expect([stats.latencyUs, stats.tailUs, stats.failures]).toEqual([1000, 1000, 0]);
+    for (const [index, latencyUs] of [30_000, 9000, 1000, 2000].entries()) observeAnswer(stats, latencyUs, index);
+    expect([stats.latencyUs, stats.tailUs, stats.failures, isMeasured(stats)]).toEqual([1000, 0, 0, false]);
+    observeAnswer(stats, 3000, 5);
+    expect([stats.latencyUs, stats.tailUs, isMeasured(stats)]).toEqual([1000, 0, true]);
+  });
+
+  test("later ones pull by how long ago the last was; the tail jumps and fades", () => {
+    const stats = newStats();
+    for (let i = 0; i < 5; i++) observeAnswer(stats, 1000, 0);
     observeAnswer(stats, 9000, 1000);
     expect(stats.latencyUs).toBeCloseTo(1000 + 0.05 * 8000, 6);
     expect(stats.tailUs).toBe(9000);
     observeAnswer(stats, 1000, 1000 + 5e6);
     expect(stats.latencyUs).toBeCloseTo(1000 + 400 * Math.exp(-5), 6);
     expect(stats.tailUs).toBeCloseTo(9000 / Math.E, 6);
+  });
+
+  test("no answer for long is known at once; well again after a failure, nothing is known", () => {
+    const stats = newStats();
+    observeSlow(stats, 2e6);
+    expect([stats.latencyUs, stats.tailUs, isMeasured(stats)]).toEqual([2e6, 2e6, true]);
+    startAnew(stats);
+    expect([stats.latencyUs, stats.tailUs, stats.failures, isMeasured(stats)]).toEqual([Number.NaN, 0, 0, false]);
   });
 });
 

@@ -4,17 +4,19 @@ import {
   breakerPolicies,
   errorRate,
   newBreaker,
+  probeFailed,
   probeSucceeded,
   recordOutcome,
   type Breaker,
 } from "../../../src/cluster/breaker.ts";
 
 /** `ok x8 @100` … as a table: [time ms, what, times]. */
-type Step = [atMs: number, what: "ok" | "fail" | "probe", times?: number];
+type Step = [atMs: number, what: "ok" | "fail" | "probe" | "silent", times?: number];
 function drive(breaker: Breaker, steps: Step[]): Breaker {
   for (const [atMs, what, times = 1] of steps)
     for (let i = 0; i < times; i++)
       if (what === "probe") probeSucceeded(breaker, atMs);
+      else if (what === "silent") probeFailed(breaker, atMs);
       else recordOutcome(breaker, atMs, what === "fail");
   return breaker;
 }
@@ -65,6 +67,10 @@ describe("rolling", () => {
     ["then a tenth of the traffic returns", opened, 3000, 0.1],
     ["and stays there until something was answered", opened, 9000, 0.1],
     ["a good probe ends it early", [...opened, [1500, "probe"]], 1500, 0.1],
+    ["while probes are not answered, time does not end it", [...opened, [1500, "silent"]], 60_000, 0],
+    ["a good one does", [...opened, [1500, "silent"], [9000, "probe"]], 9000, 0.1],
+    ["one that is not answered opens it at once", [[1000, "silent"]], 60_000, 0],
+    ["and in a step", [...opened, [3000, "ok"], [4000, "ok"], [4100, "silent"]], 60_000, 0],
     ["half after a second with an answer", [...opened, [3000, "ok"], [4000, "ok"]], 4000, 0.5],
     ["all after another", [...opened, [3000, "ok"], [4000, "ok"], [4100, "ok"], [5000, "ok"]], 5000, 1],
     ["a failure in a step opens it again, for 4 s", [...opened, [3000, "fail"]], 6999, 0],
@@ -107,6 +113,7 @@ describe("fixed", () => {
   test.each<[string, Step[], number, number]>([
     ["open for 30 s", opened, 30_999, 0],
     ["whatever a probe says", [...opened, [2000, "probe"]], 2000, 0],
+    ["nor what it does not say", [...opened, [2000, "silent"]], 31_000, 1],
     ["then everything at once", opened, 31_000, 1],
     ["and 30 s again", [...opened, [31_000, "fail", 10]], 60_999, 0],
   ])("%s", (_, steps, atMs, share) => expect(admittedShare(drive(newBreaker(breakerPolicies.fixed), steps), atMs)).toBe(share));
