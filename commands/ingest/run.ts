@@ -3,15 +3,27 @@ import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
 import type { IngestSpec } from "../../src/ingest/index.ts";
+import type { IngestBegin } from "../../src/ingest/journal/resume.ts";
 import type { IngestResult } from "../../src/ingest/result.ts";
 import { ingestProgressNote } from "../../src/report/ingest.ts";
 import { Interrupted, type Runtime } from "../../src/runtime.ts";
-import type { CommandContext, Outcome } from "../define.ts";
+import type { CommandContext, GlobalFlags, Outcome } from "../define.ts";
+import type { Resumed, SaidInput } from "./resume.ts";
+import { withAcks } from "./writing.ts";
 
 /** Where it goes, beside the global flags. */
 interface WritingFlags {
   collection: string | undefined;
   deadLetters: string | undefined;
+  /** Absent: what the config says. */
+  acks?: number | undefined;
+}
+
+/** A run that can be gone on with: what was said, and what it goes on from itself. */
+interface Begun {
+  said: SaidInput<unknown>;
+  cwd: string;
+  resumed: Pick<Resumed<unknown>, "run" | "cluster" | "state"> | undefined;
 }
 
 /** One ingest run of what has been listed: of files, or of dead letters. */
@@ -19,23 +31,46 @@ export async function ingestListing(
   input: Omit<IngestSpec, "collection">,
   flags: WritingFlags,
   context: CommandContext,
+  begun?: Begun,
 ): Promise<Outcome<IngestResult>> {
   const { runtime, globals, note, warn } = context;
-  const cluster = await resolveCluster(runtime, globals);
+  const cluster = withAcks(await resolveCluster(runtime, globals), flags.acks);
+  const resumed = begun?.resumed;
+  if (resumed && resumed.cluster !== cluster.name)
+    throw usageError([
+      { path: "--cluster", message: `run ${resumed.run} was of cluster ${resumed.cluster}; this is ${cluster.name}` },
+    ]);
   const collection = collectionOf(flags.collection, cluster);
   note(clusterLine(runtime, cluster));
 
-  const [{ runIngest }, { openDeadLetters }, { connectCluster }, { createEmbedder }, { openRun }] = await Promise.all([
+  const [
+    { runIngest },
+    { openDeadLetters },
+    { connectCluster },
+    { createEmbedder },
+    { openRun },
+    { runJournal },
+    { beginEvent },
+  ] = await Promise.all([
     import("../../src/ingest/index.ts"),
     import("../../src/ingest/dead-letters.ts"),
     import("../../src/cluster/index.ts"),
     import("../../src/embed/index.ts"),
     import("../../src/runs/index.ts"),
+    import("../../src/ingest/journal/writer.ts"),
+    import("../../src/ingest/journal/resume.ts"),
   ]);
   const { clock, rng, cwd } = runtime;
-  const again = `ragctl ${runtime.argv.map(shellWord).join(" ")}`;
-  const run = openRun(runtime, { command: "ingest", cluster: cluster.name, resume: again, warn });
-  const deadFile = flags.deadLetters === undefined ? join(run.dir, "dead-letters.jsonl") : resolve(cwd, flags.deadLetters);
+  const run = openRun(runtime, {
+    command: "ingest",
+    cluster: cluster.name,
+    resume: begun ? resumeLine(globals) : sameLine(runtime),
+    warn,
+  });
+  const again = begun ? resumeLine(globals).replace("{id}", run.id) : sameLine(runtime);
+  // A run that is gone on with keeps what it has written down; the rest goes to a file of its own.
+  const deadFile =
+    flags.deadLetters === undefined || resumed ? join(run.dir, "dead-letters.jsonl") : resolve(cwd, flags.deadLetters);
   const closers: (() => unknown)[] = [];
   const task = context.progress.start("ingest", { total: input.listing.totalBytes, unit: "bytes" });
   try {
@@ -45,6 +80,25 @@ export async function ingestListing(
     closers.push(() => embedder.close());
     const client = await connectCluster(cluster, { clock, rng, purpose: "ingest", cwd });
     closers.push(() => client.close());
+    const journal = begun && runJournal(run);
+    if (journal) closers.push(() => journal.close());
+    if (begun)
+      run.event(
+        {
+          kind: "ingest",
+          name: beginEvent,
+          phase: "start",
+          detail: {
+            input: begun.said,
+            cwd: begun.cwd,
+            cluster: cluster.name,
+            collection,
+            // What is not known to be done of it is not counted on.
+            ...(resumed?.state ? { continues: resumed.run } : {}),
+          } satisfies IngestBegin,
+        },
+        { durable: true },
+      );
     run.event({ kind: "step", name: "ingest", phase: "start", detail: { collection, files: input.listing.files.length } });
     const result = await runIngest(
       {
@@ -59,6 +113,8 @@ export async function ingestListing(
         hardSignal: runtime.hardSignal,
         runId: run.id,
         deadLetters,
+        ...(journal ? { journal } : {}),
+        resume: resumed?.state,
         onProgress: (progress) => task.update(progress.bytes, ingestProgressNote(progress)),
       },
     );
@@ -103,6 +159,17 @@ function nextOf(result: IngestResult, again: string): string[] {
   return documents.dead > 0 || documents.ok + documents.unchanged === 0
     ? []
     : [`ragctl load --rps 100 --collection ${result.collection}`];
+}
+
+/** The command line that was typed. */
+function sameLine({ argv }: Runtime): string {
+  return `ragctl ${argv.map(shellWord).join(" ")}`;
+}
+
+/** `{id}` stands for the run. */
+function resumeLine({ config, cluster }: GlobalFlags): string {
+  const where = [...(config ? ["--config", shellWord(config)] : []), ...(cluster ? ["--cluster", shellWord(cluster)] : [])];
+  return ["ragctl ingest --resume {id}", ...where].join(" ");
 }
 
 /** A word as a shell takes it. */

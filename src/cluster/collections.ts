@@ -3,6 +3,7 @@ import { createRouting } from "../sharding/owners.ts";
 import { field, stampFields, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
 import { markStale } from "../sharding/transitions.ts";
 import type { ClusterConfig } from "../config/schema.ts";
+import { requireFit } from "../stores/collection-fit.ts";
 import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
 import type { NewTable } from "../state/contract.ts";
 import type { RoutedDeps } from "./deps.ts";
@@ -136,18 +137,25 @@ export async function createOn(
     await node.control.createCollection(name, spec).then(onMade, (error: unknown) => {
       if (!(error instanceof RagctlError) || error.code !== "collection-exists") throw error;
     });
-  for (const [payloadField, type] of indexesOf(table))
+  for (const [payloadField, type] of [...indexesOf(table), ...asked(spec)])
     if (!there?.indexedPayloadFields.includes(payloadField)) await node.control.createPayloadIndex(name, payloadField, type);
   return { existed: there !== undefined, points: there?.pointsCount ?? 0 };
 }
 
 async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: CollectionSpec): Promise<{ created: boolean }> {
-  requireFit(table.collection, "in its routing table", table.vector, spec);
+  requireFit(table.collection, "in its routing table", table.vector, { size: spec.size, distance: spec.distance });
   const failures = await Promise.all(
     Object.entries(table.nodes).map(async ([id, { url, state }]) => {
       const node = deps.nodes.ofTable(id, url);
       try {
-        if (await node.control.collectionInfo(table.collection, spec.vector)) return undefined;
+        const there = await node.control.collectionInfo(table.collection, spec.vector);
+        if (there) {
+          requireFit(table.collection, `on node ${id}`, there, spec);
+          for (const [payloadField, type] of asked(spec))
+            if (!there.indexedPayloadFields.includes(payloadField))
+              await node.control.createPayloadIndex(table.collection, payloadField, type);
+          return undefined;
+        }
         // It should have points and has not even the collection: it must not answer for them.
         if (state === "serving" || state === "leaving") {
           const outcome = await deps.watch.change(table.collection, (now, routing) => markStale(now, id, routing));
@@ -169,12 +177,9 @@ async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: Collecti
   return { created: false };
 }
 
-function requireFit(name: string, where: string, there: Pick<CollectionInfo, "size" | "distance">, spec: CollectionSpec): void {
-  if (there.size === spec.size && there.distance === spec.distance) return;
-  throw new RagctlError(
-    `Collection ${name} has vectors of ${there.size} dimensions and distance ${there.distance} ${where}; ${spec.size} and ${spec.distance} were asked for.`,
-    { code: "collection-differs", exitCode: ExitCode.usage, hint: "Use the embedder that filled it, or another collection." },
-  );
+/** The indexes that the spec asks for beside ragctl's own. */
+function asked({ payloadIndexes = [] }: CollectionSpec) {
+  return payloadIndexes.map(({ field: name, type }) => [name, type] as const);
 }
 
 function lostData(id: string, collection: string, reason: string): RagctlError {

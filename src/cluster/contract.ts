@@ -24,7 +24,8 @@ export interface WriteRecord {
 export interface WriteResult {
   /** Keys that are on every serving owner (those that failed were marked stale first), with at least `minAcks`. */
   acknowledged: string[];
-  failed: { key: string; reason: string }[];
+  /** `status`: of the HTTP answer that refused it, where there was one: 413 and 429 say that less would do. */
+  failed: { key: string; reason: string; status?: number }[];
   version: number;
   /** Nodes that this write found failing and marked stale. */
   markedStale: string[];

@@ -3,11 +3,12 @@ import type { PreparedRequest } from "../http/contract.ts";
 import { hash32 } from "../sharding/hash.ts";
 import { stampPayload } from "../sharding/keys.ts";
 import { pointIdOf } from "../sharding/point-id.ts";
-import type { DataFace, Point, PointId, SearchOptions, Vector } from "../stores/contract.ts";
+import { requireFit } from "../stores/collection-fit.ts";
+import type { CollectionInfo, DataFace, Point, PointId, SearchOptions, Vector } from "../stores/contract.ts";
 import type { CallOptions, ClusterClient, NodeOutcome, PreparedSearch, WriteResult } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
 import { nodeView } from "./node-view.ts";
-import type { ClusterNode, NodeFailure } from "./nodes.ts";
+import { statusOf, type ClusterNode, type NodeFailure } from "./nodes.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./search.ts";
 
@@ -70,7 +71,7 @@ export function nativeClient(deps: ClusterDeps): ClusterClient {
     const { failure } = answer;
     return {
       acknowledged: failure ? [] : [...keys],
-      failed: failure ? keys.map((key) => ({ key, reason: failure.message })) : [],
+      failed: failure ? keys.map((key) => ({ key, reason: failure.message, ...statusOf(failure) })) : [],
       version: 0,
       markedStale: [],
     };
@@ -94,15 +95,19 @@ export function nativeClient(deps: ClusterDeps): ClusterClient {
     cluster: deps.cluster,
     async ensureCollection(name, spec) {
       const there = await client.collectionInfo(name);
+      const indexMissing = async (known: CollectionInfo | undefined) => {
+        for (const { field, type } of spec.payloadIndexes ?? [])
+          if (!known?.indexedPayloadFields.includes(field))
+            await control((node) => node.control.createPayloadIndex(name, field, type));
+      };
       if (!there) {
         await control((node) => node.control.createCollection(name, spec));
+        await indexMissing(undefined);
         return { created: true };
       }
-      if (there.size === spec.size && there.distance === spec.distance) return { created: false };
-      throw new RagctlError(
-        `Collection ${name} has vectors of ${there.size} dimensions and distance ${there.distance}; ${spec.size} and ${spec.distance} were asked for.`,
-        { code: "collection-differs", exitCode: ExitCode.usage, hint: "Use the embedder that filled it, or another collection." },
-      );
+      requireFit(name, "", there, spec);
+      await indexMissing(there);
+      return { created: false };
     },
     async dropCollection(name) {
       await control((node) => node.control.deleteCollection(name));

@@ -1,16 +1,20 @@
 import type { ClusterClient } from "../cluster/contract.ts";
 import type { Embedder } from "../embed/contract.ts";
-import type { Clock } from "../runtime.ts";
+import { runAfter, type Clock } from "../runtime.ts";
 import { chunkDocument } from "./chunk-document.ts";
 import { checkChunkOptions } from "./chunkers/index.ts";
-import { prepareCollection } from "./collection.ts";
-import type { ChunkOptions, DeadRecord, Item, ReaderOptions } from "./contract.ts";
+import { prepareCollection, type CollectionWishes } from "./collection.ts";
+import type { ChunkOptions, DeadRecord, InputFile, Item, ReaderOptions, SourceDocument } from "./contract.ts";
 import type { Listing } from "./inputs/list.ts";
+import { Acknowledged } from "./journal/acknowledged.ts";
+import { JournalPace } from "./journal/pace.ts";
+import type { IngestJournal, ResumeState } from "./journal/contract.ts";
 import { BoundedQueue } from "./pipeline/queue.ts";
-import { bottleneck, runStage, stageMeter, timed, type StageMeter, type StageOptions } from "./pipeline/stage.ts";
-import { readItems } from "./read-items.ts";
-import type { IngestResult } from "./result.ts";
-import { Batcher, type Batch, type EmbeddedBatch, type PlannedDocument } from "./steps/batch.ts";
+import { sourceItems, changedFile, type Slice } from "./pipeline/source.ts";
+import { during, runStage, stageMeter, type StageMeter, type StageOptions } from "./pipeline/stage.ts";
+import { bottleneckOf, etaMs, RecentWindow, type StageUse } from "./pipeline/window.ts";
+import type { IngestProgress, IngestResult } from "./result.ts";
+import { Batcher, gather, type Batch, type EmbeddedBatch, type PlannedDocument } from "./steps/batch.ts";
 import { compareBatch } from "./steps/compare.ts";
 import { embedStep } from "./steps/embed.ts";
 import { safeWriter } from "./steps/safe-writer.ts";
@@ -22,6 +26,12 @@ export interface IngestSpec {
   collection: string;
   reader: ReaderOptions;
   chunk: ChunkOptions;
+  /** What the collection is made with, or must have. */
+  wishes?: CollectionWishes;
+  /** Writes every chunk again, whatever the store holds. */
+  force?: boolean;
+  /** Which part of a file is meant; default: all of it. A queue's worker gets a stretch of one file. */
+  slice?: (file: InputFile) => Slice | undefined;
 }
 
 export interface IngestDeps {
@@ -34,32 +44,55 @@ export interface IngestDeps {
   hardSignal: AbortSignal;
   runId: string;
   deadLetters: { file: string; write(record: DeadRecord): void };
-  /** After each piece of work. */
+  /** Takes what is acknowledged, now and then; without one, only running it again goes on after a crash. */
+  journal?: IngestJournal;
+  /** Where earlier runs of the same input stopped. */
+  resume?: ResumeState | undefined;
+  /** Now and then, and after pieces of work. */
   onProgress?: (progress: IngestProgress) => void;
 }
 
-interface IngestProgress {
-  bytes: number;
-  documents: number;
-  chunks: number;
-  /** Name of the stage that holds up the others. */
-  slowest: string | undefined;
-}
+const progressEveryMs = 250;
 
 /**
  * Documents → chunks → vectors → the cluster, as a stream with bounded memory: read → chunk → compare → embed → write, each
  * stage with workers and a short queue of its own. What the store already holds is not embedded or written again, so a
- * second run of the same input changes nothing, and a run that was stopped is gone on with by running it again.
- * @throws RagctlError exit 2 where the collection does not fit the embedder or the options make no sense, exit 3 where
- * cluster or embedder cannot be used any more
+ * second run of the same input changes nothing. With a journal, a run that was stopped, however hard, is gone on with where
+ * its acknowledged writes end; what it wrote beyond is found unchanged.
+ * @throws RagctlError exit 2 where the collection does not fit or the options make no sense, exit 3 where cluster or
+ * embedder cannot be used any more, exit 5 where the journal cannot be written
  */
 export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<IngestResult> {
   checkChunkOptions(spec.chunk);
   const { client, clock, embedder, signal, hardSignal } = deps;
   const startedUs = clock.monotonicUs();
-  const { created } = await prepareCollection(client, spec.collection, embedder);
+  const changed = deps.resume && (await changedFile(spec.listing, deps.resume));
+  const resume = changed === undefined ? deps.resume : undefined;
 
-  const tally = new Tally((record) => deps.deadLetters.write(record));
+  const acknowledged = new Acknowledged(resume && { seen: resume.seen.length, documents: resume.documents });
+  const pace = new JournalPace({ acknowledged, journal: deps.journal, clock });
+  const tally = new Tally(
+    (record) => deps.deadLetters.write(record),
+    (item, fate) => {
+      acknowledged.settled(item, fate);
+      pace.keep();
+    },
+  );
+  const progress = { bytes: 0, files: 0 };
+  const items = sourceItems(spec.listing, {
+    options: spec.reader,
+    signal,
+    tally,
+    acknowledged,
+    resume,
+    slice: spec.slice,
+    progress,
+  });
+  // The first document says whether the input brings vectors, and of which size.
+  const first = await firstDocument(items, tally);
+  const maker = first?.vector ? { name: "vectors of the input", dim: first.vector.length } : embedder;
+  const { created, dim } = await prepareCollection(client, spec.collection, maker, spec.wishes ?? {});
+
   const writer = safeWriter({
     client,
     collection: spec.collection,
@@ -70,34 +103,32 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
   });
   const remote = !embedder.name.startsWith("hashing");
   const queues = {
-    items: new BoundedQueue<Item>(256),
-    batches: new BoundedQueue<Batch>(4),
-    planned: new BoundedQueue<Batch<PlannedDocument>>(4),
-    embedded: new BoundedQueue<EmbeddedBatch>(4),
+    items: new BoundedQueue<Item>(256, clock),
+    batches: new BoundedQueue<Batch>(4, clock),
+    planned: new BoundedQueue<Batch<PlannedDocument>>(4, clock),
+    embedded: new BoundedQueue<EmbeddedBatch>(8, clock),
   };
   const meters = {
-    read: stageMeter("read", 1),
-    chunk: stageMeter("chunk", 1, queues.items),
-    compare: stageMeter("compare", 2, queues.batches),
+    read: stageMeter("read", 1, clock),
+    chunk: stageMeter("chunk", 1, clock, queues.items),
+    compare: stageMeter("compare", 2, clock, queues.batches),
     // Feature hashing is this thread's own work; a remote embedder is waited for.
-    embed: stageMeter("embed", remote ? 4 : 1, queues.planned),
-    write: stageMeter("write", 4, queues.embedded),
+    embed: stageMeter("embed", remote ? 4 : 1, clock, queues.planned),
+    write: stageMeter("write", 4, clock, queues.embedded),
   };
-  const progress = { bytes: 0, files: 0 };
-  const report = () =>
-    deps.onProgress?.({
-      bytes: progress.bytes,
-      documents: tally.settled,
-      chunks: tally.chunks.written + tally.chunks.unchanged,
-      slowest: bottleneck(Object.values(meters))?.name,
-    });
+  const all = Object.values(meters);
+  const window = new RecentWindow(all);
+  const counters = () => ({ bytes: progress.bytes, chunks: tally.chunks.written + tally.chunks.unchanged });
+  const report = () => {
+    const nowUs = clock.monotonicUs();
+    window.observe(nowUs, counters());
+    deps.onProgress?.(progressOf({ window, nowUs, counters: counters(), tally, totalBytes: spec.listing.totalBytes }));
+  };
 
-  const dropping = () => signal.aborted;
   const stage = <I, O>(options: Pick<StageOptions<I, O>, "meter" | "input" | "output" | "work" | "flush">) =>
     runStage<I, O>({
       ...options,
-      clock,
-      dropping,
+      dropping: () => signal.aborted,
       async work(item) {
         try {
           return await options.work(item);
@@ -106,60 +137,71 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
           if (signal.aborted && error === signal.reason) return [];
           throw error;
         } finally {
-          report();
+          window.observe(clock.monotonicUs(), counters());
         }
       },
     });
   const batcher = new Batcher({ maxChunks: 256, maxDocuments: 256 });
-  const embed = embedStep({ embedder, tally, signal });
+  const embed = embedStep({ embedder, dim, tally, signal });
   const write = writeStep({ writer, tally });
 
-  await allOrFail(Object.values(queues), [
-    (async () => {
-      const items = readItems(spec.listing, { options: spec.reader, signal, tally, progress });
-      for (;;) {
-        const next = await timed(meters.read, "busyUs", clock, () => items.next());
-        if (next.done) break;
-        meters.read.done++;
-        await timed(meters.read, "blockedUs", clock, () => queues.items.push(next.value));
-      }
-      queues.items.close();
-    })(),
-    stage<Item, Batch>({
-      meter: meters.chunk,
-      input: queues.items,
-      output: queues.batches,
-      async work(item) {
-        if (item.kind === "document") return batcher.add(await chunkDocument(item, spec.chunk, embedder.name));
-        tally.bury(item);
-        return [];
-      },
-      flush: async () => batcher.flush(),
-    }),
-    stage<Batch, Batch<PlannedDocument>>({
-      meter: meters.compare,
-      input: queues.batches,
-      output: queues.planned,
-      // A collection that this run made holds nothing yet.
-      work: async (batch) => [
-        await compareBatch(batch, { client: created ? nothingHeld : client, collection: spec.collection, signal: hardSignal }),
-      ],
-    }),
-    stage<Batch<PlannedDocument>, EmbeddedBatch>({
-      meter: meters.embed,
-      input: queues.planned,
-      output: queues.embedded,
-      work: async (batch) => [await embed(batch)],
-    }),
-    stage<EmbeddedBatch, never>({
-      meter: meters.write,
-      input: queues.embedded,
-      async work(batch) {
-        await write(batch);
-        return [];
-      },
-    }),
-  ]);
+  const stopReports = every(clock, progressEveryMs, report);
+  try {
+    await allOrFail(Object.values(queues), [
+      (async () => {
+        if (first) await during(meters.read.blocked, () => queues.items.push(first));
+        for (;;) {
+          const next = await during(meters.read.busy, () => items.next());
+          if (next.done) break;
+          meters.read.done++;
+          await during(meters.read.blocked, () => queues.items.push(next.value));
+        }
+        queues.items.close();
+      })(),
+      stage<Item, Batch>({
+        meter: meters.chunk,
+        input: queues.items,
+        output: queues.batches,
+        async work(item) {
+          if (item.kind === "document") return batcher.add(await chunkDocument(item, spec.chunk, embedder.name));
+          tally.bury(item);
+          return [];
+        },
+        flush: async () => batcher.flush(),
+      }),
+      stage<Batch, Batch<PlannedDocument>>({
+        meter: meters.compare,
+        input: queues.batches,
+        output: queues.planned,
+        // A collection that this run made holds nothing yet.
+        work: async (batch) => [
+          await compareBatch(batch, {
+            client: created ? nothingHeld : client,
+            collection: spec.collection,
+            signal: hardSignal,
+            force: spec.force === true,
+          }),
+        ],
+      }),
+      stage<Batch<PlannedDocument>, EmbeddedBatch>({
+        meter: meters.embed,
+        input: queues.planned,
+        output: queues.embedded,
+        work: async (batch) => [await embed(batch)],
+      }),
+      stage<EmbeddedBatch, never>({
+        meter: meters.write,
+        input: queues.embedded,
+        async work(batch) {
+          await write(gather(batch, queues.embedded, writer.batch.size));
+          return [];
+        },
+      }),
+    ]);
+  } finally {
+    stopReports();
+    pace.end();
+  }
   report();
 
   const interrupted = signal.aborted;
@@ -169,14 +211,18 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
   const elapsedUs = Math.max(1, clock.monotonicUs() - startedUs);
   const perSec = (n: number) => (n / elapsedUs) * 1e6;
   const { written, unchanged } = tally.chunks;
+  const stages = all.map((meter) => stageResult(meter, elapsedUs));
+  const { smallest, largest, size } = writer.batch;
   return {
     runId: deps.runId,
     cluster: client.cluster.name,
     collection: spec.collection,
     created,
-    embedder: { name: embedder.name, dim: embedder.dim },
+    embedder: { name: maker.name, dim },
     documents: { read: tally.settled, ...tally.fates },
     chunks: { ...tally.chunks },
+    resumed: resume ? { run: resume.run, documents: { ...resume.documents } } : null,
+    changedSince: changed ?? null,
     files: { read: progress.files, ignored: spec.listing.ignored },
     bytes: progress.bytes,
     skipped: tally.skippedExamples,
@@ -192,14 +238,38 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
       chunksPerSec: perSec(written + unchanged),
       bytesPerSec: perSec(progress.bytes),
     },
-    stages: Object.values(meters).map((meter) => stageResult(meter, elapsedUs)),
-    bottleneck: bottleneck(Object.values(meters))?.name ?? null,
+    batchSize: { smallest, largest, last: size },
+    stages,
+    bottleneck: bottleneckOf(all.map((meter) => useOf(meter, elapsedUs))) ?? null,
     interrupted,
     resumable: interrupted,
   };
 }
 
 const nothingHeld: Pick<ClusterClient, "fetch"> = { fetch: () => Promise.resolve([]) };
+
+/** The first item that is a document; broken records before it are buried on the way. */
+async function firstDocument(items: AsyncGenerator<Item, undefined>, tally: Tally): Promise<SourceDocument | undefined> {
+  for (;;) {
+    const next = await items.next();
+    if (next.done) return undefined;
+    if (next.value.kind === "document") return next.value;
+    tally.bury(next.value);
+  }
+}
+
+/** Calls at regular intervals until stopped. */
+function every(clock: Clock, ms: number, run: () => void): () => void {
+  let cancel = () => {};
+  const again = () => {
+    cancel = runAfter(clock, ms, () => {
+      run();
+      again();
+    });
+  };
+  again();
+  return () => cancel();
+}
 
 /** Runs the stages together. The first failure ends them all, and is what is thrown. */
 async function allOrFail(queues: readonly { fail(error: unknown): void }[], stages: Promise<void>[]): Promise<void> {
@@ -215,14 +285,46 @@ async function allOrFail(queues: readonly { fail(error: unknown): void }[], stag
   if (first) throw first.error;
 }
 
-function stageResult(meter: StageMeter, elapsedUs: number): IngestResult["stages"][number] {
-  const share = (us: number) => us / (elapsedUs * meter.concurrency);
+function progressOf(input: {
+  window: RecentWindow;
+  nowUs: number;
+  counters: { bytes: number; chunks: number };
+  tally: Tally;
+  totalBytes: number;
+}): IngestProgress {
+  const { window, nowUs, counters, tally, totalBytes } = input;
+  const now = window.now(nowUs, counters);
+  const left = now && etaMs({ doneBytes: counters.bytes, totalBytes, bytesPerSec: now.bytesPerSec });
   return {
-    name: meter.name,
-    workers: meter.concurrency,
-    done: meter.done,
-    busy: share(meter.busyUs),
-    blocked: share(meter.blockedUs),
-    queue: { capacity: meter.input?.capacity ?? 0, peak: meter.input?.peak ?? 0, meanFill: meter.input?.meanFill ?? 0 },
+    ...counters,
+    totalBytes,
+    documents: tally.settled,
+    dead: tally.fates.dead,
+    chunksPerSec: now?.chunksPerSec,
+    bottleneck: now && bottleneckOf(now.stages),
+    leftMs: left,
+  };
+}
+
+/** A stage over the whole of the run. */
+function useOf({ name, workers, busy, blocked, input }: StageMeter, elapsedUs: number): StageUse {
+  return {
+    name,
+    busy: busy.integralUs / (elapsedUs * workers),
+    blocked: blocked.integralUs / (elapsedUs * workers),
+    fill: input && input.level.integralUs / (elapsedUs * input.capacity),
+  };
+}
+
+function stageResult(meter: StageMeter, elapsedUs: number): IngestResult["stages"][number] {
+  const { name, busy, blocked, fill = 0 } = useOf(meter, elapsedUs);
+  const { workers, done, input } = meter;
+  return {
+    name,
+    workers,
+    done,
+    busy,
+    blocked,
+    queue: { capacity: input?.capacity ?? 0, peak: input?.peak ?? 0, meanFill: Math.min(1, fill) },
   };
 }

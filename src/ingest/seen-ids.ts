@@ -1,23 +1,37 @@
 import { createHash } from "node:crypto";
 
-/**
- * Which document ids a run has met, at 8 to 16 bytes each however long they are: an open-addressing table of 64-bit
- * digests. Two of ten million ids share one with a chance of 3 in a million.
- */
+/** 64 bits of an id, never zero. Two of ten million ids share one with a chance of 3 in a million. */
+export function digestOf(id: string): bigint {
+  return createHash("sha256").update(id).digest().readBigUInt64LE() || 1n;
+}
+
+/** Which document ids a run has met, at 8 to 16 bytes each however long they are: an open-addressing table of their digests. */
 export class SeenIds {
   #slots = new BigUint64Array(1024);
   #size = 0;
 
+  get size(): number {
+    return this.#size;
+  }
+
   /** False where it was there already. */
   add(id: string): boolean {
+    return this.addDigest(digestOf(id));
+  }
+
+  addDigest(digest: bigint): boolean {
     // Zero marks an empty slot.
-    const digest = createHash("sha256").update(id).digest().readBigUInt64LE() || 1n;
     if (this.#size * 4 >= this.#slots.length * 3) this.#grow();
     const slot = place(this.#slots, digest);
     if (this.#slots[slot] === digest) return false;
     this.#slots[slot] = digest;
     this.#size++;
     return true;
+  }
+
+  has(id: string): boolean {
+    const digest = digestOf(id);
+    return this.#slots[place(this.#slots, digest)] === digest;
   }
 
   #grow(): void {

@@ -9,6 +9,8 @@ export interface CollectionConfig {
   /** As the client gave them, for the collection's info. */
   vectors: unknown;
   hnsw: { m: number; ef_construct: number };
+  /** As the client gave it: smaller vectors would change no answer here, so it is only remembered. */
+  quantization?: unknown;
   /** By vector name in order of creation; the unnamed vector is "". */
   spaces: [name: string, config: SpaceConfig][];
   /** Payload indexes: type, and the schema as the client gave it. */
@@ -17,7 +19,15 @@ export interface CollectionConfig {
 
 /** Tuning that Qdrant needs and this node does not: it changes no answer. */
 const tuning = ["optimizers_config", "wal_config", "on_disk_payload", "payload", "write_consistency_factor"];
-const createFields = new Set(["vectors", "hnsw_config", "shard_number", "replication_factor", "sparse_vectors", ...tuning]);
+const createFields = new Set([
+  "vectors",
+  "hnsw_config",
+  "quantization_config",
+  "shard_number",
+  "replication_factor",
+  "sparse_vectors",
+  ...tuning,
+]);
 const vectorFields = new Set(["size", "distance", "hnsw_config", "on_disk", "memory", "datatype"]);
 const distances: readonly string[] = ["Cosine", "Dot", "Euclid"] satisfies Distance[];
 
@@ -36,6 +46,7 @@ export function parseCollectionConfig(body: Body): CollectionConfig {
   return {
     vectors,
     hnsw,
+    ...(body["quantization_config"] ? { quantization: asObject(body["quantization_config"], "quantization_config") } : {}),
     spaces: named.map(([name, params]) => [name, parseVectorParams(asObject(params, `vectors.${name}`), hnsw)]),
     indexes: {},
   };

@@ -1,4 +1,4 @@
-import type { IngestResult } from "../ingest/result.ts";
+import type { IngestProgress, IngestResult } from "../ingest/result.ts";
 import { formatCount, formatDurationMs, formatPercent, formatRate, plural } from "../units.ts";
 import type { Style } from "./style.ts";
 
@@ -11,6 +11,7 @@ export function ingestReport(result: IngestResult, style: Style): string {
   const lines = [
     style.bold(headline(result, style)),
     "",
+    ...earlierLines(result).map((text) => row("resumed", text)),
     row(
       "documents",
       [
@@ -47,10 +48,24 @@ function perSec(rate: number, what: string): string {
   return formatRate(rate).replace("/s", ` ${what}/s`);
 }
 
-/** `1,200 documents, 1,512 chunks; slowest: embed`. */
-export function ingestProgressNote(progress: { documents: number; chunks: number; slowest: string | undefined }): string {
-  const slowest = progress.slowest === undefined ? "" : `; slowest: ${progress.slowest}`;
-  return `${plural(progress.documents, "document")}, ${plural(progress.chunks, "chunk")}${slowest}`;
+/** `1,200 documents, 1,512 chunks · 480/s · slowest now: embed · 2 min left`, of the last seconds. */
+export function ingestProgressNote(progress: IngestProgress): string {
+  const { documents, chunks, dead, chunksPerSec, bottleneck, leftMs } = progress;
+  return [
+    `${plural(documents, "document")}, ${plural(chunks, "chunk")}`,
+    ...(dead > 0 ? [`${formatCount(dead)} dead`] : []),
+    ...(chunksPerSec === undefined ? [] : [formatRate(chunksPerSec)]),
+    ...(bottleneck === undefined ? [] : [`slowest now: ${bottleneck}`]),
+    ...(leftMs === undefined ? [] : [`${formatDurationMs(leftMs)} left`]),
+  ].join(" · ");
+}
+
+function earlierLines({ resumed, changedSince }: IngestResult): string[] {
+  if (changedSince !== null) return [`from the beginning: ${changedSince} changed since`];
+  if (!resumed) return [];
+  const { ok, unchanged, skipped, dead } = resumed.documents;
+  const before = `${plural(ok + unchanged + skipped + dead, "document")} were done by run ${resumed.run}`;
+  return [dead > 0 ? `${before}, ${formatCount(dead)} of them dead` : before];
 }
 
 function headline(result: IngestResult, style: Style): string {

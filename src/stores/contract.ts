@@ -38,12 +38,21 @@ export type Condition =
 
 export type Distance = "Cosine" | "Dot" | "Euclid";
 
+export const payloadIndexTypes = ["keyword", "integer", "float", "bool", "datetime", "text", "uuid", "geo"] as const;
+export type PayloadIndexType = (typeof payloadIndexTypes)[number];
+/** Smaller vectors beside the whole ones: int8 components, product codes, single bits. */
+export const quantizations = ["scalar", "product", "binary"] as const;
+export type Quantization = (typeof quantizations)[number];
+
 export interface CollectionSpec {
   size: number;
   distance: Distance;
   /** Named vector; absent: the unnamed one. */
   vector?: string;
   hnsw?: { m?: number; efConstruct?: number };
+  quantization?: Quantization;
+  /** Beside those that ragctl needs itself. Made where they are missing, even in a collection that is there. */
+  payloadIndexes?: readonly { field: string; type: PayloadIndexType }[];
 }
 
 export interface CollectionInfo extends CollectionSpec {
@@ -53,6 +62,8 @@ export interface CollectionInfo extends CollectionSpec {
   pointsCount: number;
   /** Sorted. */
   indexedPayloadFields: string[];
+  /** Their types, in the store's words, where it tells them. */
+  payloadIndexTypes?: Readonly<Record<string, string>>;
 }
 
 export interface SearchOptions {
@@ -177,7 +188,7 @@ export interface StoreControl {
   /** True when there was one. */
   deleteCollection(name: string): Promise<boolean>;
   /** Answered when it is built; harmless when it is there already. */
-  createPayloadIndex(collection: string, field: string, type: "integer" | "keyword"): Promise<void>;
+  createPayloadIndex(collection: string, field: string, type: PayloadIndexType): Promise<void>;
   /** All of them or none, in one step. */
   updateAliases(actions: AliasAction[]): Promise<void>;
   listAliases(): Promise<{ alias: string; collection: string }[]>;

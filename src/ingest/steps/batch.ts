@@ -1,3 +1,4 @@
+import type { BoundedQueue } from "../pipeline/queue.ts";
 import type { Chunk, ChunkedDocument } from "../contract.ts";
 
 /** A document on its way to the store, with what is left to do for it. */
@@ -44,4 +45,20 @@ export class Batcher {
     this.#chunks = 0;
     return documents.length > 0 ? [{ documents }] : [];
   }
+}
+
+/** A batch and what waits behind it, until there is enough for one write of `size` records. */
+export function gather(first: EmbeddedBatch, waiting: Pick<BoundedQueue<EmbeddedBatch>, "takeNow">, size: number): EmbeddedBatch {
+  const batches = [first];
+  for (let records = first.vectors.size; records < size;) {
+    const more = waiting.takeNow();
+    if (!more) break;
+    batches.push(more);
+    records += more.vectors.size;
+  }
+  if (batches.length === 1) return first;
+  return {
+    documents: batches.flatMap(({ documents }) => documents),
+    vectors: new Map(batches.flatMap(({ vectors }) => [...vectors])),
+  };
 }

@@ -19,7 +19,13 @@ const keysPerFetch = 256;
  */
 export async function compareBatch(
   batch: Batch,
-  input: { client: Pick<ClusterClient, "fetch">; collection: string; signal: AbortSignal },
+  input: {
+    client: Pick<ClusterClient, "fetch">;
+    collection: string;
+    signal: AbortSignal;
+    /** Every chunk counts as changed; what vanished is still found. */
+    force?: boolean;
+  },
 ): Promise<Batch<PlannedDocument>> {
   const keys = batch.documents.flatMap(keysOf);
   const held = new Map<string, Held>();
@@ -29,7 +35,7 @@ export async function compareBatch(
     for (const { key, payload, agreed = true } of records)
       held.set(key, { hash: payload[chunkField.hash], count: payload[chunkField.count], everywhere: agreed });
   }
-  return { documents: batch.documents.map((document) => planDocument(document, held)) };
+  return { documents: batch.documents.map((document) => planDocument(document, held, input.force === true)) };
 }
 
 /** A document without text is looked up as well: it may have had some. */
@@ -38,7 +44,7 @@ function keysOf({ document, chunks }: ChunkedDocument): string[] {
 }
 
 /** Pure: from what is there to what is left to do. */
-function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>): PlannedDocument {
+function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>, force: boolean): PlannedDocument {
   const { document, chunks } = chunked;
   const first = held.get(chunkKey(document, 0));
   const count = first?.count;
@@ -46,7 +52,7 @@ function planDocument(chunked: ChunkedDocument, held: ReadonlyMap<string, Held>)
   const heldCount = typeof count === "number" && Number.isSafeInteger(count) && count > 0 ? count : first ? 1 : 0;
   const changed = chunks.filter(({ key, hash }) => {
     const there = held.get(key);
-    return there?.hash !== hash || !there.everywhere;
+    return force || there?.hash !== hash || !there.everywhere;
   });
   const vanished = Array.from({ length: Math.max(0, heldCount - chunks.length) }, (_, at) =>
     chunkKey(document, chunks.length + at),

@@ -85,7 +85,7 @@ function info(collection: Collection) {
         flush_interval_sec: 5,
       },
       wal_config: { wal_capacity_mb: 4, wal_segments_ahead: 0 },
-      quantization_config: null,
+      quantization_config: config.quantization ?? null,
     },
     payload_schema: Object.fromEntries(schema),
   };

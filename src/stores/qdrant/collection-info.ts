@@ -1,6 +1,6 @@
 import type { Schemas } from "@qdrant/js-client-rest";
 import { ExitCode, RagctlError } from "../../errors.ts";
-import type { CollectionInfo, Distance, NodeEndpoint } from "../contract.ts";
+import { quantizations, type CollectionInfo, type Distance, type NodeEndpoint, type Quantization } from "../contract.ts";
 import { notQdrant } from "./control-error.ts";
 
 const distances = new Set<string>(["Cosine", "Dot", "Euclid"] satisfies Distance[]);
@@ -28,10 +28,20 @@ export function collectionInfoOf(
     distance: params.distance as Distance,
     ...(name !== undefined && { vector: name }),
     ...(m !== undefined && efConstruct !== undefined && { hnsw: { m, efConstruct } }),
+    ...quantizationOf(params.quantization_config ?? info.config.quantization_config),
     status: info.status,
     pointsCount: info.points_count ?? 0,
     indexedPayloadFields: Object.keys(info.payload_schema ?? {}).toSorted(),
+    payloadIndexTypes: Object.fromEntries(
+      Object.entries(info.payload_schema ?? {}).flatMap(([field, schema]) => (schema ? [[field, schema.data_type]] : [])),
+    ),
   };
+}
+
+/** Of a config that has the kind as its only field; one that ragctl does not know is left out. */
+function quantizationOf(config: object | null | undefined): { quantization?: Quantization } {
+  const quantization = quantizations.find((kind) => config && kind in config);
+  return quantization ? { quantization } : {};
 }
 
 type VectorParams = Schemas["VectorParams"];

@@ -1,6 +1,6 @@
 import type { Schemas } from "@qdrant/js-client-rest";
 import { ExitCode, RagctlError } from "../../errors.ts";
-import type { AliasAction, CollectionSpec, NodeEndpoint, StoreControl } from "../contract.ts";
+import type { AliasAction, CollectionSpec, NodeEndpoint, Quantization, StoreControl } from "../contract.ts";
 import { collectionInfoOf } from "./collection-info.ts";
 import type { ControlClient } from "./client.ts";
 import { qdrantClusterControl } from "./cluster-control.ts";
@@ -82,7 +82,7 @@ export function qdrantControl(node: NodeEndpoint, headers: Record<string, string
   };
 }
 
-function createBody({ size, distance, vector, hnsw }: CollectionSpec): Schemas["CreateCollection"] {
+function createBody({ size, distance, vector, hnsw, quantization }: CollectionSpec): Schemas["CreateCollection"] {
   const params: Schemas["VectorParams"] = { size, distance };
   return {
     vectors: vector === undefined ? params : { [vector]: params },
@@ -92,8 +92,16 @@ function createBody({ size, distance, vector, hnsw }: CollectionSpec): Schemas["
         ...(hnsw.efConstruct !== undefined && { ef_construct: hnsw.efConstruct }),
       },
     }),
+    ...(quantization && { quantization_config: quantizationConfigs[quantization] }),
   };
 }
+
+/** Smaller copies in memory, beside the whole vectors: Qdrant's own advice, and a sixteenth of the size by product codes. */
+const quantizationConfigs = {
+  scalar: { scalar: { type: "int8", quantile: 0.99, always_ram: true } },
+  product: { product: { compression: "x16", always_ram: true } },
+  binary: { binary: { always_ram: true } },
+} as const satisfies Record<Quantization, Schemas["QuantizationConfig"]>;
 
 function aliasOperation(action: AliasAction): Schemas["AliasOperations"] {
   return "create" in action

@@ -19,6 +19,9 @@ const result: IngestResult = {
   created: true,
   embedder: { name: "hashing-384-v1", dim: 384 },
   documents: { read: 1400, ok: 1396, unchanged: 0, skipped: 2, dead: 2 },
+  resumed: null,
+  changedSince: null,
+  batchSize: { smallest: 256, largest: 256, last: 256 },
   chunks: { written: 2104, unchanged: 0, deleted: 0 },
   files: { read: 1, ignored: 0 },
   bytes: 1_600_000,
@@ -104,7 +107,27 @@ it("says what happened where nothing was stored", () => {
 });
 
 it("says where it is on the way", () => {
-  expect(ingestProgressNote({ documents: 1200, chunks: 1512, slowest: "embed" })).toBe(
-    "1,200 documents, 1,512 chunks; slowest: embed",
+  const progress = {
+    bytes: 1,
+    totalBytes: 9,
+    documents: 1200,
+    chunks: 1512,
+    dead: 0,
+    chunksPerSec: undefined,
+    bottleneck: undefined,
+  };
+  expect(ingestProgressNote({ ...progress, leftMs: undefined })).toBe("1,200 documents, 1,512 chunks");
+  expect(ingestProgressNote({ ...progress, dead: 3, chunksPerSec: 480, bottleneck: "embed", leftMs: 61_000 })).toBe(
+    "1,200 documents, 1,512 chunks · 3 dead · 480/s · slowest now: embed · 61.0 s left",
+  );
+});
+
+it("says what was done before", () => {
+  const documents = { ok: 7, unchanged: 2, skipped: 0, dead: 1 };
+  expect(ingestReport({ ...result, resumed: { run: "r1", documents } }, style)).toContain(
+    "  resumed    10 documents were done by run r1, 1 of them dead\n",
+  );
+  expect(ingestReport({ ...result, changedSince: "a.jsonl" }, style)).toContain(
+    "  resumed    from the beginning: a.jsonl changed since\n",
   );
 });
