@@ -1,8 +1,7 @@
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import type { Compressors, FileMetaData, SchemaElement } from "hyparquet";
+import type { FileMetaData, SchemaElement } from "hyparquet";
 import type { Dataset, DatasetOptions } from "./contract.ts";
-import { type FileBytes, openBytes } from "./file-bytes.ts";
 import { defaultTextFields, defaultVectorFields } from "./fields.ts";
+import { openParquetTable, type ParquetTable } from "./parquet-table.ts";
 import { checkDim, checkFinite, clampCount, datasetError } from "./problems.ts";
 
 /**
@@ -10,51 +9,23 @@ import { checkDim, checkFinite, clampCount, datasetError } from "./problems.ts";
  * the file's own row groups.
  */
 export async function openParquet(path: string, options: DatasetOptions): Promise<Dataset> {
-  const file = await openBytes(path);
+  const table = await openParquetTable(path);
   try {
-    return await readColumns(file, options);
+    return await readColumns(table, options);
   } catch (error) {
-    await file.close();
+    await table.close();
     throw error;
   }
 }
 
-async function readColumns(file: FileBytes, options: DatasetOptions): Promise<Dataset> {
-  const { path } = file;
-  const { parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
-  const buffer = {
-    byteLength: file.size,
-    slice: async (start: number, end = file.size) => {
-      const bytes = await file.read(start, end - start);
-      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-    },
-  };
-  let metadata: FileMetaData;
-  try {
-    metadata = await parquetMetadataAsync(buffer);
-  } catch (error) {
-    throw datasetError(path, `not a readable Parquet file, or cut short: ${(error as Error).message}`);
-  }
-  const rows = Number(metadata.num_rows);
+async function readColumns(table: ParquetTable, options: DatasetOptions): Promise<Dataset> {
+  const { path, rows, metadata } = table;
   if (rows === 0) throw datasetError(path, "holds no rows");
   const { vectorField, textField } = chooseColumns(path, metadata, options.field);
 
   const column = async (name: string, start: number, count: number): Promise<unknown[]> => {
-    const take = clampCount(path, rows, start, count);
-    if (take === 0) return [];
-    try {
-      const objects = await parquetReadObjects({
-        file: buffer,
-        metadata,
-        columns: [name],
-        rowStart: start,
-        rowEnd: start + take,
-        compressors,
-      });
-      return objects.map((object) => object[name]);
-    } catch (error) {
-      throw datasetError(path, `rows ${start} to ${start + take - 1} of ${name} cannot be read: ${(error as Error).message}`);
-    }
+    const objects = await table.read(start, clampCount(path, rows, start, count), [name]);
+    return objects.map((object) => object[name]);
   };
   const decode = (value: unknown, row: number, dim: number | undefined): Float32Array => {
     if (!isNumberList(value)) throw datasetError(path, `${vectorField} holds no list of numbers`, row);
@@ -82,16 +53,9 @@ async function readColumns(file: FileBytes, options: DatasetOptions): Promise<Da
               return value;
             }),
         }),
-    close: () => file.close(),
+    close: () => table.close(),
   };
 }
-
-/** Snappy is hyparquet's own; the others are Node's. */
-const compressors: Compressors = {
-  GZIP: (input) => gunzipSync(input),
-  ZSTD: (input) => zstdDecompressSync(input),
-  BROTLI: (input) => brotliDecompressSync(input),
-};
 
 /** Columns by shape: a list has children in the schema and a float or integer at its leaf. */
 function chooseColumns(

@@ -20,6 +20,8 @@ export interface SourceDocument {
   /** Made from the content: two such documents with one id are the same document. */
   idFromContent: boolean;
   origin: Origin;
+  /** Where in the file that is read it begins, where this is not its origin; empty: reading can only begin at the file's start. */
+  place?: Place;
   text: string;
   /** Which field of its record held the text. */
   textField: string;
@@ -35,12 +37,15 @@ export interface SourceDocument {
   pages?: readonly number[];
   /** The user's own fields, stored with every chunk. */
   fields: Record<string, unknown>;
+  /** The record that it was made from, as JSON text that makes the same document again; absent where it was a whole file. */
+  record?: () => string;
 }
 
 /** A record that cannot become a document, or could not be stored: written down with its reason, never lost. */
 export interface DeadRecord {
   kind: "dead";
   origin: Origin;
+  place?: Place;
   /** Which stage gave up on it. */
   stage: "read" | "chunk" | "embed" | "write";
   /** A sentence without a full stop. */
@@ -50,6 +55,10 @@ export interface DeadRecord {
   record?: string;
   /** The names of the record's cells, where it is a row of a table in text. */
   columns?: readonly string[];
+  /** Not this record alone is missing, but all of the file from here on. */
+  rest?: true;
+  /** So many rows from the origin's on are missing together. */
+  rows?: number;
 }
 
 export type Item = SourceDocument | DeadRecord;
@@ -67,7 +76,20 @@ export interface InputFile {
   stream?: Readable;
 }
 
-export type ReaderName = "jsonl" | "markdown" | "text";
+export type ReaderName =
+  | "jsonl"
+  | "csv"
+  | "parquet"
+  | "markdown"
+  | "text"
+  | "html"
+  | "pdf"
+  | "docx"
+  | "npy"
+  | "fvecs"
+  | "bvecs"
+  | "hdf5"
+  | "dead-letters";
 
 /** Which fields of a record mean what. */
 export interface ReaderOptions {

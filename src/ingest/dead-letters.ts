@@ -1,30 +1,94 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { access } from "node:fs/promises";
+import { z } from "zod";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { DeadRecord } from "./contract.ts";
 
-/** Where records go that could not be ingested: one JSON object a line, each with its reason and its position. */
+/** The first line of a file of dead letters: all that is needed to take them again. */
+export const deadRunSchema = z.object({
+  schemaVersion: z.literal(1),
+  kind: z.literal("run"),
+  run: z.string(),
+  cluster: z.string(),
+  collection: z.string(),
+  /** What relative sources start from. */
+  cwd: z.string(),
+  /** `--format`, where it was given: otherwise names of files say what they are. */
+  format: z.string().optional(),
+  reader: z.object({
+    idField: z.string(),
+    textField: z.string(),
+    titleField: z.string(),
+    vectorField: z.string().optional(),
+    payload: z.union([z.literal("all"), z.literal("none"), z.array(z.string())]),
+    idPrefix: z.string(),
+  }),
+  chunk: z.object({
+    by: z.enum(["format", "recursive", "markdown", "sentences", "tokens"]),
+    size: z.number(),
+    overlap: z.number(),
+  }),
+});
+export type DeadRun = z.output<typeof deadRunSchema>;
+
+const count = z.number().int().min(0);
+
+/** Every other line: a record with its reason, and where it came from. */
+export const deadLetterSchema = z.object({
+  schemaVersion: z.literal(1),
+  reason: z.string(),
+  stage: z.enum(["read", "chunk", "embed", "write"]),
+  source: z.string(),
+  line: count.optional(),
+  offset: count.optional(),
+  row: count.optional(),
+  rest: z.literal(true).optional(),
+  rows: count.optional(),
+  id: z.string().optional(),
+  record: z.string().optional(),
+  columns: z.array(z.string()).optional(),
+});
+export type DeadLetter = z.output<typeof deadLetterSchema>;
+
+/** Where records go that could not be ingested: a line about the run, then one JSON object a line, each with its reason and its place. */
 export interface DeadLetters {
   readonly file: string;
   write(record: DeadRecord): void;
   close(): void;
 }
 
-/** @throws RagctlError exit 2 where the file is there already: it may hold what someone still wants */
-export async function openDeadLetters(file: string): Promise<DeadLetters> {
+/**
+ * @param run what the first line says; without it, there is none, and the letters can be taken again only with all flags given
+ * @throws RagctlError exit 2 where the file is there already: it may hold what someone still wants
+ */
+export async function openDeadLetters(file: string, run?: Omit<DeadRun, "schemaVersion" | "kind">): Promise<DeadLetters> {
   const taken = await access(file).then(
     () => true,
     () => false,
   );
   if (taken) throw usageError([{ file, message: "is there already; dead letters want a new file" }]);
   let descriptor: number | undefined;
+  const writeLine = (descriptor: number, value: DeadRun | DeadLetter) => writeSync(descriptor, `${JSON.stringify(value)}\n`);
   return {
     file,
-    write({ stage, reason, id, origin, record }) {
+    write({ stage, reason, id, origin, record, columns, rest, rows }) {
       try {
         // Made with the first record, so that a clean run leaves no file; at once, so that a crash loses none.
-        descriptor ??= openSync(file, "wx");
-        writeSync(descriptor, `${JSON.stringify({ schemaVersion: 1, reason, stage, ...origin, id, record })}\n`);
+        if (descriptor === undefined) {
+          descriptor = openSync(file, "wx");
+          if (run) writeLine(descriptor, { schemaVersion: 1, kind: "run", ...run });
+        }
+        writeLine(descriptor, {
+          schemaVersion: 1,
+          reason,
+          stage,
+          ...origin,
+          rest,
+          rows,
+          id,
+          record,
+          columns: columns && [...columns],
+        });
       } catch (error) {
         throw new RagctlError(`the dead letters cannot be written to ${file}: ${(error as Error).message}`, {
           code: "dead-letters",

@@ -1,60 +1,32 @@
-import { createReadStream } from "node:fs";
-import { sentenceOf } from "../inputs/file-error.ts";
-import type { DeadRecord, InputFile, Item, Reader } from "../contract.ts";
-import { documentOfJson } from "./record.ts";
-import { decodeUtf8 } from "./utf8.ts";
+import { bytesOf } from "../inputs/bytes.ts";
+import type { Item, Reader } from "../contract.ts";
 import { splitLines } from "./lines.ts";
-
-/** A longer line is not read into memory; it is dead-lettered by its position. */
-const maxLineBytes = 64 * 2 ** 20;
-/** A longer record is not copied to the dead letters: they say where it is. */
-const maxKeptBytes = 2 ** 20;
+import { deadLine, deadRest, longestLineBytes, tooLong } from "./lost.ts";
+import { documentOfJson } from "./record.ts";
+import { decodeUtf8, utf8Problem } from "./utf8.ts";
 
 /** One JSON object a line; blank lines are no records. */
-export const jsonlReader: Reader = async function* (file, options, { signal, onBytes }): AsyncGenerator<Item> {
-  const lines = splitLines(bytesOf(file, signal, onBytes), maxLineBytes);
-  let line = 0;
+export const jsonlReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
+  const { from } = context;
+  const lines = splitLines(bytesOf(file, context, from?.offset), longestLineBytes, from);
+  let last = (from?.line ?? 1) - 1;
   try {
-    for await (const next of lines) {
-      line = next.number;
-      const origin = { source: file.name, line: next.number, offset: next.offset };
-      const dead = (reason: string, record?: string): DeadRecord => ({
-        kind: "dead",
-        origin,
-        stage: "read",
-        reason,
-        ...(record !== undefined && next.bytes <= maxKeptBytes ? { record } : {}),
-      });
-      if ("tooLong" in next) {
-        yield dead(`the line has ${next.bytes} bytes; at most ${maxLineBytes} are read`);
+    for await (const line of lines) {
+      last = line.number;
+      if ("tooLong" in line) {
+        yield tooLong(file, line);
         continue;
       }
-      const text = decodeUtf8(next.content, next.number === 1);
+      const text = decodeUtf8(line.content, line.offset === 0);
       if (text === undefined) {
-        yield dead("not valid UTF-8", next.content.toString("latin1"));
+        yield deadLine(file, line, utf8Problem(line.content), line.content.toString("latin1"));
         continue;
       }
       if (text.trim() === "") continue;
-      const outcome = documentOfJson(text, options, origin);
-      yield typeof outcome === "string" ? dead(outcome, text) : outcome;
+      const outcome = documentOfJson(text, options, { source: file.name, line: line.number, offset: line.offset });
+      yield typeof outcome === "string" ? deadLine(file, line, outcome, text) : outcome;
     }
   } catch (error) {
-    signal.throwIfAborted();
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    // Deleted or unreadable half-way: what was read stands, the rest is said to be missing.
-    yield {
-      kind: "dead",
-      origin: { source: file.name, ...(line > 0 ? { line: line + 1 } : {}) },
-      stage: "read",
-      reason: `the file could not be read on: ${sentenceOf(error)}`,
-    };
+    yield deadRest(file, error, context.signal, { line: last + 1 });
   }
 };
-
-async function* bytesOf(file: InputFile, signal: AbortSignal, onBytes: (delta: number) => void): AsyncGenerator<Buffer> {
-  const stream = createReadStream(file.path, { highWaterMark: 256 * 1024, signal });
-  for await (const block of stream as AsyncIterable<Buffer>) {
-    onBytes(block.length);
-    yield block;
-  }
-}

@@ -1,15 +1,22 @@
+import type { Place } from "../contract.ts";
+
 /** One line of a file, without its end; or, where it is longer than allowed, only how long it is. */
 export type Line = { number: number; offset: number; bytes: number } & ({ content: Buffer } | { tooLong: true });
 
 /**
  * Splits a stream of bytes at line feeds, holding at most `maxBytes` of a line. Line numbers are 1-based; `offset` counts
  * bytes from the start, byte-order mark included. The last line needs no line feed; an empty rest is no line.
+ * @param from where the first byte of the source stands, unless it is the first of the file
  */
-export async function* splitLines(source: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Line> {
+export async function* splitLines(
+  source: AsyncIterable<Buffer>,
+  maxBytes: number,
+  from: Pick<Place, "line" | "offset"> = {},
+): AsyncGenerator<Line> {
   let parts: Buffer[] = [];
   let bytes = 0;
-  let number = 1;
-  let offset = 0;
+  let number = from.line ?? 1;
+  let offset = from.offset ?? 0;
   const finish = (): Line => {
     const line: Line =
       bytes > maxBytes

@@ -57,6 +57,8 @@ export function documentOf(
     format: "text",
     ...(vector ? { vector } : {}),
     fields: kept(others, options.payload),
+    record: () =>
+      JSON.stringify(record, (_name, value: unknown) => (ArrayBuffer.isView(value) ? [...(value as Float32Array)] : value)),
   };
 }
 

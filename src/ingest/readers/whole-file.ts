@@ -1,67 +1,61 @@
-import { readFile, stat } from "node:fs/promises";
-import type { DeadRecord, Item, Reader, SourceDocument } from "../contract.ts";
-import { sentenceOf } from "../inputs/file-error.ts";
-import { decodeUtf8, textProblem } from "./utf8.ts";
+import type { InputFile, Item, Reader, ReaderContext, SourceDocument } from "../contract.ts";
+import { bytesOf } from "../inputs/bytes.ts";
+import { isFileError, sentenceOf } from "../inputs/file-error.ts";
+import { deadFile, longestDocumentBytes } from "./lost.ts";
 
-/** A document is held in memory whole, so it must not be endless. */
-const maxBytes = 64 * 2 ** 20;
+/** What a format makes of a file's bytes. */
+export interface ReadText extends Pick<SourceDocument, "text" | "format" | "pages"> {
+  title?: string | undefined;
+}
+
+/** The text in a file; or what is wrong with the file, a clause. */
+export type TextOf = (bytes: Buffer) => Promise<ReadText | { problem: string }>;
 
 /** A file that is one document; its id is its name. */
-export function wholeFileReader(format: SourceDocument["format"]): Reader {
-  return async function* (file, _options, { signal, onBytes }): AsyncGenerator<Item> {
-    const dead = (reason: string): DeadRecord => ({
-      kind: "dead",
-      origin: { source: file.name },
-      stage: "read",
-      reason,
-      id: file.name,
-    });
-    let bytes: Buffer;
-    try {
-      const { size } = await stat(file.path);
-      if (size > maxBytes) {
-        onBytes(file.bytes);
-        yield dead(`the file has ${size} bytes; at most ${maxBytes} are taken as one document`);
-        return;
-      }
-      bytes = await readFile(file.path, { signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-      onBytes(file.bytes);
-      yield dead(`the file could not be read: ${sentenceOf(error)}`);
+export function wholeFileReader(textOf: TextOf): Reader {
+  return async function* (file, options, context): AsyncGenerator<Item> {
+    const bytes = await wholeFile(file, context);
+    const read = typeof bytes === "string" ? { problem: bytes } : await textOf(bytes);
+    if ("problem" in read) {
+      yield deadFile(file, read.problem);
       return;
     }
-    onBytes(bytes.length);
-    const text = decodeUtf8(bytes, true);
-    const problem = text === undefined ? "is not valid UTF-8" : textProblem(text);
-    if (text === undefined || problem) {
-      yield dead(`the file ${problem}`);
-      return;
-    }
-    const title = format === "markdown" ? markdownTitle(text) : undefined;
+    const { text, format, pages } = read;
+    const title = read.title?.trim();
+    const fields = { source: file.name, ...(title ? { title } : {}) };
+    const { payload } = options;
     yield {
       kind: "document",
-      id: file.name,
+      id: `${options.idPrefix}${file.name}`,
       idFromContent: false,
       origin: { source: file.name },
       text,
       textField: "text",
       ...(title ? { title } : {}),
       format,
-      fields: { source: file.name, ...(title ? { title } : {}) },
+      ...(pages ? { pages } : {}),
+      fields:
+        payload === "all"
+          ? fields
+          : Object.fromEntries(Object.entries(fields).filter(([name]) => payload !== "none" && payload.includes(name))),
     };
   };
 }
 
-/** The first heading of the first level, as plain text; undefined where the start of the document has none. */
-export function markdownTitle(text: string): string | undefined {
-  const heading = /^#[ \t]+(.+?)[ \t]*#*$/m.exec(text.slice(0, 10_000))?.[1];
-  const plain = heading
-    ?.replaceAll(/!\[[^\]]*\]\([^)]*\)/g, "")
-    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replaceAll(/<[^>]*>/g, "")
-    .replaceAll(/[`*]/g, "")
-    .trim();
-  return plain === "" ? undefined : plain;
+/** All of a file, or why it cannot be had. */
+async function wholeFile(file: InputFile, context: ReaderContext): Promise<Buffer | string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const block of bytesOf(file, context)) {
+      size += block.length;
+      if (size > longestDocumentBytes) return `the file has more than ${longestDocumentBytes} bytes, too many for one document`;
+      parts.push(block);
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    if (!isFileError(error)) throw error;
+    return `the file could not be read: ${sentenceOf(error)}`;
+  }
+  return Buffer.concat(parts, size);
 }

@@ -45,14 +45,14 @@ describe("the files that paths mean", () => {
   });
 
   it("are all said at once where they cannot be", async () => {
-    const dir = tempDir({ "a.csv": "x", "empty/x.png": "x" });
+    const dir = tempDir({ "a.xls": "x", "empty/x.png": "x" });
     mkdirSync(join(dir, "locked"));
     writeFileSync(join(dir, "locked/a.md"), "a");
-    await expect(listInputs(["gone.jsonl", "a.csv", "empty", "also-gone"], { cwd: dir })).rejects.toMatchObject({
+    await expect(listInputs(["gone.jsonl", "a.xls", "empty", "also-gone"], { cwd: dir })).rejects.toMatchObject({
       exitCode: 2,
       details: [
         { file: "gone.jsonl", message: "there is no such file or folder" },
-        { file: "a.csv", message: expect.stringContaining("--format says what it is") },
+        { file: "a.xls", message: expect.stringContaining("--format says what it is") },
         { file: "empty", message: expect.stringContaining("nothing to read in this folder") },
         { file: "also-gone", message: "there is no such file or folder" },
       ],

@@ -5,7 +5,7 @@ import type { InputFile, Item, ReaderName } from "../../../src/ingest/contract.t
 import { defaultReaderOptions } from "../../../src/ingest/readers/fields.ts";
 import { readers } from "../../../src/ingest/readers/index.ts";
 import { splitLines } from "../../../src/ingest/readers/lines.ts";
-import { markdownTitle } from "../../../src/ingest/readers/whole-file.ts";
+import { markdownTitle } from "../../../src/ingest/readers/formats.ts";
 import { collect } from "./set-up.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
 
@@ -76,7 +76,7 @@ describe("JSONL", () => {
       "jsonl",
       Buffer.concat([Buffer.from('{"text":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}\n{"text":"ok"}')]),
     );
-    expect(items).toMatchObject([{ kind: "dead", reason: "not valid UTF-8" }, { kind: "document" }]);
+    expect(items).toMatchObject([{ kind: "dead", reason: "not valid UTF-8: byte 0xc3 at 9" }, { kind: "document" }]);
   });
 
   it("that disappears is a dead letter, not the end", async () => {
@@ -105,7 +105,7 @@ describe("whole files", () => {
 
   it.each([
     [Buffer.from("a\0b"), "the file has a NUL character"],
-    [Buffer.from([0xff, 0xfe, 0x41]), "the file is not valid UTF-8"],
+    [Buffer.from([0xff, 0xfe, 0x41]), "the file is not valid UTF-8: byte 0xff at 0"],
   ])("%j are dead letters", async (content, reason) => {
     expect(await read("text", content)).toMatchObject([{ kind: "dead", reason, id: "in" }]);
   });

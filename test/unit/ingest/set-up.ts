@@ -1,8 +1,9 @@
 import { createEmbedder } from "../../../src/embed/index.ts";
 import type { Embedder } from "../../../src/embed/contract.ts";
 import { defaultChunkOptions } from "../../../src/ingest/chunkers/index.ts";
-import type { ChunkOptions, DeadRecord, ReaderName, ReaderOptions } from "../../../src/ingest/contract.ts";
+import type { ChunkOptions, DeadRecord, ReaderOptions } from "../../../src/ingest/contract.ts";
 import { runIngest } from "../../../src/ingest/index.ts";
+import type { Format } from "../../../src/ingest/readers/names.ts";
 import { defaultReaderOptions } from "../../../src/ingest/readers/fields.ts";
 import { listInputs } from "../../../src/ingest/inputs/list.ts";
 import { realClock, type Clock } from "../../../src/runtime.ts";
@@ -12,7 +13,7 @@ interface IngestOptions {
   cluster: ReturnType<typeof fakeCluster>;
   cwd: string;
   paths: string[];
-  format?: ReaderName;
+  format?: Format;
   reader?: Partial<ReaderOptions>;
   chunk?: Partial<ChunkOptions>;
   embedder?: Embedder;

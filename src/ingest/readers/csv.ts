@@ -1,0 +1,168 @@
+import type { parse as Parse } from "csv-parse/sync";
+import { bytesOf } from "../inputs/bytes.ts";
+import type { DeadRecord, InputFile, Item, Origin, Reader, ReaderOptions, SourceDocument } from "../contract.ts";
+import { LineWindow } from "./line-window.ts";
+import { splitLines, type Line } from "./lines.ts";
+import { deadFile, deadLine, deadRest, longestLineBytes, tooLong } from "./lost.ts";
+import { documentOf } from "./record.ts";
+import { decodeUtf8, utf8Problem } from "./utf8.ts";
+
+/** A quoted cell may have line feeds; a quote that is never closed must not swallow the file. */
+const longestRecordBytes = 16 * 2 ** 20;
+
+/** What a table's first line says. */
+interface Table {
+  columns: readonly string[];
+  delimiter: string;
+}
+
+/**
+ * Comma-separated values with a header (RFC 4180; tabs, semicolons or bars where the header has no comma). A stray quote costs
+ * the line that it is in: where the lines up to the next quote make no record, reading goes on with the line after it.
+ */
+export const csvReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
+  const { parse } = await import("csv-parse/sync");
+  const { from } = context;
+  let line = from?.line ?? 1;
+  try {
+    let lines = new LineWindow(splitLines(bytesOf(file, context), longestLineBytes));
+    const table = await headerOf(file, lines, parse);
+    if (table === undefined) return;
+    if ("kind" in table) {
+      yield table;
+      return;
+    }
+    if (from !== undefined) {
+      await lines.close();
+      lines = new LineWindow(splitLines(bytesOf(file, context, from.offset), longestLineBytes, from));
+    }
+    for (;;) {
+      const first = await lines.at(0);
+      if (first === undefined) return;
+      line = first.number + 1;
+      const { count, item } = await nextRecord(file, lines, first, table, options, parse);
+      if (item) yield item;
+      lines.drop(count);
+    }
+  } catch (error) {
+    yield deadRest(file, error, context.signal, { line });
+  }
+};
+
+async function headerOf(file: InputFile, lines: LineWindow, parse: typeof Parse): Promise<Table | DeadRecord | undefined> {
+  for (;;) {
+    const line = await lines.at(0);
+    if (line === undefined) return undefined;
+    lines.drop(1);
+    if ("tooLong" in line) return deadFile(file, `its header has ${line.bytes} bytes`);
+    const header = decodeUtf8(line.content, line.offset === 0);
+    if (header === undefined) return deadFile(file, `its header is ${utf8Problem(line.content)}`);
+    if (header.trim() === "") continue;
+    const delimiter = [",", "\t", ";", "|"].find((candidate) => header.includes(candidate)) ?? ",";
+    const cells = cellsOf(parse, header, delimiter);
+    if (!Array.isArray(cells)) return deadFile(file, `its header cannot be read: ${cells.problem}`);
+    const columns = cells.map((name) => name.trim());
+    const twice = columns.find((name, at) => columns.indexOf(name) !== at);
+    if (twice !== undefined) return deadFile(file, `its header has two columns ${JSON.stringify(twice)}`);
+    return { columns, delimiter };
+  }
+}
+
+/** The record that begins in a line, and how many lines it takes; no item: there is none in it. */
+async function nextRecord(
+  file: InputFile,
+  lines: LineWindow,
+  first: Line,
+  table: Table,
+  options: ReaderOptions,
+  parse: typeof Parse,
+): Promise<{ count: number; item?: Item }> {
+  if ("tooLong" in first) return { count: 1, item: tooLong(file, first) };
+  // One line alone is given up: those behind it may be records of their own.
+  const dead = (reason: string, text: string) => ({
+    count: 1,
+    item: { ...deadLine(file, first, reason, text), columns: table.columns },
+  });
+  const joined = await untilQuotesAreEven(lines, first.content);
+  const bytes = joined?.bytes ?? first.content;
+  const text = decodeUtf8(bytes, first.offset === 0);
+  if (text === undefined) return dead(utf8Problem(bytes), first.content.toString("latin1"));
+  if (text.trim() === "") return { count: 1 };
+  const own = joined?.count === 1 ? text : first.content.toString();
+  if (!joined) return dead("a quote in it opens, and nothing closes it", own);
+  const cells = cellsOf(parse, text, table.delimiter);
+  if (!Array.isArray(cells)) return dead(cells.problem, own);
+  const outcome = documentOfCells(cells, table.columns, options, {
+    source: file.name,
+    line: first.number,
+    offset: first.offset,
+  });
+  if (typeof outcome !== "string") return { count: joined.count, item: outcome };
+  return { count: joined.count, item: { ...deadLine(file, first, outcome, text), columns: table.columns } };
+}
+
+/** Lines from the first one on, joined: inside quotes a line feed belongs to the cell. Undefined: they stay open. */
+async function untilQuotesAreEven(lines: LineWindow, first: Buffer): Promise<{ bytes: Buffer; count: number } | undefined> {
+  const parts = [first];
+  let size = first.length;
+  for (let quotes = quotesIn(first); quotes % 2 === 1;) {
+    const next = await lines.at(parts.length);
+    if (next === undefined || "tooLong" in next || size + next.bytes > longestRecordBytes) return undefined;
+    parts.push(next.content);
+    size += next.bytes + 1;
+    quotes += quotesIn(next.content);
+  }
+  const count = parts.length;
+  return { bytes: count === 1 ? first : Buffer.concat(parts.flatMap((part, at) => (at === 0 ? [part] : [feed, part]))), count };
+}
+
+const feed = Buffer.from("\n");
+
+function quotesIn(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(0x22); at !== -1; at = bytes.indexOf(0x22, at + 1)) count++;
+  return count;
+}
+
+/** The cells of one record, or why it is none. */
+function cellsOf(parse: typeof Parse, record: string, delimiter: string): string[] | { problem: string } {
+  const text = record.replace(/\r$/, "");
+  // Without quotes there is nothing to parse.
+  if (!text.includes('"')) return text.split(delimiter);
+  try {
+    const rows = parse(text, { delimiter, relax_column_count: true, record_delimiter: ["\n", "\r\n"] });
+    return rows.length === 1 ? rows[0]! : { problem: `it is ${rows.length} records` };
+  } catch (error) {
+    // The library counts lines and columns from the start of the record, which says nothing to anybody.
+    const [sentence = ""] = (error as Error).message.split(/ (?:at|on) line \d/);
+    return { problem: `not CSV: ${sentence}` };
+  }
+}
+
+/** The document of a table's row, or why there is none. */
+function documentOfCells(
+  cells: readonly string[],
+  columns: readonly string[],
+  options: ReaderOptions,
+  origin: Origin,
+): SourceDocument | string {
+  if (cells.length !== columns.length) return `it has ${cells.length} cells, the header has ${columns.length}`;
+  const record = Object.fromEntries(columns.map((name, at) => [name, cells[at]!]));
+  // An empty cell says that there is none: an id is made from the content, a vector by the embedder.
+  for (const name of [options.idField, options.vectorField])
+    if (name !== undefined && record[name]?.trim() === "") delete record[name];
+  return documentOf(record, options, origin, () => JSON.stringify(record));
+}
+
+/** A row on its own, as dead letters have it. */
+export async function documentOfRow(
+  row: string,
+  columns: readonly string[],
+  options: ReaderOptions,
+  origin: Origin,
+): Promise<SourceDocument | string> {
+  const { parse } = await import("csv-parse/sync");
+  const outcomes = [",", "\t", ";", "|"].map((delimiter) => cellsOf(parse, row, delimiter));
+  const fitting = outcomes.find((cells) => Array.isArray(cells) && cells.length === columns.length) ?? outcomes[0]!;
+  return Array.isArray(fitting) ? documentOfCells(fitting, columns, options, origin) : fitting.problem;
+}
