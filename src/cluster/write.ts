@@ -6,7 +6,7 @@ import type { DataFace } from "../stores/contract.ts";
 import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import type { ClusterNode } from "./nodes.ts";
+import { statusOf, type ClusterNode } from "./nodes.ts";
 import { setAside, setAsideSilent, type FailedNode } from "./set-aside.ts";
 import type { Attempt } from "./silence.ts";
 import { silentPart } from "./attempt.ts";
@@ -34,7 +34,7 @@ const lookAgainMs = 25;
 interface Sent {
   node: number;
   keys: readonly PlannedKey[];
-  failure?: { message: string; mayLand: boolean };
+  failure?: { message: string; mayLand: boolean; status?: number };
   /** It hangs, and its answer may still come. */
   silent?: true;
 }
@@ -204,11 +204,13 @@ export class Writer {
     for (const planned of plan.keys) {
       const { acks, failures } = tally.of(planned);
       const open = failures.find(({ node }) => !aside.stale.has(node));
-      if (open) result.failed.push({ key: planned.key, reason: aside.refusals.get(open.node) ?? open.message });
+      if (open)
+        result.failed.push({ key: planned.key, reason: aside.refusals.get(open.node) ?? open.message, ...statusOf(open) });
       else if (acks < this.#deps.minAcks)
         result.failed.push({
           key: planned.key,
           reason: failures[0]?.message ?? `${acks} of ${this.#deps.minAcks} acknowledgements: too few owners are in service`,
+          ...statusOf(failures[0] ?? {}),
         });
       else result.acknowledged.push(planned.key);
     }
@@ -217,7 +219,7 @@ export class Writer {
 
   async #log(collection: string, keys: readonly PlannedKey[], kind: TouchedEntry["kind"], op: string): Promise<void> {
     const entries = keys.flatMap(({ moves, stamp }) =>
-      moves.map((move): TouchedEntry => ({ move: move.id, kind, id: stamp.id, op })),
+      [...new Set(moves.map((move) => move.log ?? move.id))].map((move): TouchedEntry => ({ move, kind, id: stamp.id, op })),
     );
     if (entries.length > 0) await this.#deps.state.appendTouched(collection, entries);
   }
@@ -249,11 +251,12 @@ export class Writer {
       const { failure } = await nodes.send(node, data, request, { timeoutMs: leftMs, attempt }, outcomes);
       if (!failure) return undefined;
       const { message, mayLand } = failure;
-      if (!failure.notDone || failure.overload || sends === maxSends) return { message, mayLand };
+      const failed = { message, mayLand, ...statusOf(failure) };
+      if (!failure.notDone || failure.overload || sends === maxSends) return failed;
       const waitMs = Math.min(longestWaitMs, failure.retryAfterMs ?? repeatAfterMs * sends * (0.5 + rng()));
-      if (clock.monotonicUs() + waitMs * 1000 >= deadlineUs) return { message, mayLand };
+      if (clock.monotonicUs() + waitMs * 1000 >= deadlineUs) return failed;
       await clock.sleep(waitMs);
-      if (!watch.leaseHolds) return { message, mayLand };
+      if (!watch.leaseHolds) return failed;
     }
   }
 }
@@ -289,7 +292,7 @@ function prepareWork(data: DataFace, work: NodeWork, version: number, maxBatch: 
 interface KeyTally {
   /** Owners that have it. */
   acks: number;
-  failures: { node: number; message: string; mayLand: boolean }[];
+  failures: { node: number; message: string; mayLand: boolean; status?: number }[];
 }
 
 /** What the answers mean for each key and each node. */
