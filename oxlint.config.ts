@@ -11,7 +11,7 @@ export const layers = [
   ["sharding", "kmeans", "http", "config", "datasets"],
   ["stores", "cache", "state", "embed", "runs", "proxy"],
   ["cluster", "status"],
-  ["load", "faults", "migration", "ingest", "planning", "rebalance", "warming"],
+  ["load", "faults", "migration", "ingest", "releases", "planning", "rebalance", "warming"],
   ["local", "node"],
   ["experiments", "smoke", "demo"],
 ];

@@ -1,5 +1,5 @@
 import type { AliasRecord } from "../sharding/alias-record.ts";
-import { settleLeftover, type AliasPlaces } from "./alias-switch.ts";
+import { noProcess, settleLeftover, type AliasPlaces } from "./alias-switch.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { thisHost, type ClusterNodes } from "./nodes.ts";
 import type { StateStore } from "../state/contract.ts";
@@ -26,7 +26,8 @@ export class AliasKeeper {
     const { clock, state, requestTimeoutMs, clientId, nodes } = this.#deps;
     if (this.#running || this.#closed || clock.monotonicUs() < this.#notBeforeUs) return;
     const placesOf = (record: AliasRecord) => routedPlaces(state, nodes, record);
-    this.#running = settleLeftover(alias, { state, clock, host: thisHost, who: clientId, requestTimeoutMs, placesOf })
+    const owner = { host: thisHost, pid: noProcess, startTime: clientId, purpose: `a client that finishes a switch of ${alias}` };
+    this.#running = settleLeftover(alias, { state, clock, owner, requestTimeoutMs, placesOf })
       // Met again at the next renewal, and reported by the commands that are about it.
       .then(
         () => undefined,

@@ -65,12 +65,14 @@ export async function giveAlias(
  * The second phase, from wherever it is: every node that lacks the decided alias gets it, all at once. Nodes that are in no table
  * any more are passed over. The caller holds the alias's lock.
  * @param ensure throws where the lock is not ours any more; asked before each node
+ * @param told of each node that has it, before that is written down
  */
 export async function commitSwitch(
   state: StateStore,
   record: AliasRecord,
   places: AliasPlaces,
   ensure: () => void | Promise<void>,
+  told: (node: string) => void = () => undefined,
 ): Promise<Settled> {
   const open = record.switch;
   if (open?.phase !== "committing") return { record, waiting: [] };
@@ -90,6 +92,7 @@ export async function commitSwitch(
           waiting.push({ node, reason: error.message });
           return;
         }
+        told(node);
         await changeAlias(state, alias, (now) => committed(now, open.id, node));
       }),
   );
@@ -123,28 +126,25 @@ export async function settleSwitch(
 export interface Leftover {
   state: StateStore;
   clock: Clock;
-  host: string;
-  /** Who finishes it: for the lock, and for people who look at it. */
-  who: string;
+  owner: LockOwner;
   requestTimeoutMs: number;
   placesOf: (record: AliasRecord) => Promise<AliasPlaces>;
 }
+
+/** What a client without a process of its own puts into a lock: nobody can see whether it is dead, so its lease must end. */
+export const noProcess = 0;
 
 /**
  * Settles a switch that somebody left, if nobody is at it: whoever began it is dead, or its lease has ended.
  * @returns undefined where somebody is at it
  */
-export async function settleLeftover(
-  alias: string,
-  { state, clock, host, who, requestTimeoutMs, placesOf }: Leftover,
-): Promise<Settled | undefined> {
+export async function settleLeftover(alias: string, leftover: Leftover): Promise<Settled | undefined> {
+  const { state, clock, owner, requestTimeoutMs, placesOf } = leftover;
   const name = aliasLock(alias);
   const ttlMs = 10_000 + 4 * requestTimeoutMs;
-  // No process of its own stands behind it for long: whoever else wants the lock may have it, and waits for what is on its way.
-  const owner: LockOwner = { host, pid: 0, startTime: who, purpose: `finishing a switch of ${alias} (${who})` };
   const before = (await state.locks()).find((lock) => lock.name === name);
   let attempt = await state.acquireLock(name, owner, ttlMs);
-  if (!attempt.acquired && attempt.holder.owner.host === host && attempt.holder.owner.pid !== 0 && !isAlive(attempt.holder.owner))
+  if (!attempt.acquired && isGone(attempt.holder.owner, owner.host))
     attempt = await state.acquireLock(name, owner, ttlMs, attempt.holder.token);
   if (!attempt.acquired) return undefined;
   const { token } = attempt;
@@ -158,4 +158,8 @@ export async function settleLeftover(
   } finally {
     await state.releaseLock(name, token).catch(() => undefined);
   }
+}
+
+function isGone(holder: LockOwner, host: string): boolean {
+  return holder.host === host && holder.pid !== noProcess && !isAlive(holder);
 }
