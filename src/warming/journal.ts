@@ -27,7 +27,9 @@ export function openJournal(dir: string, onFailure: (text: string) => void): War
     } catch (error) {
       // What is not in it is done again: nothing is lost.
       broken = true;
-      onFailure(`the journal of this run could not be written (${(error as Error).message}): --resume will do some queries again`);
+      onFailure(
+        `the journal of this run could not be written (${(error as Error).message}): --resume will do some queries again`,
+      );
     }
   };
   return {
@@ -61,7 +63,10 @@ export function readJournal(dir: string): { head: unknown; lines: unknown[]; don
       cause: error,
     });
   }
-  const [head, ...lines] = text.trimEnd().split("\n").map((line): unknown => JSON.parse(line));
+  const [head, ...lines] = text
+    .trimEnd()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
   const done = new Map<number, ItemState>();
   for (const entry of doneLines(dir))
     for (const state of ["warmed", "skipped"] as const) for (const index of entry[state] ?? []) done.set(index, state);

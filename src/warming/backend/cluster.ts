@@ -46,7 +46,11 @@ export function clusterBackend(parts: ClusterBackendParts): WarmBackend {
 const ofTheseTexts = new Set(["embedder-refused", "embedder-answer", "embed-empty-text"]);
 
 /** Where the embedder will not take a set of texts, halves it until the ones to blame are alone: those have no vector. */
-async function embedAll(embedder: Embedder, texts: readonly string[], signal: AbortSignal): Promise<(Float32Array | undefined)[]> {
+async function embedAll(
+  embedder: Embedder,
+  texts: readonly string[],
+  signal: AbortSignal,
+): Promise<(Float32Array | undefined)[]> {
   try {
     return await embedder.embed(texts, { signal });
   } catch (error) {

@@ -29,8 +29,7 @@ export interface RedisWarmCache extends WarmCache {
 /** The shared cache of a cluster, by the keys that applications use. */
 export function redisWarmCache({ link, layer, resultTtlMs, dim }: CacheParts): RedisWarmCache {
   const kinds: CacheKind[] = dim === undefined ? ["result"] : ["result", "embedding"];
-  const leftMs = (kind: CacheKind, query: string) =>
-    link.ask(() => link.client.pttl(layer.keyOf(kind, query))).catch(notHeld);
+  const leftMs = (kind: CacheKind, query: string) => link.ask(() => link.client.pttl(layer.keyOf(kind, query))).catch(notHeld);
   const info = () => link.ask(() => Promise.all(link.primaries().map(({ server }) => server.info("all"))));
   return {
     look: (queries) =>

@@ -96,7 +96,10 @@ export function nextPace(state: PaceState, observed: Observed, limits: PaceLimit
 }
 
 /** By half; a cut takes some windows to show, and until then another one would be for the same reason. */
-function cut({ ratePerSec, holdWindows }: PaceState, within: (rate: number) => number): Pick<PaceState, "ratePerSec" | "holdWindows"> {
+function cut(
+  { ratePerSec, holdWindows }: PaceState,
+  within: (rate: number) => number,
+): Pick<PaceState, "ratePerSec" | "holdWindows"> {
   if (holdWindows > holdAfterCut - 2) return { ratePerSec, holdWindows: holdWindows - 1 };
   return { ratePerSec: within(ratePerSec / 2), holdWindows: holdAfterCut };
 }

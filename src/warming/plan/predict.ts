@@ -18,7 +18,11 @@ export interface Prediction {
  */
 export function predict(
   planned: readonly RankedQuery[],
-  { durationMs, trainingReferences, heldOutReferences }: { durationMs: number; trainingReferences: number; heldOutReferences: number },
+  {
+    durationMs,
+    trainingReferences,
+    heldOutReferences,
+  }: { durationMs: number; trainingReferences: number; heldOutReferences: number },
   { ttlMs, ttlJitter }: Pick<PlanFacts, "ttlMs" | "ttlJitter">,
 ): Prediction {
   let [hitRate, expired] = [0, 0];

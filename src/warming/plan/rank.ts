@@ -19,8 +19,8 @@ function worthOf({ latencyMs, tokens, money }: Saving, by: Worth): number {
 }
 
 /**
- * Queries by what warming them is expected to save: the chance of the next question being this one × what a hit saves. Ties go to the more frequent, then to the
- * alphabet, so that a plan is the same each time.
+ * Queries by what warming them is expected to save: the chance of the next question being this one × what a hit saves. Ties go to the more frequent, then to what
+ * came first.
  */
 export function rank(
   queries: readonly CountedQuery[],
@@ -33,5 +33,5 @@ export function rank(
       const saving = savingOf(counted, facts, prices);
       return { ...counted, probability, saving, worth: probability * worthOf(saving, by) };
     })
-    .toSorted((a, b) => b.worth - a.worth || b.count - a.count || (a.query < b.query ? -1 : 1));
+    .toSorted((a, b) => b.worth - a.worth || b.count - a.count);
 }

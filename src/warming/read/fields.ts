@@ -38,7 +38,8 @@ export function rowOf(fields: ReadonlyMap<string, unknown>): Row | string {
   const told: Partial<Saving> = {};
   for (const [what, names] of Object.entries(savingFields) as [keyof Saving, readonly string[]][]) {
     const number = numberOf(fields, names);
-    if (number !== undefined && !(number >= 0)) return `expected a number of zero or more under ${names.find((each) => fields.has(each))}`;
+    if (number !== undefined && !(number >= 0))
+      return `expected a number of zero or more under ${names.find((each) => fields.has(each))}`;
     if (number !== undefined) told[what] = number;
   }
   return { query, count: count ?? 1, told };

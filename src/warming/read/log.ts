@@ -11,7 +11,7 @@ interface LogFile {
 /** A query log in its order, each row one question. @throws RagctlError exit 2, as `readRows` */
 export async function readLog(input: LogFile, signal?: AbortSignal): Promise<QueryLog> {
   const gathering = gather();
-  await readRows(input, gathering.add, signal);
+  await readRows(input, (row) => gathering.add(row), signal);
   return gathering.log();
 }
 

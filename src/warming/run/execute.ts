@@ -294,5 +294,8 @@ function addTo(reasons: Map<string, number>, reason: string): void {
 }
 
 function reasonsOf(reasons: ReadonlyMap<string, number>): { reason: string; count: number }[] {
-  return [...reasons].map(([reason, count]) => ({ reason, count })).toSorted((a, b) => b.count - a.count).slice(0, mostReasons);
+  return [...reasons]
+    .map(([reason, count]) => ({ reason, count }))
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, mostReasons);
 }

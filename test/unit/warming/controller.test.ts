@@ -3,7 +3,15 @@ import { nextPace, startPace, type Observed, type PaceLimits, type PaceState } f
 import { retryAfterMs } from "../../../src/warming/pace/backoff.ts";
 
 const limits: PaceLimits = { startPerSec: 20, minPerSec: 5, maxPerSec: 500, guard: true };
-const calm: Observed = { searches: 100, overObjective: 0, overComfort: 0, storeFailures: 0, cacheFailures: 0, stored: 100, evicted: 0 };
+const calm: Observed = {
+  searches: 100,
+  overObjective: 0,
+  overComfort: 0,
+  storeFailures: 0,
+  cacheFailures: 0,
+  stored: 100,
+  evicted: 0,
+};
 
 function after(state: Partial<PaceState>, observed: Partial<Observed>): PaceState {
   return nextPace({ ...startPace(limits), rampUp: false, ratePerSec: 200, ...state }, { ...calm, ...observed }, limits);

@@ -62,11 +62,11 @@ function start(options: Partial<ExecuteOptions>, deps: Partial<ExecuteDeps> = {}
 
 /** Moves the clock until the promise is settled. */
 async function through<T>(running: Promise<T>, mostMs = 120_000): Promise<T> {
-  let over = false;
-  const ended = running.finally(() => (over = true));
+  const state = { over: false };
+  const ended = running.finally(() => (state.over = true));
   ended.catch(() => {});
-  for (let ms = 0; ms < mostMs && !over; ms += 100) await clock.advance(100);
-  expect(over).toBe(true);
+  for (let ms = 0; ms < mostMs && !state.over; ms += 100) await clock.advance(100);
+  expect(state.over).toBe(true);
   return await ended;
 }
 

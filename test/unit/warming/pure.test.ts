@@ -133,7 +133,14 @@ describe("Good–Turing", () => {
   });
 });
 
-const facts = { entryBytes: 1000, freeBytes: undefined, ttlMs: 1000, ttlJitter: 0.1, latencyMs: 10, ratePerSec: { start: 10, max: 10 } };
+const facts = {
+  entryBytes: 1000,
+  freeBytes: undefined,
+  ttlMs: 1000,
+  ttlJitter: 0.1,
+  latencyMs: 10,
+  ratePerSec: { start: 10, max: 10 },
+};
 const prices = { tokens: 0, query: 0, tokensPerQuery: 0 };
 
 describe("ranking", () => {
@@ -154,11 +161,18 @@ describe("ranking", () => {
   });
 
   test("money is that of the tokens and of the call, unless the log tells", () => {
-    const priced = rank([{ query: "a", count: 1, told: { tokens: 500_000 } }, { query: "b", count: 1, told: { money: 7 } }], chances, {
-      by: "money",
-      facts,
-      prices: { tokens: 4, query: 1, tokensPerQuery: 0 },
-    });
+    const priced = rank(
+      [
+        { query: "a", count: 1, told: { tokens: 500_000 } },
+        { query: "b", count: 1, told: { money: 7 } },
+      ],
+      chances,
+      {
+        by: "money",
+        facts,
+        prices: { tokens: 4, query: 1, tokensPerQuery: 0 },
+      },
+    );
     expect(priced.map(({ query, saving }) => [query, saving.money])).toEqual([
       ["b", 7],
       ["a", 3],
@@ -196,7 +210,10 @@ describe("limits of a plan", () => {
   test("the cache's free memory, less a tenth; a budget of bytes may evict", () => {
     expect(choose(some, {}, { ...facts, freeBytes: 4000 })).toMatchObject({ chosen: { length: 3 }, limitedBy: "cache" });
     expect(choose(some, {}, { ...facts, freeBytes: -5 })).toMatchObject({ chosen: { length: 0 }, limitedBy: "cache" });
-    expect(choose(some, { bytes: 5000 }, { ...facts, freeBytes: 0 })).toMatchObject({ chosen: { length: 5 }, limitedBy: "bytes" });
+    expect(choose(some, { bytes: 5000 }, { ...facts, freeBytes: 0 })).toMatchObject({
+      chosen: { length: 5 },
+      limitedBy: "bytes",
+    });
   });
 });
 
@@ -237,7 +254,9 @@ describe("prediction", () => {
     [1000, 1000, 0.1, 0],
     [999, 1000, 0, 1],
     [1000, 1000, 0, 0],
-  ])("of age %d ms with TTL %d ms less up to %d: %d", (age, ttl, jitter, alive) => expect(aliveAt(age, ttl, jitter)).toBeCloseTo(alive, 9));
+  ])("of age %d ms with TTL %d ms less up to %d: %d", (age, ttl, jitter, alive) =>
+    expect(aliveAt(age, ttl, jitter)).toBeCloseTo(alive, 9),
+  );
 });
 
 describe("spread", () => {
@@ -246,7 +265,11 @@ describe("spread", () => {
     const ordered = spread(items, (item) => item);
     for (let end = 1; end <= 64; end++) {
       const first = ordered.slice(0, end);
-      for (const [group, share] of [["a", 0.5], ["b", 0.25], ["c", 0.25]] as const)
+      for (const [group, share] of [
+        ["a", 0.5],
+        ["b", 0.25],
+        ["c", 0.25],
+      ] as const)
         expect(Math.abs(first.filter((item) => item === group).length - end * share)).toBeLessThanOrEqual(1);
     }
   });
