@@ -20,6 +20,10 @@ export const commands = {
     load: async () => (await import("./status.ts")).default,
   },
   ingest: { summary: "documents → chunks → vectors → the cluster", load: async () => (await import("./ingest.ts")).default },
+  "ingest retry": {
+    summary: "take dead letters again, from their records or their origin",
+    load: async () => (await import("./ingest/retry.ts")).default,
+  },
   load: { summary: "open-loop load, with a verdict", load: async () => (await import("./load.ts")).default },
   "load report": {
     summary: "a load run of before, as a page, a table, a log",
@@ -90,6 +94,22 @@ export const commands = {
   "cache size": {
     summary: "how large must the cache be? from a query log or a trace",
     load: async () => (await import("./cache/size.ts")).default,
+  },
+  "cache warm": {
+    summary: "fill the cache with what will be asked; predicted and achieved",
+    load: async () => (await import("./cache/warm.ts")).default,
+  },
+  "cache stats": {
+    summary: "every server: hits, memory, evictions, expiry, slow, big and hot",
+    load: async () => (await import("./cache/stats.ts")).default,
+  },
+  "cache hot": {
+    summary: "what is asked of the cache most, as questions where they are known",
+    load: async () => (await import("./cache/hot.ts")).default,
+  },
+  "cache invalidate": {
+    summary: "remove keys by namespace, corpus version, kind or pattern",
+    load: async () => (await import("./cache/invalidate.ts")).default,
   },
   init: {
     summary: "write a commented config after looking at what answers here",

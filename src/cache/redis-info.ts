@@ -26,7 +26,7 @@ export function sumInfo(servers: Map<string, string>[]): Facts {
 }
 
 /** `db0:keys=3,expires=1,avg_ttl=0`, over all databases. */
-function keysOf(info: Map<string, string>): number {
+export function keysOf(info: ReadonlyMap<string, string>): number {
   let keys = 0;
   for (const [name, value] of info) if (/^db\d+$/.test(name)) keys += Number(/keys=(\d+)/.exec(value)?.[1] ?? 0);
   return keys;
