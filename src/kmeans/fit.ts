@@ -11,7 +11,7 @@ import { countDistinct } from "./distinct.ts";
 import { type ModelDraft, nameModel, type SemanticModel } from "./model.ts";
 import type { Nearest } from "./nearest.ts";
 import { emptyPoints, preparePoints, readPoints, stretchRows, type Points } from "./points.ts";
-import { chooseSpill } from "./spill.ts";
+import { chooseSpill, spillRatios } from "./spill.ts";
 import { train } from "./train.ts";
 
 export interface Fit {
@@ -106,7 +106,8 @@ async function assignAll(
   ratios: Float32Array | undefined,
   { signal, onProgress }: Pick<FitDeps, "signal" | "onProgress">,
 ): Promise<void> {
-  const noteRatios = (of: Points, start: number) => ratios && ((nearest: Nearest) => setRatios(of, nearest, ratios, start));
+  const noteRatios = (of: Points, start: number) =>
+    ratios && ((nearest: Nearest) => spillRatios(of, nearest, Math.min(of.count, ratios.length - start), ratios, start));
   if (whole) {
     await assess(points, centroids, points.count, tally, noteRatios(points, 0));
     return;
@@ -122,16 +123,6 @@ async function assignAll(
     await assess(staged, centroids, vectors.length, tally, noteRatios(staged, start));
     start += vectors.length;
     onProgress?.("assign", start, source.rows);
-  }
-}
-
-/** How much farther the second cell is, by distance (with the price of balance, where there is one). */
-function setRatios({ bases, count }: Points, { best, second }: Nearest, ratios: Float32Array, start: number): void {
-  const end = Math.min(count, ratios.length - start);
-  for (let i = 0; i < end; i++) {
-    const own = Math.max(0, bases.values[i]! + 2 * best.values[i]!);
-    const next = Math.max(0, bases.values[i]! + 2 * second.values[i]!);
-    ratios[start + i] = own === 0 ? (next === 0 ? 1 : Infinity) : Math.max(1, Math.sqrt(next / own));
   }
 }
 

@@ -11,6 +11,11 @@ export interface Truth {
 /** Two scores within this of each other, relative to the larger (and absolutely below 1), are the same: single precision, summed in another order. */
 const scoreEpsilon = 1e-5;
 
+/** How far below the k-th true score another one may be, and still be as good. */
+export function scoreSlack(limit: number): number {
+  return scoreEpsilon * Math.max(1, Math.abs(limit));
+}
+
 /**
  * Recall@k of one answer, safe against ties: any of several points at the same distance is as good as another.
  *
@@ -24,7 +29,7 @@ export function recallAtK(hits: readonly Pick<Hit, "id" | "score">[], truth: Tru
   if (wanted === 0) return 1;
   const limit = truth.scores[wanted - 1]!;
   const nearest = truth.ids && new Set(truth.ids.slice(0, wanted).map(String));
-  const slack = scoreEpsilon * Math.max(1, Math.abs(limit));
+  const slack = scoreSlack(limit);
   // How much better than the k-th a score is; below −slack it is worse.
   const gain = (score: number) => (distance === "Euclid" ? limit - score : score - limit);
   const seen = new Set<string>();

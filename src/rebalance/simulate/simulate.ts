@@ -1,0 +1,166 @@
+import { nearestByCell, type Points, type SemanticModel } from "../../kmeans/index.ts";
+import { seededRng } from "../../runtime.ts";
+import { loadHashes } from "../../sharding/hash.ts";
+import { formatPercent, plural } from "../../units.ts";
+import { adaptiveOutcome, calibrateReach, type AdaptiveQuery } from "./adaptive.ts";
+import { boundsOf, radiiOf } from "./bounds.ts";
+import type { Layout, ProbeOutcome, Queries } from "./contract.ts";
+import { hitsOf, recallsOf, truthOf, type Hits, type Truth } from "./hits.ts";
+import { hashLayout, semanticLayout, type NodeSet } from "./layouts.ts";
+import { maxOverMean, outcomesOf } from "./outcomes.ts";
+import type { SimulateResult } from "./result.ts";
+
+export interface Simulation {
+  /** The rows, none of which is a query. */
+  points: Points;
+  keyOf: (row: number) => string;
+  queries: Queries;
+  /** The first is the one that is recommended for; all of the points' dimension and metric. */
+  models: readonly { name: string; model: SemanticModel }[];
+  nodes?: NodeSet;
+  k: number;
+  /** Recall that is wanted. */
+  target: number;
+  seed: number;
+}
+
+export interface SimulateDeps {
+  signal?: AbortSignal;
+  /** Rows compared, of all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+type Simulated = Omit<SimulateResult, "source" | "seconds">;
+type Judged = SimulateResult["layouts"][number];
+
+/** Pure arithmetic: what searches of these cells would find, ask and cost, beside hashing and beside one another. */
+export async function simulate(simulation: Simulation, { signal, onProgress }: SimulateDeps): Promise<Simulated> {
+  await loadHashes();
+  const { points, queries, models, nodes, k, target, seed } = simulation;
+  const { vectors, weights } = queries;
+  const shards = models[0]!.model.shards.length;
+  const rng = seededRng(seed);
+  const hashed = hashLayout("hash", shards, simulation.keyOf, points.count, vectors.length, nodes, rng);
+  const layouts = [hashed];
+  for (const { name, model } of models) layouts.push(await semanticLayout(name, model, points, vectors, nodes));
+  const neighbors = await nearestByCell(
+    points,
+    vectors,
+    layouts.map(({ division }) => division),
+    k,
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
+  );
+  const truths = vectors.map((_, query) => truthOf(neighbors[0]!, shards, query, points.metric));
+  const judged = layouts.map((layout, at): { layout: Layout; curve: ProbeOutcome[]; adaptive: Judged["adaptive"] } => {
+    signal?.throwIfAborted();
+    const hits = truths.map((truth, query) => hitsOf(neighbors[at]!, layout.orders[query]!, query, truth));
+    const curve = outcomesOf(layout, hits, weights, points.count, rng);
+    const model = models[at - 1]?.model;
+    if (!model) return { layout, curve, adaptive: null };
+    const bounds = { points, model, neighbors: neighbors[at]!, layout, truths, hits };
+    return { layout, curve, adaptive: adaptiveBeside(bounds, queries, target) };
+  });
+  const main = judged[1]!;
+  const best = leastProbes(main.curve, target);
+  const results = [...judged.slice(1), judged[0]!].map(({ layout, curve, adaptive }): Judged => {
+    const at = leastProbes(curve, target);
+    return {
+      name: layout.name,
+      kind: layout.kind,
+      shards: curve.length,
+      sizeMaxOverMean: maxOverMean(layout.sizes),
+      copies: layout.sizes.reduce((sum, size) => sum + size, 0) / points.count - 1,
+      reached: at.probes < curve.length,
+      at,
+      sameProbes: curve[Math.min(curve.length, best.probes) - 1]!.recall,
+      adaptive,
+      curve,
+    };
+  });
+  return {
+    k,
+    queries: vectors.length,
+    asked: weights.reduce((sum, weight) => sum + weight, 0),
+    rows: points.count,
+    dim: points.dim,
+    metric: points.metric,
+    target,
+    nodes: nodes ? { ids: nodes.members.map(({ id }) => id), replicas: nodes.replicas } : null,
+    curve: main.curve,
+    heat: { probes: best.probes, maxOverMean: best.heatMaxOverMean },
+    layouts: results,
+    recommendation: {
+      layout: main.layout.name,
+      probes: best.probes,
+      of: shards,
+      recall: best.recall,
+      workSaved: 1 - best.work,
+      heatMaxOverMean: best.heatMaxOverMean,
+      sentence: sentenceOf(best, shards, target, nodes !== undefined),
+    },
+  };
+}
+
+/** The curve never falls, and ends at 1. */
+function leastProbes(curve: readonly ProbeOutcome[], target: number): ProbeOutcome {
+  return curve.find(({ recall }) => recall >= target) ?? curve.at(-1)!;
+}
+
+function sentenceOf({ probes, work, heatMaxOverMean }: ProbeOutcome, shards: number, target: number, placed: boolean): string {
+  const busiest = `hottest ${placed ? "node" : "shard"} ${heatMaxOverMean.toFixed(1)}× the mean`;
+  if (probes === shards) return `probe all ${plural(shards, "shard")} for recall ≥ ${target}: fewer do not reach it; ${busiest}`;
+  return `probe ${probes} of ${shards} for recall ≥ ${target}; ${busiest}; ${formatPercent(1 - work).replace(/\.\d+/, "")} less work per query`;
+}
+
+interface Judging {
+  points: Points;
+  model: SemanticModel;
+  neighbors: Parameters<typeof adaptiveOutcome>[1];
+  layout: Layout;
+  truths: readonly Truth[];
+  hits: readonly Hits[];
+}
+
+/** Adaptive probing beside fixed: both are chosen on every second query, and judged on the others. */
+function adaptiveBeside(
+  { points, model, neighbors, layout, truths, hits }: Judging,
+  { vectors, weights }: Queries,
+  target: number,
+): Judged["adaptive"] {
+  if (vectors.length < 4) return null;
+  const radii = radiiOf(points, model, layout.division.own);
+  const all = vectors.map((vector, query): AdaptiveQuery & { weight: number } => ({
+    query,
+    weight: weights[query]!,
+    truth: truths[query]!,
+    order: layout.orders[query]!,
+    bounds: boundsOf(model, vector, radii),
+  }));
+  const [chosenOn, judgedOn] = [all.filter((_, at) => at % 2 === 0), all.filter((_, at) => at % 2 === 1)];
+  const run = (queries: typeof all, reach: number) =>
+    adaptiveOutcome(layout, neighbors, queries, { metric: points.metric, reach, rows: points.count });
+  const reach = calibrateReach((each) => run(chosenOn, each).recall, target);
+  const recalls = hits.map((each) => recallsOf(each, layout.sizes.length));
+  const fixed = (queries: typeof all, probes: number) => {
+    const total = queries.reduce((sum, { weight }) => sum + weight, 0);
+    let recall = 0;
+    let work = 0;
+    for (const { query, weight, order } of queries) {
+      recall += (weight / total) * recalls[query]![probes - 1]!;
+      for (let at = 0; at < probes; at++) work += ((weight / total) * layout.sizes[order[at]!]!) / points.count;
+    }
+    return { probes, recall, work };
+  };
+  let probes = 1;
+  while (probes < layout.sizes.length && fixed(chosenOn, probes).recall < target) probes++;
+  const { recall, fanOut, work } = run(judgedOn, reach);
+  return {
+    reach,
+    calibratedOn: chosenOn.length,
+    judgedOn: judgedOn.length,
+    recall,
+    fanOut,
+    work,
+    fixed: fixed(judgedOn, probes),
+  };
+}
