@@ -38,7 +38,7 @@ export const readingFlags = {
 };
 
 /** What the flags say of a record's fields. */
-export function readerOptions(flags: FlagValues<typeof readingFlags>): ReaderOptions {
+export function readerOptions(flags: Omit<FlagValues<typeof readingFlags>, "format">): ReaderOptions {
   const { idField, textField, titleField, vectorField, payload, idPrefix = "" } = flags;
   const [first = "all"] = payload;
   return {

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { z } from "zod";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
-import type { DeadRecord } from "./contract.ts";
+import type { ChunkOptions, DeadRecord, ReaderOptions } from "./contract.ts";
 
 /** The first line of a file of dead letters: all that is needed to take them again. */
 export const deadRunSchema = z.object({
@@ -30,6 +30,13 @@ export const deadRunSchema = z.object({
   }),
 });
 export type DeadRun = z.output<typeof deadRunSchema>;
+
+/** What is known of a run when it begins. */
+export interface DeadRunFacts extends Pick<DeadRun, "run" | "cluster" | "collection" | "cwd"> {
+  format?: string | undefined;
+  reader: ReaderOptions;
+  chunk: ChunkOptions;
+}
 
 const count = z.number().int().min(0);
 
@@ -61,14 +68,14 @@ export interface DeadLetters {
  * @param run what the first line says; without it, there is none, and the letters can be taken again only with all flags given
  * @throws RagctlError exit 2 where the file is there already: it may hold what someone still wants
  */
-export async function openDeadLetters(file: string, run?: Omit<DeadRun, "schemaVersion" | "kind">): Promise<DeadLetters> {
+export async function openDeadLetters(file: string, run?: DeadRunFacts): Promise<DeadLetters> {
   const taken = await access(file).then(
     () => true,
     () => false,
   );
   if (taken) throw usageError([{ file, message: "is there already; dead letters want a new file" }]);
   let descriptor: number | undefined;
-  const writeLine = (descriptor: number, value: DeadRun | DeadLetter) => writeSync(descriptor, `${JSON.stringify(value)}\n`);
+  const writeLine = (descriptor: number, value: object) => writeSync(descriptor, `${JSON.stringify(value)}\n`);
   return {
     file,
     write({ stage, reason, id, origin, record, columns, rest, rows }) {
@@ -82,13 +89,16 @@ export async function openDeadLetters(file: string, run?: Omit<DeadRun, "schemaV
           schemaVersion: 1,
           reason,
           stage,
-          ...origin,
+          source: origin.source,
+          line: origin.line,
+          offset: origin.offset,
+          row: origin.row,
           rest,
           rows,
           id,
           record,
-          columns: columns && [...columns],
-        });
+          columns,
+        } satisfies Record<keyof DeadLetter, unknown>);
       } catch (error) {
         throw new RagctlError(`the dead letters cannot be written to ${file}: ${(error as Error).message}`, {
           code: "dead-letters",

@@ -1,4 +1,4 @@
-import { compile } from "html-to-text";
+import { compile, type HtmlToTextOptions } from "html-to-text";
 import type { ReadText } from "./whole-file.ts";
 
 const heading = (level: number) => ({
@@ -10,11 +10,9 @@ const heading = (level: number) => ({
 const skipped = ["script", "style", "noscript", "template", "svg", "nav", "iframe", "button", "select", "img", "head"];
 const limits = { maxInputLength: 256 * 2 ** 20 };
 
-const body = compile({
+const wording: HtmlToTextOptions = {
   wordwrap: false,
   limits,
-  // Where a page says which part of it is the point, that is it.
-  baseElements: { selectors: ["main", "body"], orderBy: "selectors" },
   formatters: {
     blockTag: (element, walk, builder, options: { prefix?: string }) => {
       builder.openBlock({ leadingLineBreaks: 2 });
@@ -41,7 +39,10 @@ const body = compile({
     { selector: "td", format: "cell" },
     { selector: "th", format: "cell" },
   ],
-});
+};
+const body = compile(wording);
+/** Where a page says which part of it is the point, that is it. */
+const mainPart = compile({ ...wording, baseElements: { selectors: ["main"], returnDomByDefault: false } });
 
 const title = compile({
   wordwrap: false,
@@ -52,5 +53,6 @@ const title = compile({
 
 /** Readable text of a page: no scripts, styles or navigation. */
 export function textOfHtml(html: string): ReadText {
-  return { text: body(html), format: "markdown", title: title(html.slice(0, 65_536)) };
+  const text = (/<main[\s>]/i.test(html) && mainPart(html)) || body(html);
+  return { text, format: "markdown", title: title(html.slice(0, 65_536)) };
 }

@@ -36,8 +36,7 @@ export function documentOf(
   const given = options.vectorField === undefined ? undefined : record[options.vectorField];
   if (options.vectorField !== undefined) delete others[options.vectorField];
   const vector = given === undefined || given === null ? undefined : vectorOf(given);
-  if (typeof vector === "string")
-    return `field "${options.vectorField}" ${vector} (--vector-field names the field with the vector, or none)`;
+  if (typeof vector === "string") return `field "${options.vectorField}" ${vector}`;
   if (!vector && (text === undefined || text === null))
     return `no field "${options.textField}" (--text-field names the field with the text)`;
   if (text !== undefined && text !== null && typeof text !== "string") return `field "${options.textField}" is not text`;

@@ -4,7 +4,7 @@
  */
 export function vectorOf(value: unknown): Float32Array | string {
   const list = typeof value === "string" ? parsed(value) : value;
-  if (!isList(list)) return "is not a list of numbers";
+  if (!isList(list)) return "is not a list of numbers (--vector-field names the field with the vector, or none)";
   if (list.length === 0) return "is an empty list";
   const vector = new Float32Array(list.length);
   for (let at = 0; at < list.length; at++) {
