@@ -89,7 +89,7 @@ async function* readFile(file: InputFile, context: SourceContext): AsyncGenerato
   const position = file.stream ? undefined : (before ?? (await begin(file)));
   const onBytes = (delta: number) => void (progress.bytes += delta);
   if (left > 0)
-    for await (const item of readers[file.reader](file, options, { signal, onBytes, ...(from ? { from } : {}) })) {
+    for await (const item of readers[file.reader].read(file, options, { signal, onBytes, ...(from ? { from } : {}) })) {
       if (skip-- > 0) continue;
       yield { file, position, item };
       if (--left <= 0) break;
