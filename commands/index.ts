@@ -24,6 +24,10 @@ export const commands = {
     summary: "take dead letters again, from their records or their origin",
     load: async () => (await import("./ingest/retry.ts")).default,
   },
+  "ingest rollback": {
+    summary: "switch a name back to the release that served before, on all nodes",
+    load: async () => (await import("./ingest/rollback.ts")).default,
+  },
   load: { summary: "open-loop load, with a verdict", load: async () => (await import("./load.ts")).default },
   "load report": {
     summary: "a load run of before, as a page, a table, a log",

@@ -17,6 +17,8 @@ export interface Resumed<F> {
   /** Where its paths are relative to. */
   cwd: string;
   cluster: string;
+  /** What it wrote into. */
+  collection: string;
   run: string;
   /** Undefined where nothing of it is known to be done. */
   state: ResumeState | undefined;
@@ -47,6 +49,7 @@ export async function readResumed<F>(
     input: begin.input as SaidInput<F>,
     cwd: begin.cwd,
     cluster: begin.cluster,
+    collection: begin.collection,
     run: detail.summary.id,
     state: readResumeState(runtime.stateDir, found),
   };

@@ -2,12 +2,15 @@ import { join, resolve } from "node:path";
 import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
+import type { ReaderName } from "../../src/ingest/contract.ts";
 import type { IngestSpec } from "../../src/ingest/index.ts";
 import type { IngestBegin } from "../../src/ingest/journal/resume.ts";
 import type { IngestResult } from "../../src/ingest/result.ts";
 import { ingestProgressNote } from "../../src/report/ingest.ts";
 import { Interrupted, type Runtime } from "../../src/runtime.ts";
 import type { CommandContext, GlobalFlags, Outcome } from "../define.ts";
+import { collectionOf } from "./collection.ts";
+import { beginReleaseRun, confirmRelease, releaseExitCode, type ReleaseFlags } from "./release.ts";
 import type { Resumed, SaidInput } from "./resume.ts";
 import { withAcks } from "./writing.ts";
 
@@ -15,15 +18,19 @@ import { withAcks } from "./writing.ts";
 interface WritingFlags {
   collection: string | undefined;
   deadLetters: string | undefined;
+  /** Of all files, whatever their names. */
+  format?: ReaderName | undefined;
   /** Absent: what the config says. */
   acks?: number | undefined;
+  /** Of `--into-new`; absent: into the collection itself. */
+  release?: ReleaseFlags | undefined;
 }
 
 /** A run that can be gone on with: what was said, and what it goes on from itself. */
 interface Begun {
   said: SaidInput<unknown>;
   cwd: string;
-  resumed: Pick<Resumed<unknown>, "run" | "cluster" | "state"> | undefined;
+  resumed: Pick<Resumed<unknown>, "run" | "cluster" | "collection" | "state"> | undefined;
 }
 
 /** One ingest run of what has been listed: of files, or of dead letters. */
@@ -42,6 +49,7 @@ export async function ingestListing(
     ]);
   const collection = collectionOf(flags.collection, cluster);
   note(clusterLine(runtime, cluster));
+  await confirmRelease(flags.release ?? {}, collection, cluster, context);
 
   const [
     { runIngest },
@@ -74,12 +82,25 @@ export async function ingestListing(
   const closers: (() => unknown)[] = [];
   const task = context.progress.start("ingest", { total: input.listing.totalBytes, unit: "bytes" });
   try {
-    const deadLetters = await openDeadLetters(deadFile);
+    const deadLetters = await openDeadLetters(deadFile, {
+      run: run.id,
+      cluster: cluster.name,
+      collection,
+      cwd: begun?.cwd ?? cwd,
+      format: flags.format,
+      reader: input.reader,
+      chunk: input.chunk,
+    });
     closers.push(() => deadLetters.close());
-    const embedder = await createEmbedder(cluster.embedder, { clock, rng });
+    const embedder = await createEmbedder(cluster.embedder, { clock, rng, warn, memoDir: join(runtime.stateDir, "embeddings") });
     closers.push(() => embedder.close());
     const client = await connectCluster(cluster, { clock, rng, purpose: "ingest", cwd });
     closers.push(() => client.close());
+    const release = flags.release?.intoNew
+      ? await beginReleaseRun(flags.release, { alias: collection, begun: resumed?.collection, cluster, client, run }, context)
+      : undefined;
+    if (release) closers.push(() => release.close());
+    const target = release?.collection ?? collection;
     const journal = begun && runJournal(run);
     if (journal) closers.push(() => journal.close());
     if (begun)
@@ -92,18 +113,23 @@ export async function ingestListing(
             input: begun.said,
             cwd: begun.cwd,
             cluster: cluster.name,
-            collection,
+            collection: target,
             // What is not known to be done of it is not counted on.
             ...(resumed?.state ? { continues: resumed.run } : {}),
           } satisfies IngestBegin,
         },
         { durable: true },
       );
-    run.event({ kind: "step", name: "ingest", phase: "start", detail: { collection, files: input.listing.files.length } });
-    const result = await runIngest(
+    run.event({
+      kind: "step",
+      name: "ingest",
+      phase: "start",
+      detail: { collection: target, files: input.listing.files.length },
+    });
+    const ingested = await runIngest(
       {
         ...input,
-        collection,
+        collection: target,
       },
       {
         client,
@@ -119,6 +145,8 @@ export async function ingestListing(
       },
     );
     task.end();
+    const outcome = await release?.finish(ingested);
+    const result: IngestResult = outcome ? { ...ingested, release: outcome } : ingested;
     for (const node of result.markedStale)
       warn(`node ${node} missed a write and was marked stale: it serves no reads until it is repaired`);
     const exitCode = exitCodeOf(result, runtime);
@@ -136,25 +164,21 @@ export async function ingestListing(
   }
 }
 
-function collectionOf(flagged: string | undefined, cluster: ClusterConfig): string {
-  const collection = flagged ?? cluster.store.collection;
-  if (collection) return collection;
-  throw usageError([{ path: "--collection", message: `is required: cluster ${cluster.name} names no collection of its own` }], {
-    hint: "for example --collection docs; it is made where it is not there",
-  });
-}
-
 function exitCodeOf(result: IngestResult, runtime: Runtime): ExitCode {
   if (result.interrupted) {
     const { reason } = runtime.signal;
     return reason instanceof Interrupted && reason.signalName === "SIGTERM" ? ExitCode.terminated : ExitCode.interrupted;
   }
-  return result.documents.dead > 0 ? ExitCode.failed : ExitCode.ok;
+  const released = result.release ? releaseExitCode(result.release) : ExitCode.ok;
+  if (released !== ExitCode.ok) return released;
+  return result.documents.dead > 0 && !result.release ? ExitCode.failed : ExitCode.ok;
 }
 
 function nextOf(result: IngestResult, again: string): string[] {
-  const { documents } = result;
+  const { documents, release } = result;
   if (result.interrupted) return [again];
+  if (release?.switch)
+    return [`ragctl ingest status --collection ${release.alias}`, `ragctl ingest rollback --collection ${release.alias}`];
   // A collection without points can be asked nothing.
   return documents.dead > 0 || documents.ok + documents.unchanged === 0
     ? []

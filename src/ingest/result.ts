@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { releaseOutcomeSchema } from "../releases/result.ts";
 
 const count = z.number().int().min(0);
 
@@ -9,6 +10,10 @@ export const ingestResultSchema = z.object({
   collection: z.string(),
   created: z.boolean().describe("whether this run made the collection"),
   embedder: z.object({ name: z.string(), dim: count }),
+  embeddings: z
+    .object({ made: count, remembered: count })
+    .nullable()
+    .describe("texts that the embedder was asked for, and those whose vector was known from before; null where none is kept"),
   documents: z
     .object({ read: count, ok: count, unchanged: count, skipped: count, dead: count })
     .describe("read = ok + unchanged + skipped + dead; skipped: without text; dead: in the dead letters"),
@@ -53,6 +58,7 @@ export const ingestResultSchema = z.object({
     }),
   ),
   bottleneck: z.string().nullable().describe("the stage that held up the others, over the whole run"),
+  release: releaseOutcomeSchema.optional().describe("with --into-new: the release, its verification, the switch"),
   interrupted: z.boolean(),
   resumable: z.boolean().describe("the same command goes on: what is stored is skipped"),
 });

@@ -1,12 +1,11 @@
 import { changeAlias } from "../cluster/alias-switch.ts";
 import type { ClusterClient } from "../cluster/contract.ts";
-import { ExitCode, RagctlError } from "../errors.ts";
 import type { HeldLock } from "../migration/lock.ts";
 import { addRelease, markReady, prunable, type AliasRecord, type Release } from "../sharding/alias-record.ts";
 import { holdBuildLock, placesOf, type ReleaseAccess } from "./access.ts";
 import { dropReleases } from "./drop.ts";
-import type { ReleaseOutcome, Verification } from "./result.ts";
-import { nameTaken, settle, switchAlias, withAlias, type StepJournal } from "./switch.ts";
+import type { ReleaseOutcome, SwitchResult, Verification } from "./result.ts";
+import { nameTaken, settle, switchAlias, switchResult, withAlias, type StepJournal } from "./switch.ts";
 import { verifyRelease } from "./verify.ts";
 
 export interface BuildSpec {
@@ -60,7 +59,11 @@ export async function beginBuild(spec: BuildSpec, deps: BuildDeps): Promise<Buil
     await requireFreeName(spec, access);
     journal("release", "start", { alias, id, collection });
     const fresh: Release = { id, collection, createdAtMs: access.runtime.clock.nowMs(), state: "building" };
-    const { refused } = await changeAlias(access.state, alias, (record) => addRelease(record, fresh));
+    const { refused } = await changeAlias(access.state, alias, (record) => {
+      // An ingest that is gone on with has begun it already.
+      const there = record.releases.find((release) => release.id === id);
+      return there ? "unchanged" : addRelease(record, fresh);
+    });
     if (refused !== undefined) throw new Error(refused);
   } catch (error) {
     await lock.release();
@@ -86,17 +89,28 @@ export async function beginBuild(spec: BuildSpec, deps: BuildDeps): Promise<Buil
       await changeAlias(access.state, alias, (record) => markReady(record, id, verification.points));
       return await withAlias(access, alias, "ingest --into-new", async (aliasLock) => {
         await settle(access, alias, aliasLock);
-        const switched = await switchAlias(
-          { alias, to: collection, kind: "release", replaces: spec.replaceCollection },
-          deps,
-          aliasLock,
-        );
+        const switched =
+          (await switchedBefore(access, alias, collection)) ??
+          (await switchAlias({ alias, to: collection, kind: "release", replaces: spec.replaceCollection }, deps, aliasLock));
         const dropped = await prune(spec, deps, lock);
         return { ...outcome(verification, null), switch: switched, dropped };
       });
     },
     close: () => lock.release(),
   };
+}
+
+/** An ingest that died after its switch was decided, and is gone on with, has nothing left to switch. */
+async function switchedBefore(access: ReleaseAccess, alias: string, collection: string): Promise<SwitchResult | undefined> {
+  const record = await access.state.getAlias(alias);
+  if (record?.collection !== collection) return undefined;
+  const waiting = record.switch ? record.switch.nodes.filter((node) => !record.switch!.done.includes(node)) : [];
+  const nodes = [...(await placesOf(access, record)).keys()];
+  return switchResult(
+    { alias, from: null, to: collection },
+    nodes,
+    waiting.map((node) => ({ node, reason: "not reached yet" })),
+  );
 }
 
 async function verify(spec: BuildSpec, deps: BuildDeps, collection: string, expected: number | undefined): Promise<Verification> {
@@ -126,13 +140,4 @@ async function prune({ alias, keep }: BuildSpec, { access, client, warn }: Build
   // Until every node has the new alias, some may still answer with the old one.
   if (!record || record.switch) return [];
   return await dropReleases(access, client, alias, prunable(record, keep), () => lock.fence.ensure(), warn);
-}
-
-/** The alias was switched already, and some node does not follow: the exit code that says so, and what helps. */
-export function unfinishedSwitch(alias: string): RagctlError {
-  return new RagctlError(`The alias ${alias} is switched, and not every node has it yet.`, {
-    code: "switch-unfinished",
-    exitCode: ExitCode.unhealed,
-    hint: `ragctl ingest status --collection ${alias} tries again; so does every client of the cluster.`,
-  });
 }

@@ -27,8 +27,8 @@ export async function sampleQueries(
   const each = Math.ceil(count / windows);
   // Twice as wide as it should need, since hashes lie unevenly in so small a stretch.
   const width = Math.min(hashSpace / windows, Math.ceil(((2 * each) / Math.max(1, points)) * hashSpace));
-  for (let at = 0; at < windows && found.size < count; at++) {
-    const lo = Math.floor((at + rng()) * (hashSpace / windows)) % hashSpace;
+  for (let at = 0; at < 4 * windows && found.size < count; at++) {
+    const lo = Math.floor(((at % windows) + rng()) * (hashSpace / windows));
     const inside = (gte: number, lt: number): Filter => ({ key: field.hash, range: { gte, lt } }) as unknown as Filter;
     const hi = lo + width;
     const should = hi <= hashSpace ? [inside(lo, hi)] : [inside(lo, hashSpace), inside(0, hi - hashSpace)];

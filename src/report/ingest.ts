@@ -1,5 +1,6 @@
 import type { IngestProgress, IngestResult } from "../ingest/result.ts";
 import { formatCount, formatDurationMs, formatPercent, formatRate, plural } from "../units.ts";
+import { releaseLines } from "./ingest-release.ts";
 import type { Style } from "./style.ts";
 
 /** What became of every document, and where the time went. */
@@ -30,7 +31,7 @@ export function ingestReport(result: IngestResult, style: Style): string {
       `${formatDurationMs(elapsedMs)} · ${perSec(rates.documentsPerSec, "documents")} · ${perSec(rates.chunksPerSec, "chunks")}`,
     ),
     row("busy", style.dim(result.stages.map(({ name, busy }) => `${name} ${formatPercent(Math.min(1, busy))}`).join(" · "))),
-    row("embedder", style.dim(`${result.embedder.name}, ${result.embedder.dim} dimensions`)),
+    row("embedder", style.dim(embedderLine(result))),
   ];
   if (documents.skipped > 0) lines.push(row("skipped", `without text: ${skippedList(result)}`));
   if (deadLetters.count > 0) {
@@ -40,7 +41,13 @@ export function ingestReport(result: IngestResult, style: Style): string {
     const more = deadLetters.reasons.length - 10;
     if (more > 0) lines.push(row("", style.dim(`and ${plural(more, "other reason")}`)));
   }
+  if (result.release) lines.push(...releaseLines(result.release, style));
   return lines.join("\n");
+}
+
+function embedderLine({ embedder, embeddings }: IngestResult): string {
+  const kept = embeddings ? ` · ${formatCount(embeddings.made)} embedded, ${formatCount(embeddings.remembered)} known` : "";
+  return `${embedder.name}, ${embedder.dim} dimensions${kept}`;
 }
 
 /** `761 documents/s`. */
