@@ -148,9 +148,9 @@ class Scatter {
   #cover(): readonly number[] {
     const { table } = this.#routing;
     const onRing = !this.#routing.next && (table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous");
-    // Of a whole zone that was lost, more nodes can be left out than of a ring where every set of owners occurs.
+    // Where whole zones are in trouble, more nodes can be left out than of a ring where every set of owners occurs.
     const troubled = this.#open.length + this.#heldBack.length;
-    const maxLeftOut = onRing ? Math.max(table.replicas - this.#q, troubled) : this.#reader.nodes.length;
+    const maxLeftOut = onRing ? table.replicas - this.#q + troubled : this.#reader.nodes.length;
     // Few of the worst decide which are left out; the order of the others hardly matters, and would fill the memory.
     const order = this.#worstFirst.slice(0, onRing ? 2 * maxLeftOut + 2 : undefined);
     const choose = () => {
@@ -272,7 +272,7 @@ class Scatter {
         state.cancel = runAfter(clock, (slowAfterUs - hedgeUs) / 1000, onSlow);
         if (this.#over) return;
         const others = this.#others(node, this.#candidates(true));
-        if (others.length > 0 && takeTokens(hedge.budget, clock.monotonicUs(), others.length)) this.#double(node, others);
+        if (takeTokens(hedge.budget, clock.monotonicUs(), others.length)) this.#double(node, others);
       });
     return {
       cancel: () => {
@@ -282,12 +282,21 @@ class Scatter {
     };
   }
 
+  /** From now on the node is not waited for, where others can answer in its place, or have. */
   #double(node: number, others: readonly number[]): void {
-    if (others.length === 0) return;
+    if (others.length === 0 && !this.#spared(node)) return;
     this.#doubled = true;
-    this.#deps.nodes.hedged(this.#reader.nodes[node]!);
+    if (others.length > 0) this.#deps.nodes.hedged(this.#reader.nodes[node]!);
     this.#state[node] = slow;
     for (const other of others) this.#start(other);
+    if (this.#satisfied()) this.#end();
+  }
+
+  /** Whether enough others are asked already for everything that the node has. */
+  #spared(node: number): boolean {
+    return this.#covers.every(
+      ({ read }) => !read.includes(node) || read.filter((other) => other !== node && this.#hopeful(other)).length >= this.#q,
+    );
   }
 
   #hopeful(node: number): boolean {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { records, world } from "./world.ts";
+import { records, requestTimeoutMs, world } from "./world.ts";
 
-test("a zone that hangs: as long as it does, no search asks it; when it answers again, traffic returns in steps", async () => {
+/** Two zones of two nodes, and one collection: either zone has all of it. */
+async function twoZones() {
   const sim = await world({ a: "serving", b: "serving", c: "serving", d: "serving" });
   const zoneOf = { a: "east", b: "west", c: "east", d: "west" };
   const { nodes } = sim.table();
@@ -9,7 +10,26 @@ test("a zone that hangs: as long as it does, no search asks it; when it answers 
   sim.put({ nodes: Object.fromEntries(zoned) });
   const client = await sim.connect();
   await sim.until(client.upsert("docs", records(30)));
-  const search = client.prepareSearch("docs", [1, 1, 0, 0], { k: 5 });
+  return { sim, client, search: client.prepareSearch("docs", [1, 1, 0, 0], { k: 5 }) };
+}
+
+test("of three nodes that were asked, one hangs, and the others have all that it has: its end is not waited for", async () => {
+  const { sim, client, search } = await twoZones();
+  sim.network.nodes.get("b")!.freeze();
+  const took: number[] = [];
+  for (let at = 0; at < 20; at++) {
+    const beganMs = sim.clock.nowMs();
+    const { hits, partial } = await sim.until(client.search(search));
+    expect({ hits: hits.length, partial }).toEqual({ hits: 5, partial: undefined });
+    took.push(sim.clock.nowMs() - beganMs);
+  }
+  // Until it is slow, which is 40 % of the time; and it was asked at all.
+  expect(Math.max(...took)).toBeGreaterThan(0.3 * requestTimeoutMs);
+  expect(Math.max(...took)).toBeLessThan(0.6 * requestTimeoutMs);
+});
+
+test("a zone that hangs: as long as it does, no search asks it; when it answers again, traffic returns in steps", async () => {
+  const { sim, client, search } = await twoZones();
   for (const id of ["b", "d"]) sim.network.nodes.get(id)!.freeze();
 
   // Ten searches a second for a minute, whoever waits: which share of each second asked the lost zone?
