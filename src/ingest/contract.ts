@@ -23,8 +23,6 @@ export interface SourceDocument {
   /** Where in the file that is read it begins, where this is not its origin; empty: reading can only begin at the file's start. */
   place?: Place;
   text: string;
-  /** Which field of its record held the text. */
-  textField: string;
   title?: string;
   /** Which chunker suits it. */
   format: "text" | "markdown";

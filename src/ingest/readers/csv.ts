@@ -10,6 +10,8 @@ import { decodeUtf8, utf8Problem } from "./utf8.ts";
 /** A quoted cell may have line feeds; a quote that is never closed must not swallow the file. */
 const longestRecordBytes = 16 * 2 ** 20;
 
+const openQuote = "a quote in it opens, and nothing closes it";
+
 /** What a table's first line says. */
 interface Table {
   columns: readonly string[];
@@ -23,9 +25,8 @@ interface Table {
 export const csvReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
   const { parse } = await import("csv-parse/sync");
   const { from } = context;
-  let line = from?.line ?? 1;
+  let lines = new LineWindow(splitLines(bytesOf(file, context), longestLineBytes));
   try {
-    let lines = new LineWindow(splitLines(bytesOf(file, context), longestLineBytes));
     const table = await headerOf(file, lines, parse);
     if (table === undefined) return;
     if ("kind" in table) {
@@ -34,18 +35,17 @@ export const csvReader: Reader = async function* (file, options, context): Async
     }
     if (from !== undefined) {
       await lines.close();
-      lines = new LineWindow(splitLines(bytesOf(file, context, from.offset), longestLineBytes, from));
+      lines = new LineWindow(splitLines(bytesOf(file, context, from.offset), longestLineBytes, from), from);
     }
     for (;;) {
       const first = await lines.at(0);
       if (first === undefined) return;
-      line = first.number + 1;
       const { count, item } = await nextRecord(file, lines, first, table, options, parse);
       if (item) yield item;
       lines.drop(count);
     }
   } catch (error) {
-    yield deadRest(file, error, context.signal, { line });
+    yield deadRest(file, error, context.signal, lines.next);
   }
 };
 
@@ -89,7 +89,7 @@ async function nextRecord(
   if (text === undefined) return dead(utf8Problem(bytes), first.content.toString("latin1"));
   if (text.trim() === "") return { count: 1 };
   const own = joined?.count === 1 ? text : first.content.toString();
-  if (!joined) return dead("a quote in it opens, and nothing closes it", own);
+  if (!joined) return dead(openQuote, own);
   const cells = cellsOf(parse, text, table.delimiter);
   if (!Array.isArray(cells)) return dead(cells.problem, own);
   const outcome = documentOfCells(cells, table.columns, options, {
@@ -161,6 +161,7 @@ export async function documentOfRow(
   options: ReaderOptions,
   origin: Origin,
 ): Promise<SourceDocument | string> {
+  if (quotesIn(Buffer.from(row)) % 2 === 1) return openQuote;
   const { parse } = await import("csv-parse/sync");
   const outcomes = [",", "\t", ";", "|"].map((delimiter) => cellsOf(parse, row, delimiter));
   const fitting = outcomes.find((cells) => Array.isArray(cells) && cells.length === columns.length) ?? outcomes[0]!;

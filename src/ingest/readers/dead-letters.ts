@@ -1,11 +1,21 @@
 import { isAbsolute, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { deadLetterSchema, deadRunSchema, type DeadLetter, type DeadRun } from "../dead-letters.ts";
-import type { DeadRecord, InputFile, Item, Origin, Reader, ReaderContext, ReaderOptions, SourceDocument } from "../contract.ts";
+import type {
+  DeadRecord,
+  InputFile,
+  Item,
+  Origin,
+  Place,
+  Reader,
+  ReaderContext,
+  ReaderOptions,
+  SourceDocument,
+} from "../contract.ts";
 import { bytesOf } from "../inputs/bytes.ts";
 import { sentenceOf } from "../inputs/file-error.ts";
 import { documentOfRow } from "./csv.ts";
-import { splitLines } from "./lines.ts";
+import { behind, splitLines } from "./lines.ts";
 import { deadLine, deadRest, longestLineBytes, tooLong } from "./lost.ts";
 import { formats, kindOf } from "./names.ts";
 import { documentOfJson } from "./record.ts";
@@ -18,10 +28,10 @@ import { decodeUtf8, utf8Problem } from "./utf8.ts";
 export const deadLettersReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
   const { from } = context;
   let run = await readDeadRun(file, context);
-  let last = (from?.line ?? 1) - 1;
+  let next: Place = { line: from?.line ?? 1, offset: from?.offset ?? 0 };
   try {
     for await (const line of splitLines(bytesOf(file, context, from?.offset), longestLineBytes, from)) {
-      last = line.number;
+      next = behind(line);
       if ("tooLong" in line) {
         yield tooLong(file, line);
         continue;
@@ -40,7 +50,7 @@ export const deadLettersReader: Reader = async function* (file, options, context
       else yield deadLine(file, line, text === undefined ? utf8Problem(line.content) : "no dead letter of ragctl ingest", text);
     }
   } catch (error) {
-    yield deadRest(file, error, context.signal, { line: last + 1 });
+    yield deadRest(file, error, context.signal, next);
   }
 };
 

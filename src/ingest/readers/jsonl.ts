@@ -1,6 +1,6 @@
 import { bytesOf } from "../inputs/bytes.ts";
-import type { Item, Reader } from "../contract.ts";
-import { splitLines } from "./lines.ts";
+import type { Item, Place, Reader } from "../contract.ts";
+import { behind, splitLines } from "./lines.ts";
 import { deadLine, deadRest, longestLineBytes, tooLong } from "./lost.ts";
 import { documentOfJson } from "./record.ts";
 import { decodeUtf8, utf8Problem } from "./utf8.ts";
@@ -9,10 +9,10 @@ import { decodeUtf8, utf8Problem } from "./utf8.ts";
 export const jsonlReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
   const { from } = context;
   const lines = splitLines(bytesOf(file, context, from?.offset), longestLineBytes, from);
-  let last = (from?.line ?? 1) - 1;
+  let next: Place = { line: from?.line ?? 1, offset: from?.offset ?? 0 };
   try {
     for await (const line of lines) {
-      last = line.number;
+      next = behind(line);
       if ("tooLong" in line) {
         yield tooLong(file, line);
         continue;
@@ -27,6 +27,6 @@ export const jsonlReader: Reader = async function* (file, options, context): Asy
       yield typeof outcome === "string" ? deadLine(file, line, outcome, text) : outcome;
     }
   } catch (error) {
-    yield deadRest(file, error, context.signal, { line: last + 1 });
+    yield deadRest(file, error, context.signal, next);
   }
 };

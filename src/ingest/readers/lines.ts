@@ -46,3 +46,8 @@ export async function* splitLines(
   }
   if (bytes > 0) yield finish();
 }
+
+/** Where the line after this one begins. */
+export function behind({ number, offset, bytes }: Line): Pick<Place, "line" | "offset"> {
+  return { line: number + 1, offset: offset + bytes + 1 };
+}

@@ -51,7 +51,6 @@ export function documentOf(
     idFromContent: id === undefined,
     origin,
     text: text ?? "",
-    textField: options.textField,
     ...(typeof title === "string" && title.trim() !== "" ? { title: title.trim() } : {}),
     format: "text",
     ...(vector ? { vector } : {}),

@@ -74,7 +74,6 @@ function pointOf(file: InputFile, row: number, vector: Float32Array, options: Re
     idFromContent: false,
     origin: { source: file.name, row },
     text: "",
-    textField: options.textField,
     format: "text",
     vector,
     fields: {},

@@ -30,7 +30,6 @@ export function wholeFileReader(textOf: TextOf): Reader {
       idFromContent: false,
       origin: { source: file.name },
       text,
-      textField: "text",
       ...(title ? { title } : {}),
       format,
       ...(pages ? { pages } : {}),

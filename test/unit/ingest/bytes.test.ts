@@ -36,7 +36,7 @@ describe.each(["gzip", "zstd"] as const)("%s", (compression) => {
     expect(dead).toEqual([
       {
         kind: "dead",
-        origin: { source: "in", line: last },
+        origin: { source: "in", line: last, offset: lines.slice(0, last - 1).join("\n").length + 1 },
         stage: "read",
         reason: "the file could not be read on: the compressed data is cut short",
         rest: true,

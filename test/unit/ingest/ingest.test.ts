@@ -217,7 +217,7 @@ describe("failed writes", () => {
         stage: "write",
         reason: "no serving owner",
         origin: { source: "a.jsonl", line: 1, offset: 0 },
-        record: JSON.stringify({ id: "a", tag: 1, text: "one" }),
+        record: JSON.stringify({ id: "a", text: "one", tag: 1 }),
       },
     ]);
     expect(result.deadLetters).toEqual({ count: 1, file: "dead.jsonl", reasons: [{ reason: "no serving owner", count: 1 }] });

@@ -94,7 +94,6 @@ describe("whole files", () => {
         idFromContent: false,
         origin: { source: "in" },
         text: "# The *Title* of [it](x) #\n\ntext",
-        textField: "text",
         title: "The Title of it",
         format: "markdown",
         fields: { source: "in", title: "The Title of it" },
