@@ -1,13 +1,14 @@
 import { ExitCode, RagctlError } from "../errors.ts";
 import { replacedBy } from "../sharding/moves.ts";
 import type { CopyStep, Layout, Plan } from "../sharding/plan/contract.ts";
+import { dropChange } from "../sharding/partitioner-change.ts";
 import { endPause, dropMove } from "../sharding/transitions.ts";
 import { cleanLeftovers } from "./clean.ts";
 import { allConfirmed } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
 import { NodeIo } from "./io.ts";
 import { beginPlan, cancelLeaving, leavingOf, settlePlan } from "./layout.ts";
-import { isOfPlan, isOfStep, moveIdOf, settleOf } from "./plan-state.ts";
+import { isOfPlan, isOfStep, newMoveId, settleOf } from "./plan-state.ts";
 import { selectorsShare } from "./positions.ts";
 import { TableAccess, together } from "./table.ts";
 import { dropHolds } from "./verify-repair.ts";
@@ -51,13 +52,13 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
   for (const to of new Set(copies.map((step) => step.to))) await patiently(deps, () => deps.prepareNode(to, nodes[to]!.url));
   journal.record("begin", "end");
   const leaves = leavingOf(plan, layout);
-  const stepsDone = await runSteps(copies, deps, (step, inner) => new TrackedCopy(jobOf(plan, step, leaves), inner).run());
+  const share = (a: CopyStep, b: CopyStep) => selectorsShare(a.selector, b.selector);
+  const stepsDone = await runSteps(copies, deps, share, (step, inner) => new TrackedCopy(jobOf(plan, step, leaves), inner).run());
   if (stepsDone < copies.length) {
     const { epoch } = (await table.read()).table;
     return { stepsDone, epoch, finished: false };
   }
-  // Deletes of an earlier mover may still be on their way to what it cleaned: they land before the lock is free for the next plan.
-  if (deps.unclean) await clock.sleep(Math.max(0, beganMs + deps.requestTimeoutMs + settleSlackMs - clock.nowMs()), deps.signal);
+  await settled(deps, beganMs);
   journal.record("settle", "start");
   deps.fence.ensure();
   const { outcome, routing } = await table.change((now) => settlePlan(now, layout, plan.reverses !== undefined));
@@ -69,6 +70,11 @@ export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutco
     });
   journal.record("settle", "end", { epoch: routing.table.epoch });
   return { stepsDone: plan.steps.length, epoch: routing.table.epoch, finished: true };
+}
+
+/** Deletes of an earlier mover may still be on their way to what it cleaned: they land before the lock is free for the next plan. */
+export async function settled({ unclean, clock, requestTimeoutMs, signal }: MoverDeps, beganMs: number): Promise<void> {
+  if (unclean) await clock.sleep(Math.max(0, beganMs + requestTimeoutMs + settleSlackMs - clock.nowMs()), signal);
 }
 
 const retryEveryMs = 500;
@@ -94,7 +100,6 @@ export function layoutOf(plan: Plan): Layout | undefined {
 }
 
 function jobOf(plan: Plan, step: CopyStep, leaves: ReadonlySet<string>): CopyJob {
-  const base = moveIdOf(plan.planId, step.id);
   return {
     name: step.id,
     to: step.to,
@@ -104,30 +109,27 @@ function jobOf(plan: Plan, step: CopyStep, leaves: ReadonlySet<string>): CopyJob
     leaves: (id) => leaves.has(id),
     selector: () => step.selector,
     owns: (move) => isOfStep(move, plan.planId, step.id),
-    newId(table) {
-      // Never one that was used before, in this table or an earlier one: its log of touched keys would speak of other points.
-      const taken = new Set(table.moves.map(({ id }) => id));
-      for (let n = 1; ; n++) if (!taken.has(`${base}~${table.epoch}.${n}`)) return `${base}~${table.epoch}.${n}`;
-    },
+    newId: (table) => newMoveId(plan.planId, step.id, table),
   };
 }
 
 /** Runs steps in their order, several at once where they share no points. @returns how many ended; fewer than all where `soft` aborted */
-async function runSteps(
-  steps: readonly CopyStep[],
+export async function runSteps<S extends { id: string }>(
+  steps: readonly S[],
   deps: ApplyDeps,
-  run: (step: CopyStep, deps: MoverDeps) => Promise<void>,
+  share: (a: S, b: S) => boolean,
+  run: (step: S, deps: MoverDeps) => Promise<void>,
 ): Promise<number> {
   const failing = new AbortController();
   const inner: MoverDeps = { ...deps, signal: AbortSignal.any([deps.signal, failing.signal]) };
   const waiting = [...steps];
-  const running = new Map<CopyStep, Promise<void>>();
+  const running = new Map<S, Promise<void>>();
   const failures: unknown[] = [];
   let done = 0;
   const startable = () =>
     waiting.find((step) => {
       const before = [...running.keys(), ...waiting.slice(0, waiting.indexOf(step))];
-      return !before.some((other) => selectorsShare(other.selector, step.selector));
+      return !before.some((other) => share(other, step));
     });
   for (;;) {
     while (failures.length === 0 && !deps.soft.aborted && running.size < deps.concurrency) {
@@ -188,9 +190,15 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
   // From here on nobody logs for these moves, and no mover of theirs writes any more.
   await allConfirmed(deps, routing.table.epoch);
   for (const move of open) {
-    await deps.state.dropTouched(deps.collection, move.id);
+    await deps.state.dropTouched(deps.collection, move.log ?? move.id);
     if (move.from !== move.to)
-      await cleanLeftovers(io, table, deps, { node: move.to, selector: move.selector, leaves: false, name: `abort ${move.id}` });
+      await cleanLeftovers(io, table, deps, {
+        node: move.to,
+        selector: move.selector,
+        into: move.into,
+        leaves: false,
+        name: `abort ${move.id}`,
+      });
   }
   // A mover that died between cut-over and cleaning left the source as it was.
   for (const move of mine.filter(({ phase }) => phase === "cutover")) {
@@ -198,6 +206,11 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
     if (gone !== undefined)
       await cleanLeftovers(io, table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
   }
+  // Nothing has moved: the change of partitioner has never been.
+  const { outcome: dropped, routing: after } = await table.change((now) =>
+    now.transition?.moved.length === 0 ? dropChange(now) : "unchanged",
+  );
+  if (typeof dropped === "object") throw halfDone(`The plan cannot be aborted now: ${dropped.refused}.`, "abort-refused");
   deps.journal.record("abort", "end");
-  return { aborted: open.length, cutOver: mine.length - open.length, epoch: routing.table.epoch };
+  return { aborted: open.length, cutOver: mine.length - open.length, epoch: after.table.epoch };
 }

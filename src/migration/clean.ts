@@ -4,7 +4,7 @@ import type { PointId } from "../stores/contract.ts";
 import { scanPoints } from "./compare.ts";
 import type { MoverDeps } from "./contract.ts";
 import type { NodeIo } from "./io.ts";
-import { positionIn, selectorFilters } from "./positions.ts";
+import { axesOf, selectorFilters } from "./positions.ts";
 import type { TableAccess } from "./table.ts";
 import { halfDone } from "./trouble.ts";
 
@@ -15,6 +15,8 @@ const slackMs = 500;
 export interface Leftovers {
   node: string;
   selector: Selector;
+  /** Of those, only what goes to these new positions. */
+  into?: Selector | undefined;
   /** It leaves the cluster: what it holds does not matter where it cannot be reached. */
   leaves: boolean;
   /** For people. */
@@ -28,19 +30,19 @@ export interface Leftovers {
  * @throws RagctlError exit 5 where the node does not answer, Unanswered where a delete was not answered
  */
 export async function cleanLeftovers(io: NodeIo, table: TableAccess, deps: MoverDeps, what: Leftovers): Promise<number> {
-  const { node, selector } = what;
+  const { node, selector, into } = what;
   if (selectorRanges(selector).length === 0 || !(await table.read()).table.nodes[node]) return 0;
   if (!(await fitToClean(io, table, deps, what))) return 0;
   let deleted = 0;
-  for (const filter of selectorFilters(selector))
+  for (const filter of selectorFilters(selector, axesOf(await table.read()), into))
     for await (const page of scanPoints(io, deps, node, filter, Math.min(pageSize, deps.capabilities.maxBatch))) {
       const routing = await table.read();
       const index = routing.indexOf.get(node);
       if (index === undefined) return deleted;
       const ids = page.flatMap(({ id, payload }): PointId[] => {
-        const position = positionIn(payload, routing.placement.coordinate);
-        if (position === undefined) return [];
-        const { owners, moves } = routing.setAt(position);
+        const place = routing.placeOf(payload);
+        if (!place) return [];
+        const { owners, moves } = routing.setAt(place.position, place.to);
         // What is on its way there, or owned there, stays.
         return owners.includes(index) || moves.some((move) => move.to === node) ? [] : [id];
       });

@@ -21,12 +21,13 @@ export async function* scanPoints(
   size = pageSize,
 ): AsyncGenerator<Seen[]> {
   const { face } = deps;
+  const fields = await io.stampFields();
   let offset: PointId | undefined;
   do {
     deps.signal.throwIfAborted();
     const request = face.prepareScroll({
       limit: size,
-      withPayload: [field.version, field.hash, field.cell, field.key],
+      withPayload: fields,
       ...(filter ? { filter } : {}),
       ...(offset === undefined ? {} : { offset }),
     });

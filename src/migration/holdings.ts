@@ -1,6 +1,6 @@
-import { selects } from "../sharding/moves.ts";
+import { moveSelects } from "../sharding/moves.ts";
 import type { Routing } from "../sharding/owners.ts";
-import type { PointId } from "../stores/contract.ts";
+import type { Payload, PointId } from "../stores/contract.ts";
 
 /** A copy of a point, where it lies. */
 export interface Copy {
@@ -8,6 +8,13 @@ export interface Copy {
   version: number | undefined;
   /** undefined: it carries none of ragctl's fields. */
   position: number | undefined;
+  /** While points move between partitioners. */
+  to?: number;
+}
+
+/** Where a copy says that it lies. */
+export function placeIn(routing: Routing, payload: Payload | undefined): Pick<Copy, "position" | "to"> {
+  return routing.placeOf(payload) ?? { position: undefined };
 }
 
 /** What is wrong with one point. */
@@ -43,18 +50,18 @@ export function judge(
       finding.orphaned.push(copy.node);
       continue;
     }
-    const { owners, moves } = routing.setAt(copy.position);
+    const { owners, moves } = routing.setAt(copy.position, copy.to);
     if (owners.includes(index)) own.push(copy);
-    else if (!moves.some((move) => move.to === copy.node && !move.repair && selects(move.selector, copy.position!)))
+    else if (!moves.some((move) => move.to === copy.node && !move.repair && moveSelects(move, copy.position!, copy.to)))
       finding.orphaned.push(copy.node);
   }
-  const serving = own.filter(({ node, position }) => routing.serves(routing.indexOf.get(node)!, position!));
+  const serving = own.filter(({ node, position, to }) => routing.serves(routing.indexOf.get(node)!, position!, to));
   const best = serving.reduce<Copy | undefined>(
     (top, copy) => (!top || (copy.version ?? -1) > (top.version ?? -1) ? copy : top),
     undefined,
   );
   if (best) {
-    for (const index of routing.setAt(best.position!).read) {
+    for (const index of routing.setAt(best.position!, best.to).read) {
       const node = routing.nodeIds[index]!;
       if (!asked.has(node)) continue;
       const copy = serving.find((each) => each.node === node);

@@ -1,6 +1,7 @@
 import type { ClusterNode } from "../cluster/nodes.ts";
 import { RagctlError } from "../errors.ts";
 import type { PreparedRequest } from "../http/contract.ts";
+import { stampFields } from "../sharding/table.ts";
 import { markQuiet, markStale } from "../sharding/transitions.ts";
 import type { Filter, Point, PointId } from "../stores/contract.ts";
 import type { MoverDeps } from "./contract.ts";
@@ -85,6 +86,11 @@ export class NodeIo {
     }
   }
 
+  /** The fields that say of a point what a mover wants to know, by the table as it is. */
+  async stampFields(): Promise<string[]> {
+    return stampFields((await this.#table.read()).table);
+  }
+
   async count(id: string, filters: readonly Filter[]): Promise<number> {
     const { face } = this.#deps;
     let total = 0;
@@ -101,14 +107,17 @@ export class NodeIo {
     return found;
   }
 
-  /** Upserts as they are, in as few requests as the store's limits allow. */
-  async upsert(id: string, points: readonly Point[], manner?: Manner): Promise<void> {
+  /**
+   * Upserts as they are, in as few requests as the store's limits allow.
+   * @param onlyIf which existing points may be replaced; unless given, all
+   */
+  async upsert(id: string, points: readonly Point[], manner?: Manner, onlyIf?: Filter): Promise<void> {
     const { face, capabilities, throttle, signal, onCopied } = this.#deps;
     const pending = chunks(points, capabilities.maxBatch);
     for (let some = pending.shift(); some; some = pending.shift()) {
       let request: PreparedRequest;
       try {
-        request = face.prepareUpsert(some, { wait: true });
+        request = face.prepareUpsert(some, { wait: true, ...(onlyIf && { onlyIf }) });
       } catch (error) {
         if (!(error instanceof RagctlError && error.code === "batch-too-large") || some.length === 1) throw error;
         pending.unshift(some.slice(0, some.length / 2), some.slice(some.length / 2));

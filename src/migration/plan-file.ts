@@ -28,6 +28,7 @@ const partitioner = z.discriminatedUnion("kind", [
     centroids: z.array(z.array(z.number())).min(1),
     offsets: z.array(z.number()).optional(),
     probes: z.number().int().positive().optional(),
+    field: z.string().optional(),
   }),
 ]);
 const native = z.strictObject({
@@ -44,6 +45,17 @@ const layout = z.strictObject({
 const copiesDuring = z.number();
 const step = z.discriminatedUnion("kind", [
   z.strictObject({ id, kind: z.literal("copy"), from: id, to: id, replaces: id.nullable(), selector, copiesDuring, ...amount }),
+  z.strictObject({ id, kind: z.literal("stamp"), partitioner }),
+  z.strictObject({ id, kind: z.literal("backfill"), field: z.string().min(1), ...amount }),
+  z.strictObject({
+    id,
+    kind: z.literal("regroup"),
+    into: selector,
+    owners: z.array(id).min(1),
+    back: z.boolean().optional(),
+    copiesDuring,
+    ...amount,
+  }),
   z.strictObject({ id, kind: z.literal("settle"), layout }),
   ...(["move-shard", "replicate-shard", "drop-replica"] as const).map((kind) =>
     z.strictObject({ id, kind: z.literal(kind), shardId: z.number(), from: id, to: id.optional(), copiesDuring, ...amount }),
@@ -54,7 +66,7 @@ const balance = z.object({ nodes: z.array(z.unknown()), maxOverMean: z.number().
 /** A plan document; what only people read of it is not looked at closely. */
 const planSchema = z.object({
   schemaVersion: z.literal(1, { error: "expected a plan of version 1" }),
-  kind: z.literal("shard", { error: "expected a plan of kind shard" }),
+  kind: z.enum(["shard", "rebalance"], { error: "expected a plan of kind shard or rebalance" }),
   planId: z.string().regex(/^[\w.-]{1,100}$/, "expected letters, digits, '.', '_' or '-'"),
   createdAt: z.string(),
   cluster: z.string(),

@@ -1,5 +1,6 @@
 import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import type { Plan, SettleStep } from "../sharding/plan/contract.ts";
+import { samePartitioner } from "../sharding/partitioner-change.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import { plural } from "../units.ts";
 import { planRefused, refuseOffline } from "./refuse-plan.ts";
@@ -11,6 +12,13 @@ export function moveIdOf(planId: string, stepId: string): string {
 
 export function isOfPlan(move: Pick<Move, "id">, planId: string): boolean {
   return move.id.startsWith(`${planId}/`);
+}
+
+/** An id for a move of a step: never one that was used before, in this table or an earlier one, since its log would speak of other points. */
+export function newMoveId(planId: string, stepId: string, { moves, epoch }: Pick<RoutingTable, "moves" | "epoch">): string {
+  const base = moveIdOf(planId, stepId);
+  const taken = new Set(moves.map(({ id }) => id));
+  for (let n = 1; ; n++) if (!taken.has(`${base}~${epoch}.${n}`)) return `${base}~${epoch}.${n}`;
 }
 
 function planOfMove({ id }: Pick<Move, "id">): string {
@@ -56,8 +64,21 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
       "Finish it with ragctl shard apply --resume, or undo it with --abort and ragctl shard reverse; then plan again.",
     );
   const now = fingerprintOfTable(table).digest;
-  if (moves.some((move) => isOfPlan(move, plan.planId))) return "begun";
   const settle = settleOf(plan);
+  const { transition } = table;
+  if (transition) {
+    const ends = settle ? [settle.layout.partitioner] : [];
+    const forward = ends.some((end) => samePartitioner(end, transition.to));
+    const back = plan.reverses !== undefined && ends.some((end) => samePartitioner(end, table.partitioner));
+    if (plan.kind !== "rebalance" || !(forward || back) || now !== plan.fingerprint.digest)
+      throw refuse(
+        `A change of partitioner is half applied to ${table.collection}.`,
+        "plan-in-flight",
+        "Finish it with ragctl rebalance apply --resume, or undo it with ragctl rebalance reverse; then plan again.",
+      );
+    return forward || moves.some((move) => isOfPlan(move, plan.planId)) ? "begun" : "fresh";
+  }
+  if (moves.some((move) => isOfPlan(move, plan.planId))) return "begun";
   const after = settle ? fingerprintOfTable(settle.layout).digest : plan.fingerprint.digest;
   if (moves.length > 0 && now === plan.fingerprint.digest) return "fresh";
   if (now === after) return "finished";

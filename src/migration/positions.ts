@@ -1,62 +1,60 @@
 import { createHash } from "node:crypto";
 import { selectorRanges } from "../sharding/moves.ts";
-import { field, type Coordinate, type Selector } from "../sharding/table.ts";
-import type { Condition, Filter, Payload, PointId } from "../stores/contract.ts";
+import { filtersOf } from "../cluster/position-filters.ts";
+import type { Routing } from "../sharding/owners.ts";
+import type { Range } from "../sharding/ranges.ts";
+import { field, positionFieldOf, type Coordinate, type PartitionerSpec, type Selector } from "../sharding/table.ts";
+import type { Filter, PointId } from "../stores/contract.ts";
 
-export type Range = [lo: number, hi: number];
-
-/** Ranges in one filter at most: what the stores answer quickly. */
-const rangesPerFilter = 200;
-
-/** The payload field that holds the position of a point. */
-function positionField(coordinate: Coordinate): string {
-  return coordinate === "cell" ? field.cell : field.hash;
+/** The positions that a partitioner gives, and where a point carries its own. */
+export interface Axis {
+  field: string;
+  coordinate: Coordinate;
+  space: number;
 }
 
-/** A stored point's position; undefined where it carries none. */
-export function positionIn(payload: Payload | undefined, coordinate: Coordinate): number | undefined {
-  const position = payload?.[positionField(coordinate)];
-  return typeof position === "number" ? position : undefined;
+/** Those of a table; `to` while points move between partitioners. */
+export interface Axes {
+  own: Axis;
+  to?: Axis;
 }
 
-/** Filters that together select exactly the points of a selector, each point by one of them. */
-export function selectorFilters(selector: Selector): Filter[] {
-  const filters: Filter[] = [];
-  if (selector.kind === "cells") {
-    for (let at = 0; at < selector.cells.length; at += rangesPerFilter)
-      filters.push({ must: [{ key: field.cell, match: { any: selector.cells.slice(at, at + rangesPerFilter) } }] });
-    return filters;
-  }
-  for (let at = 0; at < selector.ranges.length; at += rangesPerFilter) {
-    const should: Condition[] = selector.ranges
-      .slice(at, at + rangesPerFilter)
-      .map(([gte, lt]) => ({ key: field.hash, range: { gte, lt } }));
-    filters.push({ must: [should.length === 1 ? should[0]! : { should }] });
-  }
-  return filters;
+export function axesOf({ table, placement, next }: Pick<Routing, "table" | "placement" | "next">): Axes {
+  const axis = (partitioner: PartitionerSpec, { coordinate, space }: Pick<Axis, "coordinate" | "space">): Axis => {
+    return { field: positionFieldOf(partitioner), coordinate, space };
+  };
+  return { own: axis(table.partitioner, placement), ...(next && { to: axis(table.transition!.to, next) }) };
+}
+
+/**
+ * Filters that together select exactly the points of a selector, each point by one of them.
+ * @param axes of the table; unless given, those of a table that never had another partitioner
+ * @param into besides, only what goes to these new positions
+ */
+export function selectorFilters(selector: Selector, axes: Axes = { own: axisOf(selector) }, into?: Selector): Filter[] {
+  const { own, to } = axes;
+  const ranges = selectorRanges(selector);
+  const all = ranges.length === 1 && ranges[0]![0] === 0 && ranges[0]![1] >= own.space;
+  const terms = all && into ? [] : [{ ...own, ranges }];
+  if (into && to) terms.push({ ...to, ranges: selectorRanges(into) });
+  return filtersOf(terms).map(({ conditions }) => ({ must: conditions }));
+}
+
+function axisOf({ kind }: Selector): Axis {
+  return kind === "cells"
+    ? { field: field.cell, coordinate: "cell", space: Infinity }
+    : { field: field.hash, coordinate: "hash", space: Infinity };
+}
+
+/** Filters as one, of points that any of them takes. */
+export function anyOf(filters: readonly Filter[]): Filter {
+  return filters.length === 1 ? filters[0]! : { should: [...filters] };
 }
 
 /** Ascending ranges as a selector on that coordinate. */
 export function selectorOf(ranges: readonly Range[], coordinate: Coordinate): Selector {
   if (coordinate !== "cell") return { kind: "ranges", ranges: [...ranges] };
   return { kind: "cells", cells: ranges.flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, index) => lo + index)) };
-}
-
-/** What is left of ascending ranges once others are taken away. */
-export function subtractRanges(ranges: readonly Range[], taken: readonly Range[]): Range[] {
-  const holes = taken.toSorted((a, b) => a[0] - b[0]);
-  const left: Range[] = [];
-  for (const [lo, hi] of ranges) {
-    let at = lo;
-    for (const [from, to] of holes) {
-      if (to <= at || from >= hi) continue;
-      if (from > at) left.push([at, from]);
-      at = to;
-      if (at >= hi) break;
-    }
-    if (at < hi) left.push([at, hi]);
-  }
-  return left;
 }
 
 export function selectorsShare(a: Selector, b: Selector): boolean {

@@ -5,7 +5,9 @@ import { dropMove, reviveIdle } from "../sharding/transitions.ts";
 import { patiently } from "./apply.ts";
 import type { MoverDeps } from "./contract.ts";
 import { NodeIo } from "./io.ts";
-import { selectorOf, type Range } from "./positions.ts";
+import type { Range } from "../sharding/ranges.ts";
+import { selectorOf } from "./positions.ts";
+import type { Region } from "./sources.ts";
 import { TableAccess, together } from "./table.ts";
 import { StartOver, TrackedCopy, type CopyJob } from "./tracked-copy.ts";
 import { halfDone } from "./trouble.ts";
@@ -28,16 +30,29 @@ function isRepairOf(node: string): (move: Move) => boolean {
 }
 
 /** All positions that a node owns, stale or not. */
-function ownedRanges(routing: Routing, id: string): Range[] {
+function ownedRanges(routing: Routing, id: string, { segments } = routing.parts[0]!): Range[] {
   const node = routing.indexOf.get(id);
   const ranges: Range[] = [];
-  for (const { lo, hi, set } of routing.segments) {
+  for (const { lo, hi, set } of segments) {
     if (node === undefined || !set.owners.includes(node)) continue;
     const last = ranges.at(-1);
     if (last?.[1] === lo) last[1] = hi;
     else ranges.push([lo, hi]);
   }
   return ranges;
+}
+
+/** The same while points move between partitioners: what it owns of those that have not moved, and of those that have. */
+function ownedRegions(routing: Routing, id: string): (Region & { moved: boolean })[] {
+  const { next, placement, parts } = routing;
+  const all = (space: number): Range[] => [[0, space]];
+  return parts
+    .map((part): Region & { moved: boolean } => {
+      const own = ownedRanges(routing, id, part);
+      if (part.placement === next) return { old: all(placement.space), into: own, moved: true };
+      return { old: own, into: part.into ? [...part.into.ranges] : all(next!.space), moved: false };
+    })
+    .filter(({ old, into }) => old.length > 0 && into.length > 0);
 }
 
 /**
@@ -57,6 +72,7 @@ export async function repairNode(node: string, deps: RepairDeps): Promise<boolea
     repair: true,
     leaves: () => false,
     selector: (routing) => selectorOf(ownedRanges(routing, node), routing.placement.coordinate),
+    regions: (routing) => ownedRegions(routing, node),
     owns: isRepairOf(node),
     newId(now) {
       const taken = new Set(now.moves.map(({ id }) => id));

@@ -5,6 +5,8 @@ import type { Routing } from "../sharding/owners.ts";
 import type { Layout, Plan } from "../sharding/plan/contract.ts";
 import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import { placementOfLayout } from "../sharding/plan/layout.ts";
+import { defaultMaxRate } from "../sharding/plan/price.ts";
+import { backPlan, planTransition } from "../sharding/plan/transition.ts";
 import { copySteps } from "../sharding/plan/steps.ts";
 import type { Placement } from "../sharding/segments.ts";
 import { settleOf } from "./plan-state.ts";
@@ -34,6 +36,7 @@ export function reversePlan(
       `Collection ${table.collection} has changed since plan ${plan.planId} was applied.`,
       "ragctl shard plan makes a plan to where you want it.",
     );
+  if (plan.kind === "rebalance") return reverseChange(plan, routing, about);
   const layout = layoutBefore(plan, routing, about.nodes, refuse);
   const before = effectivePlacement(routing);
   const after = placementOfLayout(layout);
@@ -75,6 +78,18 @@ export function reversePlan(
     predicted: plan.before,
     reverses: plan.planId,
   };
+}
+
+/** A change of partitioner that came to its end is undone by another; of one that did not, what has moved goes home. */
+function reverseChange(plan: Plan, { table }: Routing, { planId, createdAt }: { planId: string; createdAt: string }): Plan {
+  const { partitioner } = plan.fingerprint;
+  if (partitioner.kind === "native") throw new TypeError("a native plan is reversed by the native planner");
+  const { replicas } = table;
+  const perFraction = plan.price.movedFraction > 0 ? 1 / (plan.price.movedFraction * replicas) : 0;
+  const load = { points: Math.round(plan.price.points * perFraction), bytes: Math.round(plan.price.bytes * perFraction) };
+  const about = { planId, createdAt, cluster: plan.cluster };
+  if (table.transition) return backPlan(table, { ...about, reverses: plan.planId, load, maxRate: defaultMaxRate });
+  return { ...planTransition({ ...about, table, to: partitioner, load, maxRate: defaultMaxRate }), reverses: plan.planId };
 }
 
 /** Owners as they are now, cut-overs included, as a placement that can be compared with another. */

@@ -3,6 +3,7 @@ import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import type { Plan } from "../sharding/plan/contract.ts";
 import type { MaxRate } from "../sharding/plan/price.ts";
 import { abortPlan, applyPlan, layoutOf } from "./apply.ts";
+import { applyChange } from "./change.ts";
 import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
 import type { Journal } from "./contract.ts";
 import { startGovernor } from "./governor.ts";
@@ -143,7 +144,7 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
       result.steps.done = plan.steps.length;
       result.epoch = (await access.state.getTable(plan.collection))?.epoch ?? null;
     } else {
-      const outcome = await applyPlan(plan, {
+      const outcome = await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
         ...mover,
         soft,
         concurrency: run.concurrency,

@@ -1,8 +1,8 @@
 import { assignRanges } from "../sharding/assign.ts";
-import { selectorRanges } from "../sharding/moves.ts";
 import type { Routing } from "../sharding/owners.ts";
 import type { Selector } from "../sharding/table.ts";
-import { selectorOf, type Range } from "./positions.ts";
+import type { Range } from "../sharding/ranges.ts";
+import { selectorOf } from "./positions.ts";
 
 /** A part of a selector, and the serving owner to copy it from. */
 export interface Source {
@@ -10,14 +10,10 @@ export interface Source {
   selector: Selector;
 }
 
-/** Whether a node serves every point of a selector. */
-export function servesAll(routing: Routing, id: string, selector: Selector): boolean {
+/** Whether a node serves every point of a selector (and of those, all that go to `into`). */
+export function servesAll(routing: Routing, id: string, selector: Selector, into?: Selector): boolean {
   const node = routing.indexOf.get(id);
-  if (node === undefined) return false;
-  const ranges = selectorRanges(selector);
-  return routing.segments.every(
-    ({ lo, hi, set }) => set.read.includes(node) || !ranges.some(([from, to]) => from < hi && to > lo),
-  );
+  return node !== undefined && routing.setsIn(selector, into).every(({ read }) => read.includes(node));
 }
 
 /**
@@ -44,5 +40,36 @@ export function chooseSources(
     ranges,
   );
   const sources = [...assigned].map(([node, list]) => ({ from: routing.nodeIds[node]!, selector: selectorOf(list, coordinate) }));
+  return { sources, missingShare };
+}
+
+/** Old and new positions at once: points that are in both. */
+export interface Region {
+  old: readonly Range[];
+  into: readonly Range[];
+}
+
+/**
+ * The same while points move between partitioners, of points that are all moved or all not.
+ * @param moved whether the new partitioner owns them
+ */
+export function regionSources(
+  routing: Routing,
+  { old, into }: Region,
+  { moved, usable }: { moved: boolean; usable: (id: string) => boolean },
+): { sources: { from: string; selector: Selector; into: Selector }[]; missingShare: number } {
+  const next = routing.next!;
+  const segments = moved ? routing.parts.at(-1)!.segments : routing.segments;
+  const { ranges, missingShare } = assignRanges(
+    segments,
+    (node) => usable(routing.nodeIds[node]!),
+    (node) => node,
+    moved ? into : old,
+  );
+  const sources = [...ranges].map(([node, list]) => ({
+    from: routing.nodeIds[node]!,
+    selector: selectorOf(moved ? old : list, routing.placement.coordinate),
+    into: selectorOf(moved ? list : into, next.coordinate),
+  }));
   return { sources, missingShare };
 }

@@ -2,16 +2,27 @@ import { ExitCode, RagctlError } from "../errors.ts";
 import { replacedBy, selectorRanges } from "../sharding/moves.ts";
 import type { Routing } from "../sharding/owners.ts";
 import type { Move, RoutingTable, Selector } from "../sharding/table.ts";
-import { announceMoves, cutOver, dropMove, endPause, startPause } from "../sharding/transitions.ts";
+import {
+  announceMoves,
+  cutOver,
+  dropMove,
+  endPause,
+  startPause,
+  type AnnouncedMove,
+  type Transition,
+} from "../sharding/transitions.ts";
 import type { PointId } from "../stores/contract.ts";
 import { Carrier } from "./carry.ts";
 import { cleanLeftovers } from "./clean.ts";
 import { allConfirmed, confirmedWithin, noneUndecided } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
 import { NodeIo } from "./io.ts";
-import { idKey, subtractRanges, type Range } from "./positions.ts";
+import { type Range, subtractRanges } from "../sharding/ranges.ts";
+import { idKey } from "./positions.ts";
 import { Settling } from "./settling.ts";
-import { chooseSources, servesAll } from "./sources.ts";
+import { GroupFreight, type GroupPart } from "./group-freight.ts";
+import { MoveFreight, replaceable, type Freight } from "./freight.ts";
+import { chooseSources, regionSources, servesAll, type Region } from "./sources.ts";
 import { TableAccess, together } from "./table.ts";
 import { TouchedLog } from "./touched-log.ts";
 import { halfDone, NodeTrouble, PauseLost, Unanswered } from "./trouble.ts";
@@ -41,6 +52,24 @@ export interface CopyJob {
   owns: (move: Move) => boolean;
   /** An id that no move of the table has. */
   newId: (table: RoutingTable) => string;
+  /** In the place of one selector and one target: a group of new positions, while the partitioner changes. */
+  group?: GroupJob;
+  /** A repair while points move between partitioners: what the node owns by each. */
+  regions?: (routing: Routing) => (Region & { moved: boolean })[];
+}
+
+/** What is different where a whole group is copied at once, from many nodes to many. */
+export interface GroupJob {
+  isDone(routing: Routing): boolean;
+  targets(routing: Routing): string[];
+  /** Its moves, one a target, and where their points are read; or why that cannot be. */
+  announcement(
+    routing: Routing,
+    ids: { log: string; usable: (id: string) => boolean },
+  ): { moves: AnnouncedMove[]; parts: GroupPart[] } | { refused: string };
+  cutOver(table: RoutingTable, pauses: ReadonlyMap<string, number>): Transition | "unchanged";
+  /** What is left where it no longer belongs. */
+  leftovers(routing: Routing): { node: string; selector: Selector; into: Selector }[];
 }
 
 type Phase = "announce" | "confirm" | "copy" | "drain" | "pause" | "cut-over" | "confirm-cut-over" | "clean" | "done";
@@ -61,8 +90,9 @@ export class TrackedCopy {
   readonly #table: TableAccess;
   readonly #io: NodeIo;
   readonly #carrier: Carrier;
-  readonly #settling: Settling;
+  readonly #settlings: Map<string, Settling>;
   #moves: Move[] = [];
+  #freights: readonly Freight[] = [];
   readonly #logs = new Map<string, TouchedLog>();
   /** By source: how often it had been repaired when the copy began. */
   #repairs = new Map<string, number>();
@@ -80,7 +110,11 @@ export class TrackedCopy {
     this.#table = new TableAccess(deps.state, deps.collection);
     this.#io = new NodeIo(deps, this.#table);
     this.#carrier = new Carrier(this.#io, deps);
-    this.#settling = new Settling(this.#io, this.#table, deps, job.to);
+    this.#settlings = new Map(job.group ? [] : [[job.to, this.#newSettling(job.to)]]);
+  }
+
+  #newSettling(node: string): Settling {
+    return new Settling(this.#io, this.#table, this.#deps, node);
   }
 
   /** @throws RagctlError exit 5 where it cannot go on for now, 7 where it must not; StartOver for a repair */
@@ -114,7 +148,7 @@ export class TrackedCopy {
           return await this.#cutOver();
         case "confirm-cut-over":
           await allConfirmed(this.#deps, (await this.#table.read()).table.epoch);
-          for (const id of [...this.#moves.map((move) => move.id), ...this.#dropped])
+          for (const id of new Set([...this.#moves.map((move) => move.log ?? move.id), ...this.#dropped]))
             await this.#deps.state.dropTouched(this.#deps.collection, id);
           return this.#job.repair ? "done" : "clean";
         case "clean":
@@ -146,7 +180,7 @@ export class TrackedCopy {
     if (error instanceof NodeTrouble) {
       // While writers were held there was no time to try again.
       if (phase === "pause") return "drain";
-      if (this.#moves.some(({ from, to }) => from === error.node && to !== error.node) && !this.#avoid.has(error.node)) {
+      if (this.#freights.some(({ sources }) => sources.includes(error.node)) && !this.#avoid.has(error.node)) {
         note(`${this.#job.name}: ${error.message}; another owner is read instead`);
         this.#avoid.add(error.node);
         return "announce";
@@ -157,29 +191,82 @@ export class TrackedCopy {
   }
 
   async #announce(): Promise<Phase> {
-    const { repair, owns, to } = this.#job;
+    const { repair, owns, to, group } = this.#job;
     const now = await this.#table.read();
+    if (group) return await this.#announceGroup(group, now);
     const mine = now.table.moves.filter((move) => owns(move));
     if (mine.length > 0 && this.#remainder(now).length === 0 && mine.every(({ phase }) => phase === "cutover")) {
       this.#moves = mine;
       return "confirm-cut-over";
     }
-    this.#settling.begin();
-    if (!repair) await this.#settling.targetReady(this.#job.name);
+    await this.#targetsReady();
     const { outcome, routing } = await this.#table.change((table, routing) => this.#announcement(table, routing));
     if (typeof outcome === "object") {
       if (repair) throw new StartOver(outcome.refused);
-      throw new RagctlError(`${this.#job.name}: ${outcome.refused}.`, {
-        code: "move-refused",
-        exitCode: ExitCode.refused,
-        hint: "ragctl shard status shows the table; ragctl shard plan makes a plan for it as it is.",
-      });
+      throw this.#refused(outcome.refused);
     }
     this.#moves = routing.table.moves.filter((move) => owns(move) && move.phase !== "cutover");
+    const served = routing.sets.some(({ read }) => read.includes(routing.indexOf.get(to)!));
+    this.#freights = this.#moves
+      .filter((move) => move.from !== move.to)
+      // Nobody but the mover writes to a stale node, or to one that owns nothing.
+      .map((move) => new MoveFreight(move, !repair && served ? replaceable(move, routing) : undefined, this.#carrier, this.#log(move.id)));
     if (this.#moves.length === 0) {
       if (repair) throw new StartOver(`${to} is not being repaired`);
       return "done";
     }
+    return "confirm";
+  }
+
+  async #targetsReady(): Promise<void> {
+    for (const settling of this.#settlings.values()) {
+      settling.begin();
+      if (!this.#job.repair) await settling.targetReady(this.#job.name);
+    }
+  }
+
+  #refused(why: string): RagctlError {
+    return new RagctlError(`${this.#job.name}: ${why}.`, {
+      code: "move-refused",
+      exitCode: ExitCode.refused,
+      hint: "ragctl shard status shows the table; ragctl shard plan makes a plan for it as it is.",
+    });
+  }
+
+  /** A group begins anew whatever was announced: what has been copied is found again by the comparison, and costs little. */
+  async #announceGroup(group: GroupJob, now: Routing): Promise<Phase> {
+    const { owns, newId } = this.#job;
+    this.#moves = [];
+    this.#freights = [];
+    if (group.isDone(now)) return "confirm-cut-over";
+    for (const id of group.targets(now)) if (!this.#settlings.has(id)) this.#settlings.set(id, this.#newSettling(id));
+    await this.#targetsReady();
+    let parts: GroupPart[] = [];
+    let log = "";
+    const { outcome, routing } = await this.#table.change((table, routing) => {
+      const mine = table.moves.filter((move) => owns(move));
+      return together(table, routing, [
+        ...mine.map((move) => (each: RoutingTable) => endPause(each, move.id, move.pause)),
+        ...mine.map((move) => (each: RoutingTable) => {
+          this.#dropped.add(move.log ?? move.id);
+          return dropMove(each, move.id);
+        }),
+        (each, compiled) => {
+          log = newId({ ...each, moves: table.moves });
+          const usable = (id: string) => !this.#avoid.has(id);
+          const announced = group.announcement(compiled, { log, usable });
+          if ("refused" in announced) return announced;
+          ({ parts } = announced);
+          return announced.moves.length === 0 ? "unchanged" : announceMoves(each, announced.moves, compiled);
+        },
+      ]);
+    });
+    if (typeof outcome === "object") throw this.#refused(outcome.refused);
+    this.#moves = routing.table.moves.filter((move) => owns(move));
+    if (this.#moves.length === 0) return "cut-over";
+    this.#freights = [
+      new GroupFreight(this.#job.name, parts, this.#log(log), { io: this.#io, deps: this.#deps, carrier: this.#carrier }),
+    ];
     return "confirm";
   }
 
@@ -188,9 +275,12 @@ export class TrackedCopy {
     const { to, from, replaces, repair, owns, newId } = this.#job;
     const open = table.moves.filter((move) => owns(move) && move.phase !== "cutover");
     const usable = (id: string) => !this.#avoid.has(id);
-    const lost = open.filter(
-      (move) => move.from !== move.to && !(usable(move.from) && servesAll(routing, move.from, move.selector)),
+    const unreadable = open.filter(
+      (move) => move.from !== move.to && !(usable(move.from) && servesAll(routing, move.from, move.selector, move.into)),
     );
+    const regions = routing.next ? this.#job.regions : undefined;
+    // Of two partitioners' positions nothing is put together again: all of it, or nothing.
+    const lost = regions && unreadable.length > 0 ? open : unreadable;
     return together(table, routing, [
       ...open.map((move) => (each: RoutingTable) => endPause(each, move.id, move.pause)),
       ...lost.map((move) => (each: RoutingTable) => {
@@ -198,21 +288,29 @@ export class TrackedCopy {
         return dropMove(each, move.id);
       }),
       (each, compiled) => {
-        const ranges = this.#remainder(compiled);
-        if (ranges.length === 0) return "unchanged";
+        const ranges = regions ? [] : this.#remainder(compiled);
+        if (regions ? each.moves.some((move) => owns(move)) : ranges.length === 0) return "unchanged";
         const idle = from === to;
         const target = compiled.indexOf.get(to);
-        if (!repair && !idle && compiled.elsewhere && compiled.sets.some(({ read }) => read.includes(target!)))
-          return { refused: `${to} serves other cells: a key that changes its cell during the copy could be overwritten there` };
+        if (
+          !repair &&
+          !idle &&
+          compiled.elsewhere &&
+          !this.#deps.capabilities.supportsConditionalUpsert &&
+          compiled.sets.some(({ read }) => read.includes(target!))
+        )
+          return { refused: `${to} serves other cells, and the store cannot be told to leave newer points of them alone` };
         const chosen = idle
           ? { sources: [{ from: to, selector: this.#job.selector(compiled) }], missingShare: 0 }
-          : chooseSources(compiled, ranges, to, from, usable);
+          : regions
+            ? allSources(compiled, regions(compiled), (id) => id !== to && usable(id))
+            : chooseSources(compiled, ranges, to, from, usable);
         if (chosen.missingShare > 0) return { refused: "some of its points have no serving owner to read them from" };
         let next = each;
         for (const source of chosen.sources) {
           const announced = announceMoves(
             next,
-            [{ id: newId(next), from: source.from, to, selector: source.selector, replaces, ...(repair && { repair }) }],
+            [{ id: newId(next), ...source, to, replaces, ...(repair && { repair }) }],
             compiled,
           );
           if ("refused" in announced) return announced;
@@ -237,12 +335,13 @@ export class TrackedCopy {
     const routing = await this.#open();
     this.#compared = false;
     this.#repairs = new Map();
-    for (const { from } of this.#hauls()) this.#repairs.set(from, routing.table.nodes[from]!.repairs ?? 0);
-    for (const move of this.#hauls()) {
-      if (!servesAll(routing, move.from, move.selector)) return "announce";
+    for (const { sources } of this.#freights)
+      for (const from of sources) this.#repairs.set(from, routing.table.nodes[from]!.repairs ?? 0);
+    for (const freight of this.#freights) {
+      if (!freight.ready(routing)) return "announce";
       let pages = 0;
-      await this.#carrier.copyAll(move, routing.placement.coordinate, (cursor) => {
-        if (++pages % 20 === 0) journal.record(`${this.#job.name}/copy/${move.id}`, "start", { cursor: cursor ?? null });
+      await freight.copyAll(routing, (cursor) => {
+        if (++pages % 20 === 0) journal.record(`${this.#job.name}/copy/${freight.name}`, "start", { cursor: cursor ?? null });
       });
     }
     return "drain";
@@ -252,36 +351,37 @@ export class TrackedCopy {
     const { clock } = this.#deps;
     for (let round = 0; round < mostRounds; round++) {
       const routing = await this.#open();
-      const { coordinate } = routing.placement;
       for (;;) {
         const beganMs = clock.nowMs();
-        for (const move of this.#hauls()) await this.#carryTouched(move, routing);
+        for (const freight of this.#freights) await this.#carryTouched(freight, routing);
         if (clock.nowMs() - beganMs < shortDrainMs) break;
       }
       if (this.#compared) return "pause";
-      await this.#settling.over();
+      for (const settling of this.#settlings.values()) await settling.over();
       let differing = 0;
-      for (const move of this.#hauls()) {
-        const log = this.#log(move);
+      for (const freight of this.#freights) {
+        const { log } = freight;
         log.mark();
-        const found = await this.#carrier.compareAll(move);
+        const found = await freight.compareAll(routing);
         await log.read();
         const leftOut = log.leftOut();
         const real = found.filter((id) => !leftOut.has(idKey(id)));
         differing += real.length;
-        await this.#carrier.carry(move, coordinate, real);
+        // Once could be anything; again, and something is in the way.
+        if (round > 0) await freight.clearForeign(routing, real);
+        await freight.carry(routing, real);
       }
       this.#compared = differing === 0;
     }
     throw halfDone(`${this.#job.name}: source and target do not come to agree.`, "copy-diverges");
   }
 
-  async #carryTouched(move: Move, { placement }: Routing, withOpen = false): Promise<PointId[]> {
-    const log = this.#log(move);
+  async #carryTouched(freight: Freight, routing: Routing, withOpen = false): Promise<PointId[]> {
+    const { log } = freight;
     await log.read();
     const ids = log.takePending(withOpen);
     try {
-      await this.#carrier.carry(move, placement.coordinate, ids, withOpen ? "once" : "patient");
+      await freight.carry(routing, ids, withOpen ? "once" : "patient");
     } catch (error) {
       log.putBack(ids);
       throw error;
@@ -302,10 +402,10 @@ export class TrackedCopy {
     this.#pauses = new Map(ids.map((id) => [id, routing.table.moves.find((move) => move.id === id)!.pause]));
     if (!(await confirmedWithin(this.#deps, routing.table.epoch, left())))
       throw new PauseLost("not every client took in the pause in time", "drain");
-    for (const move of this.#hauls()) {
-      await this.#carryTouched(move, routing, true);
-      const leftOut = [...this.#log(move).leftOut().values()];
-      const differing = await this.#carrier.compareIds(move, routing.placement.coordinate, leftOut, "once");
+    for (const freight of this.#freights) {
+      await this.#carryTouched(freight, routing, true);
+      const leftOut = [...freight.log.leftOut().values()];
+      const differing = await freight.compareIds(routing, leftOut, "once");
       if (differing.length > 0) throw new PauseLost(`${differing.length} of the last keys differ`, "compare");
     }
     if (left() < 0) throw new PauseLost("the last keys took too long", "drain");
@@ -320,6 +420,11 @@ export class TrackedCopy {
       if (repaired) return { refused: `${repaired[0]} was repaired since it was read` };
       const repairing = this.#repairing(table);
       if (repairing.length > 0) return { refused: `${repairing[0]!.to} is being repaired` };
+      const { group } = this.#job;
+      if (group) {
+        const lost = this.#freights.some((freight) => !freight.ready(routing));
+        return lost ? { refused: "a source does not serve all that was read from it" } : group.cutOver(table, this.#pauses);
+      }
       const idle = table.moves.filter((move) => move.repair && this.#job.leaves(move.to));
       return together(table, routing, [
         // What such a repair would bring back is not wanted there any more: it starts over with what is left.
@@ -338,8 +443,10 @@ export class TrackedCopy {
 
   /** Repairs under way of nodes that this copy touches: they know the points that their node owns now, and would go on writing them. */
   #repairing(table: RoutingTable): Move[] {
-    const { to, replaces, repair, leaves } = this.#job;
+    const { to, replaces, repair, leaves, group } = this.#job;
     if (repair) return [];
+    // A group's cut-over changes what nearly everybody owns.
+    if (group) return table.moves.filter((move) => move.repair);
     const touched = new Set([to, replaces, ...this.#moves.map(({ from }) => from)]);
     return table.moves.filter((move) => move.repair && touched.has(move.to) && !leaves(move.to));
   }
@@ -358,6 +465,10 @@ export class TrackedCopy {
   }
 
   async #clean(): Promise<Phase> {
+    const { group, leaves, name } = this.#job;
+    for (const left of group?.leftovers(await this.#table.read()) ?? [])
+      await cleanLeftovers(this.#io, this.#table, this.#deps, { ...left, leaves: leaves(left.node), name });
+    if (group) return "done";
     for (const move of this.#moves) {
       const gone = replacedBy(move);
       if (gone === undefined) continue;
@@ -390,14 +501,17 @@ export class TrackedCopy {
     return routing;
   }
 
-  /** Those of the moves that copy something. */
-  #hauls(): Move[] {
-    return this.#moves.filter(({ from, to }) => from !== to);
-  }
-
-  #log({ id }: Move): TouchedLog {
+  #log(id: string): TouchedLog {
     let log = this.#logs.get(id);
     if (!log) this.#logs.set(id, (log = new TouchedLog(this.#deps.state, this.#deps.collection, id)));
     return log;
   }
+}
+
+function allSources(routing: Routing, regions: readonly (Region & { moved: boolean })[], usable: (id: string) => boolean) {
+  const chosen = regions.map(({ moved, ...region }) => regionSources(routing, region, { moved, usable }));
+  return {
+    sources: chosen.flatMap(({ sources }) => sources),
+    missingShare: chosen.reduce((sum, { missingShare }) => sum + missingShare, 0),
+  };
 }

@@ -8,7 +8,8 @@ import type { MoverDeps } from "./contract.ts";
 import type { Finding } from "./holdings.ts";
 import { chunks, NodeIo } from "./io.ts";
 import { isHold } from "./plan-state.ts";
-import { idKey, positionIn, selectorOf, type Range } from "./positions.ts";
+import type { Range } from "../sharding/ranges.ts";
+import { idKey, selectorOf } from "./positions.ts";
 import { TableAccess, together } from "./table.ts";
 import { halfDone, NodeTrouble, Unanswered } from "./trouble.ts";
 import { samePoint } from "./verify.ts";
@@ -78,7 +79,7 @@ async function tryToLevel(
   await noneUndecided(deps);
   const now = await table.read();
   const positions = findings.flatMap(({ copies }) =>
-    copies.flatMap(({ position }) => (position === undefined ? [] : [position])),
+    copies.flatMap(({ position }) => (position === undefined || position < 0 ? [] : [position])),
   );
   const ranges = [...new Set(positions)].sort((a, b) => a - b).map((position): Range => [position, position + 1]);
   const server = now.nodeIds[now.everywhere[0]!]!;
@@ -121,13 +122,12 @@ async function tryToLevel(
 
 /** Gives every serving owner the highest version that one of them holds. Nobody else writes to these points meanwhile. */
 async function level(io: NodeIo, routing: Routing, ids: readonly PointId[]): Promise<number> {
-  const { coordinate } = routing.placement;
   const held = new Map<string, Map<string, Point>>();
   for (const index of routing.everywhere) {
     const node = routing.nodeIds[index]!;
     for (const point of await io.fetch(node, ids, { withVector: true, withPayload: true }, "once")) {
-      const position = positionIn(point.payload, coordinate);
-      if (position === undefined || !routing.serves(index, position)) continue;
+      const place = routing.placeOf(point.payload);
+      if (!place || !routing.serves(index, place.position, place.to)) continue;
       const copies = held.get(idKey(point.id)) ?? new Map<string, Point>();
       held.set(idKey(point.id), copies.set(node, point));
     }
@@ -137,7 +137,8 @@ async function level(io: NodeIo, routing: Routing, ids: readonly PointId[]): Pro
     const best = [...copies.values()].reduce((top, point) =>
       (versionIn(point.payload) ?? -1) > (versionIn(top.payload) ?? -1) ? point : top,
     );
-    for (const index of routing.setAt(positionIn(best.payload, coordinate)!).read) {
+    const { position, to } = routing.placeOf(best.payload)!;
+    for (const index of routing.setAt(position, to).read) {
       const node = routing.nodeIds[index]!;
       const mine = copies.get(node);
       if (mine === best || (mine && versionIn(mine.payload) === versionIn(best.payload) && samePoint(mine, best))) continue;
@@ -158,10 +159,10 @@ async function removeOrphan(
   if (!point) return { copied: 0, deleted: 0 };
   const routing = await table.read();
   const index = routing.indexOf.get(node);
-  const position = positionIn(point.payload, routing.placement.coordinate);
+  const place = routing.placeOf(point.payload);
   let copied = 0;
-  if (position !== undefined) {
-    const { owners, read } = routing.setAt(position);
+  if (place) {
+    const { owners, read } = routing.setAt(place.position, place.to);
     if (index !== undefined && owners.includes(index)) return { copied: 0, deleted: 0 };
     if (read.length === 0)
       for (const owner of owners) {

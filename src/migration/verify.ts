@@ -1,12 +1,12 @@
 import { RagctlError } from "../errors.ts";
 import type { Routing } from "../sharding/owners.ts";
-import { field } from "../sharding/table.ts";
+import { field, stampFields } from "../sharding/table.ts";
 import type { Point, PointId } from "../stores/contract.ts";
 import { Cursor, scanPoints, versionIn } from "./compare.ts";
 import type { MoverDeps } from "./contract.ts";
-import { findingText, judge, type Copy, type Finding } from "./holdings.ts";
+import { findingText, judge, placeIn, type Copy, type Finding } from "./holdings.ts";
 import { chunks, NodeIo } from "./io.ts";
-import { compareIds, idKey, positionIn, SetChecksum } from "./positions.ts";
+import { compareIds, idKey, SetChecksum } from "./positions.ts";
 import type { ShardVerifyResult } from "./result.ts";
 import { TableAccess } from "./table.ts";
 import { NodeTrouble } from "./trouble.ts";
@@ -56,7 +56,7 @@ export async function verifyCollection(deps: MoverDeps, sample = 200): Promise<V
         if (!seen || compareIds(seen.id, first) !== 0) continue;
         cursor.advance();
         tally.get(node)!.add(seen.id, seen.version);
-        copies.push({ node, version: seen.version, position: positionIn(seen.payload, routing.placement.coordinate) });
+        copies.push({ node, version: seen.version, ...placeIn(routing, seen.payload) });
         if (typeof seen.payload[field.key] === "string") key = seen.payload[field.key] as string;
       }
       checked++;
@@ -135,8 +135,6 @@ async function lookAgain(
   return settled;
 }
 
-const stamps = [field.version, field.hash, field.cell, field.key];
-
 async function copiesOf(
   io: NodeIo,
   routing: Routing,
@@ -145,8 +143,8 @@ async function copiesOf(
 ): Promise<Map<string, Copy[]>> {
   const copies = new Map<string, Copy[]>();
   for (const node of nodes)
-    for (const { id, payload } of await io.fetch(node, ids, { withVector: false, withPayload: stamps })) {
-      const copy = { node, version: versionIn(payload), position: positionIn(payload, routing.placement.coordinate) };
+    for (const { id, payload } of await io.fetch(node, ids, { withVector: false, withPayload: stampFields(routing.table) })) {
+      const copy = { node, version: versionIn(payload), ...placeIn(routing, payload) };
       copies.set(idKey(id), [...(copies.get(idKey(id)) ?? []), copy]);
     }
   return copies;
@@ -167,8 +165,8 @@ async function compareWhole(
       if (state !== "serving" && state !== "leaving") continue;
       const ids = some.map(({ id }) => id);
       for (const point of await io.fetch(node, ids, { withVector: true, withPayload: true })) {
-        const position = positionIn(point.payload, routing.placement.coordinate);
-        if (position === undefined || !routing.serves(routing.indexOf.get(node)!, position)) continue;
+        const place = routing.placeOf(point.payload);
+        if (!place || !routing.serves(routing.indexOf.get(node)!, place.position, place.to)) continue;
         held.set(idKey(point.id), [...(held.get(idKey(point.id)) ?? []), { node, point }]);
       }
     }
@@ -182,7 +180,7 @@ async function compareWhole(
       const copies = [first!, ...others].map(({ node, point }) => ({
         node,
         version: versionIn(point.payload),
-        position: positionIn(point.payload, routing.placement.coordinate),
+        ...placeIn(routing, point.payload),
       }));
       found.push({ id, key, missing: [], orphaned: [], different: unequal.map(({ node }) => node), copies });
     }

@@ -5,6 +5,7 @@ import {
   type DataFace,
   type Filter,
   type Hit,
+  type Payload,
   type Point,
   type PointId,
   type SearchOptions,
@@ -74,8 +75,10 @@ export class SimNode {
 }
 
 type Message =
-  | { op: "upsert"; collection: string; points: Point[] }
+  | { op: "upsert"; collection: string; points: Point[]; onlyIf?: Filter }
   | { op: "delete"; collection: string; ids: PointId[] }
+  | { op: "delete-by-filter"; collection: string; filter: Filter }
+  | { op: "set-payload"; collection: string; filter: Filter; payload: Payload }
   | { op: "fetch"; collection: string; ids: PointId[] }
   | { op: "search"; collection: string; vector: number[]; options: SearchOptions }
   | { op: "count"; collection: string; filter?: Filter }
@@ -161,7 +164,7 @@ export class SimNetwork {
   driver(dead: () => boolean = () => false): VectorStoreDriver {
     return {
       name: "sim",
-      capabilities: { ...defaultCapabilities, maxBatch: 3 },
+      capabilities: { ...defaultCapabilities, maxBatch: 3, supportsConditionalUpsert: true },
       headers: () => ({}),
       data: simFace,
       control: ({ url }) => this.#control(this.nodes.get(new URL(url).hostname)!, dead),
@@ -192,7 +195,17 @@ function apply(node: SimNode, message: Message): unknown {
   const points = node.points(message.collection);
   switch (message.op) {
     case "upsert":
-      for (const point of message.points) points.set(point.id, point);
+      for (const point of message.points) {
+        const there = points.get(point.id);
+        if (!there || !message.onlyIf || matches(there, message.onlyIf)) points.set(point.id, point);
+      }
+      return {};
+    case "delete-by-filter":
+      for (const [id, point] of points) if (matches(point, message.filter)) points.delete(id);
+      return {};
+    case "set-payload":
+      for (const [id, point] of points)
+        if (matches(point, message.filter)) points.set(id, { ...point, payload: { ...point.payload, ...message.payload } });
       return {};
     case "delete":
       for (const id of message.ids) points.delete(id);
@@ -225,6 +238,9 @@ function matches(point: Point, filter: Filter | undefined): boolean {
       const value = point.payload?.[condition.key] as number;
       return value >= (condition.range.gte ?? -Infinity) && value < (condition.range.lt ?? Infinity);
     }
+    if ("has_id" in condition) return condition.has_id.includes(point.id);
+    if ("is_empty" in condition) return point.payload?.[condition.is_empty.key] === undefined;
+    if ("match" in condition && "value" in condition.match) return point.payload?.[condition.key] === condition.match.value;
     if ("match" in condition && "any" in condition.match)
       return condition.match.any.some((one) => one === point.payload?.[condition.key]);
     if ("should" in condition || "must" in condition) return matches(point, condition);
@@ -252,9 +268,14 @@ function simFace(collection: string): DataFace {
   return {
     prepareSearch: (vector, options) => request({ op: "search", collection, vector: [...vector], options }, "read"),
     parseSearch: parse,
-    prepareUpsert: (points) =>
+    prepareUpsert: (points, { onlyIf }) =>
       request(
-        { op: "upsert", collection, points: points.map((point) => Object.assign({}, point, { vector: [...point.vector!] })) },
+        {
+          op: "upsert",
+          collection,
+          points: points.map((point) => Object.assign({}, point, { vector: [...point.vector!] })),
+          ...(onlyIf && { onlyIf }),
+        },
         "write",
       ),
     parseWrite: () => "applied",
@@ -269,11 +290,12 @@ function simFace(collection: string): DataFace {
       ),
     parseScroll: parse,
     prepareDelete(target) {
-      if (!("ids" in target)) throw new Error("not simulated");
+      if (!("ids" in target)) return request({ op: "delete-by-filter", collection, filter: target.filter }, "write");
       return request({ op: "delete", collection, ids: [...target.ids] }, "write");
     },
-    prepareSetPayload() {
-      throw new Error("not simulated");
+    prepareSetPayload(target, payload) {
+      if ("ids" in target) throw new Error("not simulated");
+      return request({ op: "set-payload", collection, filter: target.filter, payload }, "write");
     },
     failure: (status, _body, headers) => ({
       kind: "retryable",

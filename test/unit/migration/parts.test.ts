@@ -10,14 +10,13 @@ import {
   selectorFilters,
   selectorsShare,
   SetChecksum,
-  subtractRanges,
-  type Range,
 } from "../../../src/migration/positions.ts";
 import { reversePlan } from "../../../src/migration/reverse.ts";
 import { chooseSources, servesAll } from "../../../src/migration/sources.ts";
 import { formatMaxRate, parseMaxRate, tokenBucket } from "../../../src/migration/throttle.ts";
 import { TouchedLog } from "../../../src/migration/touched-log.ts";
 import { createRouting, loadHashes, transitions, type RoutingTable } from "../../../src/sharding/index.ts";
+import { subtractRanges, type Range } from "../../../src/sharding/ranges.ts";
 import { fingerprintOfTable } from "../../../src/sharding/plan/fingerprint.ts";
 import type { Lease } from "../../../src/state/index.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";

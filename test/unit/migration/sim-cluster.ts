@@ -3,6 +3,7 @@ import { ClusterNodes } from "../../../src/cluster/nodes.ts";
 import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { RagctlError } from "../../../src/errors.ts";
 import { applyPlan } from "../../../src/migration/apply.ts";
+import { applyChange } from "../../../src/migration/change.ts";
 import { alwaysCalm, unlimited, type MoverDeps } from "../../../src/migration/contract.ts";
 import { clusterLock, holdLock, nodeLock } from "../../../src/migration/lock.ts";
 import { planStateOf } from "../../../src/migration/plan-state.ts";
@@ -10,6 +11,7 @@ import { repairNode, staleNodes } from "../../../src/migration/repair.ts";
 import type { Rng } from "../../../src/runtime.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
 import type { RoutingTable } from "../../../src/sharding/index.ts";
+import type { DataFace } from "../../../src/stores/contract.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
@@ -31,6 +33,8 @@ export class SimCluster {
   travel: (who: string) => Promise<void> = () => this.clock.sleep(this.rng() * 2);
   /** What of the protocol a process leaves out: its view of the state store. */
   tamper: (state: StateStore) => StateStore = (state) => state;
+  /** What of it a mover's requests leave out. */
+  tamperFace: (face: DataFace) => DataFace = (face) => face;
   readonly notes: string[] = [];
   readonly journals: string[] = [];
 
@@ -99,7 +103,7 @@ export class SimCluster {
         poolOptionsOf: (_driver, { url }) => ({ origin: url }),
         clock: this.clock,
       }),
-      face: driver.data(collection),
+      face: this.tamperFace(driver.data(collection)),
       capabilities: driver.capabilities,
       clock: this.clock,
       rng: this.rng,
@@ -128,7 +132,7 @@ export class SimCluster {
     const held = await holdLock(state, { name: clusterLock, owner: this.#owner(who), clock, requestTimeoutMs, isDead });
     try {
       if (planStateOf(plan, (await state.getTable(collection))!, "sim") === "finished") return "finished";
-      await applyPlan(plan, {
+      await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
         ...this.#mover(who, held, state),
         prepareNode: () => Promise.resolve(),
         soft: new AbortController().signal,

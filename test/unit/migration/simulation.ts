@@ -221,7 +221,7 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
 }
 
 /** What a replica that serves may hold: the last acknowledged value, or that of any write that began after it and was not acknowledged. */
-function acceptable(ops: readonly Op[], untilMs: number): Set<number | undefined> {
+export function acceptable(ops: readonly Op[], untilMs: number): Set<number | undefined> {
   let last = 0;
   for (const [index, { ackedMs }] of ops.entries()) if (ackedMs !== undefined && ackedMs <= untilMs) last = index;
   return new Set(ops.slice(last).map(({ value }) => value));

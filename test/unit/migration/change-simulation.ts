@@ -1,0 +1,302 @@
+import type { ClusterClient } from "../../../src/cluster/index.ts";
+import { RagctlError } from "../../../src/errors.ts";
+import { reversePlan } from "../../../src/migration/reverse.ts";
+import { seededRng } from "../../../src/runtime.ts";
+import { createRouting, pointIdOf, type PartitionerSpec, type RoutingTable } from "../../../src/sharding/index.ts";
+import { semanticSpec, splitCell } from "../../../src/sharding/plan/semantic-spec.ts";
+import { planTransition } from "../../../src/sharding/plan/transition.ts";
+import type { Plan } from "../../../src/sharding/plan/contract.ts";
+import type { DataFace } from "../../../src/stores/contract.ts";
+import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
+import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
+import { acceptable, type Op } from "./simulation.ts";
+
+const busyMs = 15_000;
+const leaseMs = 5_000;
+const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
+
+export const changes = ["ring to model", "model to model", "model to ring", "split"] as const;
+
+export interface ChangeOutcome {
+  seed: number;
+  change: (typeof changes)[number];
+  problems: string[];
+  acknowledged: number;
+  refused: number;
+  searches: number;
+  incomplete: number;
+  crashes: number;
+  repaired: number;
+  reversed: boolean;
+  finished: boolean;
+}
+
+export interface ChangeSabotage {
+  tamperFace?: (face: DataFace) => DataFace;
+  /** No faults but slow messages: shows what a rule of the protocol is for. */
+  calm?: boolean;
+  change?: (typeof changes)[number];
+}
+
+/**
+ * One seeded schedule of a change of partitioner: two writers whose every upsert has a new vector, and so may take the key to another cell, a
+ * reader, a repairer, and movers that die and are followed by others; nodes crash, freeze and come back, messages are late, answers
+ * are lost. Sometimes the change is taken back half way. Then all heals, and every replica is compared with what was acknowledged.
+ */
+export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}): Promise<ChangeOutcome> {
+  const { calm = false } = sabotage;
+  const rng = seededRng(seed);
+  const count = 2 + Math.floor(rng() * 3);
+  const replicas = 1 + Math.floor(rng() * Math.min(2, count - 1));
+  const change = sabotage.change ?? changes[Math.floor(rng() * changes.length)]!;
+  const ids = Array.from({ length: count }, (_, i) => `n${i}`);
+  const { table, to } = tables(change, ids, replicas);
+  const sim = new SimCluster(table, rng, {
+    consistency: (["one", "quorum", "all"] as const)[Math.floor(rng() * 3)]!,
+    breaker: rng() < 0.5 ? "rolling" : "off",
+  });
+  if (sabotage.tamperFace) sim.tamperFace = sabotage.tamperFace;
+  const { clock, network, dead } = sim;
+  const about = { createdAt: "2026-01-01T00:00:00.000Z", cluster: "sim" };
+  let plan: Plan = planTransition({
+    ...about,
+    planId: "plan-change",
+    table,
+    to,
+    load: { points: 1000, bytes: 1_000_000 },
+    maxRate: { per: "points", perSec: 1000 },
+  });
+  const outcome: ChangeOutcome = {
+    seed,
+    change,
+    problems: [],
+    acknowledged: 0,
+    refused: 0,
+    searches: 0,
+    incomplete: 0,
+    crashes: 0,
+    repaired: 0,
+    reversed: false,
+    finished: false,
+  };
+  const history = new Map<string, Op[]>();
+  let value = 0;
+  const someVector = () => axis(Math.floor(rng() * 5), rng);
+  const failures: unknown[] = [];
+  const clients = [await sim.client("w0"), await sim.client("w1"), await sim.client("r")];
+
+  // What was there before: half of it is never touched again, and its stamps are the backfill's alone.
+  for (let i = 0; i < 16; i++) {
+    const key = i < 8 ? `old ${i}` : `w${i % 2} key ${i >> 1}`;
+    const first = clients[0]!.upsert(collection, [{ key, vector: someVector(), payload: { value: ++value } }]);
+    history.set(key, [{ value, beganMs: 0, ackedMs: 0 }]);
+    await clock.run(100);
+    await first;
+  }
+  const endMs = clock.nowMs() + busyMs;
+
+  const write = async (client: ClusterClient, name: string): Promise<void> => {
+    const keys = [...history.keys()].filter((key) => key.startsWith(name));
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(rng() * (calm ? 60 : 400));
+      const batch = keys.filter(() => rng() < 0.6);
+      const erase = rng() < 0.2;
+      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
+      const ops = new Map(batch.map((key) => [key, { ...op }]));
+      for (const [key, one] of ops) history.get(key)!.push(one);
+      try {
+        const result = erase
+          ? await client.delete(collection, batch)
+          : await client.upsert(
+              collection,
+              batch.map((key) => ({ key, vector: someVector(), payload: { value: op.value } })),
+            );
+        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
+        outcome.acknowledged += result.acknowledged.length;
+        outcome.refused += result.failed.length;
+      } catch (error) {
+        if (!(error instanceof RagctlError)) throw error;
+        outcome.refused += batch.length;
+      }
+    }
+  };
+  const read = async (client: ClusterClient): Promise<void> => {
+    const ofId = new Map([...history.keys()].map((key) => [pointIdOf(key), key]));
+    // Made once, before any of it: its bytes ask for the fields of that time.
+    const prepared = client.prepareSearch(collection, [1, 1, 1, 1], { k: 100, withPayload: ["value"] });
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(rng() * 500);
+      const beganMs = clock.nowMs();
+      const kind = rng();
+      try {
+        const seen = new Map<string, number | undefined>();
+        if (kind < 0.25)
+          for (const record of await client.fetch(collection, [...history.keys()]))
+            seen.set(record.key, record.payload["value"] as number);
+        else {
+          const { hits, partial } = await client.search(prepared);
+          if (partial) {
+            outcome.incomplete++;
+            continue;
+          }
+          const found = hits.map(({ id }) => id);
+          if (new Set(found).size < found.length) outcome.problems.push(`a search at ${beganMs} found a point twice`);
+          for (const { id, payload } of hits) seen.set(ofId.get(id)!, payload?.["value"] as number);
+        }
+        outcome.searches++;
+        for (const [key, ops] of history)
+          if (!acceptable(ops, beganMs - leaseMs).has(seen.get(key)) && !rewrittenSince(ops, beganMs - leaseMs, seen.has(key)))
+            outcome.problems.push(`a complete ${kind < 0.25 ? "fetch" : "search"} at ${beganMs} found ${key} = ${seen.get(key)}`);
+        const untouched = [...history].filter(([key]) => key.startsWith("old "));
+        for (const [key] of untouched) if (!seen.has(key)) outcome.problems.push(`at ${beganMs} ${key} was missing, which nobody touched`);
+      } catch (error) {
+        if (!(error instanceof RagctlError)) throw error;
+        outcome.incomplete++;
+      }
+    }
+  };
+  const disturb = async (): Promise<void> => {
+    if (calm) {
+      network.weather = { ...calmWeather, usualDelayMs: 150 };
+      return;
+    }
+    network.weather = {
+      ...calmWeather,
+      usualDelayMs: 1 + rng() * 10,
+      lateShare: rng() < 0.4 ? 0.005 : 0,
+      latestMs: requestTimeoutMs * 1.4,
+      lostAnswerShare: rng() < 0.4 ? 0.005 : 0,
+    };
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(800 + rng() * 5000);
+      const all = [...network.nodes.values()];
+      const node = all[Math.floor(rng() * all.length)]!;
+      const what = rng();
+      if (what < 0.2) node.crash();
+      else if (what < 0.4) node.freeze();
+      else if (what < 0.5) sim.storeAway = true;
+      else if (what < 0.57) dead.add("w1");
+      await clock.sleep(rng() * 2000);
+      sim.storeAway = false;
+      node.recover();
+    }
+  };
+  const mayCrash = rng() < 0.6;
+  const mayReverse = !calm && rng() < 0.25;
+  const move = async (): Promise<void> => {
+    await clock.sleep(rng() * 1500);
+    for (let n = 0; !outcome.finished; n++) {
+      const who = `m${n}`;
+      const running = sim.apply(plan, who, 1 + Math.floor(rng() * 2)).then(
+        () => true,
+        (error: unknown) => {
+          if (!(error instanceof RagctlError)) throw error;
+          sim.notes.push(`${who}: ${error.code}: ${error.message}`);
+          return false;
+        },
+      );
+      const crash =
+        (mayCrash || mayReverse) && rng() < 0.75 && clock.nowMs() < endMs
+          ? clock.sleep(rng() * 6000).then(() => "crash" as const)
+          : undefined;
+      const ended = await Promise.race(crash ? [running, crash] : [running]);
+      if (ended === "crash") {
+        dead.add(who);
+        outcome.crashes++;
+        await clock.sleep(rng() * 500);
+        if (mayReverse && !outcome.reversed && sim.table.transition) {
+          outcome.reversed = true;
+          plan = reversePlan(plan, createRouting(sim.table), { ...about, planId: "plan-back", nodes: sim.config.nodes });
+        }
+      } else if (ended) outcome.finished = true;
+      else await clock.sleep(500);
+    }
+  };
+  const repair = async (): Promise<void> => {
+    for (let n = 0; ; n++) {
+      const who = `r${n}`;
+      const running = sim.repairs(who);
+      running.catch((error: unknown) => failures.push(error));
+      await clock.sleep(2_000 + rng() * 8_000);
+      if (mayCrash && clock.nowMs() < endMs) dead.add(who);
+      else return;
+    }
+  };
+  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move(), repair()];
+  for (const one of work) one.catch((error: unknown) => failures.push(error));
+  await clock.run(busyMs);
+  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
+  sim.storeAway = false;
+  for (const node of network.nodes.values()) node.recover();
+  for (let waited = 0; waited < 180_000; waited += 5_000) {
+    await clock.run(5_000);
+    if (failures.length > 0) throw failures[0];
+    if (outcome.finished && Object.values(sim.table.nodes).every(({ state }) => state !== "stale")) break;
+  }
+  outcome.repaired = Object.values(sim.table.nodes).reduce((sum, { repairs = 0 }) => sum + repairs, 0);
+  if (!outcome.finished) outcome.problems.push(`never finished: ${sim.notes.slice(-3).join("; ")}`);
+  else {
+    const wanted = outcome.reversed ? table.partitioner : to;
+    if (JSON.stringify(sim.table.partitioner) !== JSON.stringify(wanted)) outcome.problems.push("the table has another partitioner");
+    if (sim.table.transition) outcome.problems.push("the change is still in the table");
+  }
+  for (const [id, { state }] of Object.entries(sim.table.nodes))
+    if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
+  outcome.problems.push(...comparePlaces(sim.table, network, history));
+  for (const who of [...Array.from({ length: 20 }, (_, n) => `r${n}`), "w0", "w1", "r"]) dead.add(who);
+  return outcome;
+}
+
+/** A key that was written within the lag of a reader's view may be missing from it: its old place has lost it, its new one is not asked. */
+function rewrittenSince(ops: readonly Op[], sinceMs: number, found: boolean): boolean {
+  return !found && ops.some(({ beganMs, ackedMs }) => beganMs >= sinceMs || (ackedMs ?? Infinity) >= sinceMs);
+}
+
+/** Every owner of a point holds what was acknowledged last, and nobody else holds it. */
+function comparePlaces(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+  const routing = createRouting(table);
+  const problems: string[] = [];
+  for (const [key, ops] of history) {
+    const id = pointIdOf(key);
+    const fine = acceptable(ops, Infinity);
+    const copies = routing.nodeIds.flatMap((name, node) => {
+      const point = network.nodes.get(name)!.points(collection).get(id);
+      const place = routing.placeOf(point?.payload);
+      if (point && !place) problems.push(`UNSTAMPED: ${key} on ${name}`);
+      return point && place ? [{ name, node, place, value: point.payload?.["value"] as number }] : [];
+    });
+    const owned = copies.filter(({ node, place }) => routing.setAt(place.position, place.to).owners.includes(node));
+    for (const { name } of copies.filter((copy) => !owned.includes(copy))) problems.push(`ORPHAN: ${name} holds ${key}`);
+    if (owned.length === 0 && !fine.has(undefined)) problems.push(`LOST: ${key} is nowhere; fine would be ${[...fine].join(", ")}`);
+    for (const { name, value } of owned) if (!fine.has(value)) problems.push(`LOST: ${name} serves ${key} = ${value}; fine would be ${[...fine].join(", ")}`);
+    const [first] = owned;
+    if (first)
+      for (const node of routing.setAt(first.place.position, first.place.to).read)
+        if (!owned.some((copy) => copy.node === node) && !fine.has(undefined))
+          problems.push(`LOST: ${routing.nodeIds[node]} lacks ${key}`);
+  }
+  return problems;
+}
+
+function axis(cell: number, rng: () => number): number[] {
+  return [0, 1, 2, 3].map((d) => (cell === 4 ? 0.7 : d === cell ? 1 : 0.1) + rng() * 0.2);
+}
+
+function tables(change: (typeof changes)[number], ids: readonly string[], replicas: number): { table: RoutingTable; to: PartitionerSpec } {
+  const ring = ringTable(ids, replicas, []);
+  const { hash } = ring.partitioner;
+  const rows = [0, 1, 2, 3].map((cell) => [0, 1, 2, 3].map((d) => (d === cell ? 1 : 0)));
+  const first = { modelId: "aaaaaaaa0001", centroids: rows };
+  const second = { modelId: "bbbbbbbb0002", centroids: [[0.5, 0.5, 0.5, 0.5], ...rows.toReversed()] };
+  const semantic: RoutingTable = { ...ring, partitioner: { ...semanticSpec(first, { hash }), field: "_ragctl_cell" } };
+  switch (change) {
+    case "ring to model":
+      return { table: ring, to: semanticSpec(first, { hash }) };
+    case "model to model":
+      return { table: semantic, to: semanticSpec(second, { hash }) };
+    case "model to ring":
+      return { table: semantic, to: ring.partitioner };
+    case "split":
+      return { table: semantic, to: semanticSpec(splitCell(first, 1, [[0.2, 1, 0, 0], [0, 1, 0.2, 0]], "cccccccc0003"), { hash }) };
+  }
+}
