@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
-import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
 import type { ReaderName } from "../../src/ingest/contract.ts";
 import type { IngestSpec } from "../../src/ingest/index.ts";

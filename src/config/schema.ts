@@ -199,6 +199,15 @@ const embedder = z.discriminatedUnion("driver", [
     apiKey: z.string().optional(),
     batchSize: z.number().int().positive().default(64),
     timeout: durationMs.prefault("30s"),
+    rate: ratePerSec
+      .optional()
+      .describe("requests that it takes in any second, at most; of all processes that share `redis` together"),
+    redis: redisUrl.optional().describe("where processes share the rate, and vectors with `cache: redis`"),
+    cache: z
+      .enum(["disk", "redis", "off"])
+      .optional()
+      .describe("where ingest keeps vectors, so that a text is paid for once; disk unless given"),
+    cacheSize: sizeBytes.optional().describe("of the vectors kept on disk; 4GiB unless given"),
   }),
 ]);
 

@@ -13,5 +13,7 @@ export interface Embedder {
    * `embedder-answer` (it answered, and not with usable vectors). Rejects with the signal's reason on abort.
    */
   embed(texts: readonly string[], options?: { signal?: AbortSignal }): Promise<Float32Array[]>;
+  /** Present where vectors are remembered: how many were made so far, and how many were known. */
+  usage?(): { made: number; remembered: number };
   close(): Promise<void>;
 }

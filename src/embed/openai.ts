@@ -6,22 +6,29 @@ import { createPool } from "../http/pool.ts";
 import { refuseBlank } from "./blank.ts";
 import type { Embedder } from "./contract.ts";
 import type { EmbedderDeps } from "./index.ts";
+import type { RequestLimiter } from "./limit/contract.ts";
 import { retryDelayMs } from "./retry.ts";
 import { parseVectors } from "./openai-answer.ts";
 
 type OpenAiConfig = Extract<EmbedderConfig, { driver: "openai" }>;
 
 const maxAttempts = 6;
+/** Attempts that took all the time there is, or were answered with nonsense: more of the same is seldom worth the wait. */
+const maxStubborn = 3;
 
 /** What one attempt came to: vectors, or why not, and whether the same request may do better later. */
-type Attempt = { vectors: Float32Array[] } | { problem: RagctlError; retry: boolean; retryAfter?: string };
+type Attempt = { vectors: Float32Array[] } | { problem: RagctlError; retry: boolean; retryAfter?: string; stubborn?: true };
 
 /**
  * An OpenAI-compatible `/embeddings` endpoint (OpenAI, TEI, vLLM, Ollama, LiteLLM). Asking twice for an embedding does
  * no harm, so whatever may pass (429, 408, 5xx, no answer, an answer that makes no sense) is retried.
  * @param pool the connections; tests pass their own
  */
-export function openaiEmbedder(config: OpenAiConfig, deps: EmbedderDeps, pool = poolOf(config)): Embedder {
+export function openaiEmbedder(
+  config: OpenAiConfig,
+  deps: Pick<EmbedderDeps, "clock" | "rng"> & { limiter?: RequestLimiter },
+  pool = poolOf(config),
+): Embedder {
   const where = `the embedder at ${config.url}`;
   const path = embeddingsPath(config.url);
   const headers = ["content-type", "application/json", ...(config.apiKey ? ["authorization", `Bearer ${config.apiKey}`] : [])];
@@ -29,27 +36,33 @@ export function openaiEmbedder(config: OpenAiConfig, deps: EmbedderDeps, pool = 
   async function attempt(texts: readonly string[], signal: AbortSignal | undefined): Promise<Attempt> {
     const body = Buffer.from(JSON.stringify({ model: config.model, input: texts, encoding_format: "float" }));
     const request: PreparedRequest = { method: "POST", path, headers, body, kind: "read" };
+    const leave = await deps.limiter?.enter(signal);
     let answer: HttpAnswer;
     try {
       answer = await pool.send(request, { timeoutMs: config.timeout, ...(signal ? { signal } : {}) });
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof TransportError)) throw error;
-      return { problem: unreachable(`${where} could not be reached: ${error.message}`), retry: true };
+      const problem = unreachable(`${where} could not be reached: ${error.message}`);
+      return { problem, retry: true, ...(error.failure === "timeout" ? { stubborn: true } : {}) };
+    } finally {
+      leave?.done();
     }
     if (answer.status >= 200 && answer.status < 300) {
       const parsed = parseVectors(answer.body, { count: texts.length, dim: config.dim });
       if ("vectors" in parsed) return parsed;
-      return { problem: badAnswer(`${where} ${parsed.problem}`, parsed.hint), retry: true };
+      return { problem: badAnswer(`${where} ${parsed.problem}`, parsed.hint), retry: true, stubborn: true };
     }
     return failedAttempt(answer, where);
   }
 
   async function batch(texts: readonly string[], signal: AbortSignal | undefined): Promise<Float32Array[]> {
+    let stubborn = 0;
     for (let tried = 1; ; tried++) {
       const outcome = await attempt(texts, signal);
       if ("vectors" in outcome) return outcome.vectors;
-      if (!outcome.retry || tried === maxAttempts) throw outcome.problem;
+      if (outcome.stubborn) stubborn++;
+      if (!outcome.retry || tried === maxAttempts || stubborn === maxStubborn) throw outcome.problem;
       const jitter = deps.rng?.() ?? 0;
       await deps.clock.sleep(retryDelayMs({ tried, retryAfter: outcome.retryAfter, nowMs: deps.clock.nowMs(), jitter }), signal);
     }
@@ -67,7 +80,10 @@ export function openaiEmbedder(config: OpenAiConfig, deps: EmbedderDeps, pool = 
       }
       return vectors;
     },
-    close: () => pool.close(),
+    async close() {
+      await pool.close();
+      await deps.limiter?.close();
+    },
   };
 }
 

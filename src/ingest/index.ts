@@ -219,6 +219,7 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
     collection: spec.collection,
     created,
     embedder: { name: maker.name, dim },
+    embeddings: embedder.usage?.() ?? null,
     documents: { read: tally.settled, ...tally.fates },
     chunks: { ...tally.chunks },
     resumed: resume ? { run: resume.run, documents: { ...resume.documents } } : null,

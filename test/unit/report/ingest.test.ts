@@ -19,6 +19,7 @@ const result: IngestResult = {
   created: true,
   embedder: { name: "hashing-384-v1", dim: 384 },
   documents: { read: 1400, ok: 1396, unchanged: 0, skipped: 2, dead: 2 },
+  embeddings: null,
   resumed: null,
   changedSince: null,
   batchSize: { smallest: 256, largest: 256, last: 256 },
