@@ -34,7 +34,7 @@ export async function chunkDocument(
       .update(fields);
     if (vector) hash.update(new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength));
     const digest = hash.digest("hex").slice(0, 32);
-    return {
+    const chunk: Chunk = {
       key: chunkKey(document, position),
       position,
       text: own,
@@ -48,8 +48,9 @@ export async function chunkDocument(
         ...stamps,
         [chunkField.hash]: digest,
       },
-      ...(vector ? { vector } : {}),
     };
+    if (vector) chunk.vector = vector;
+    return chunk;
   });
   return { document, chunks };
 }

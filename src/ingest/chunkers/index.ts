@@ -44,7 +44,7 @@ export async function chunkText(text: string, format: Format, { by, size, overla
     by === "tokens" ? await (await import("./tokens.ts")).tokenRuler(text, size, overlap) : characterRuler(size, overlap);
   const pieces = cut(text, { ...plan, ruler });
   const { headingsAt } = plan;
-  return pieces.map(({ start, content, end }) => ({ start, end, ...(headingsAt ? { headings: headingsAt(content) } : {}) }));
+  return pieces.map(({ start, content, end }) => (headingsAt ? { start, end, headings: headingsAt(content) } : { start, end }));
 }
 
 /** @throws RagctlError exit 2 where the numbers make no sense */

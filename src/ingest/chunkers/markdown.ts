@@ -5,7 +5,7 @@ interface MarkdownOutline {
   /** In front of headings of the first level, of the second …, and in front of any other block: coarsest first. */
   levels: Boundary[];
   /** The headings that a place stands under, outermost first, as plain text. */
-  headingsAt(place: number): string[];
+  headingsAt: (place: number) => string[];
 }
 
 interface Heading {

@@ -1,4 +1,4 @@
-import type { parse as Parse } from "csv-parse/sync";
+import type Papa from "papaparse";
 import { bytesOf } from "../inputs/bytes.ts";
 import type { DeadRecord, InputFile, Item, Origin, Reader, ReaderOptions, SourceDocument } from "../contract.ts";
 import { LineWindow } from "./line-window.ts";
@@ -10,7 +10,10 @@ import { decodeUtf8, utf8Problem } from "./utf8.ts";
 /** A quoted cell may have line feeds; a quote that is never closed must not swallow the file. */
 const longestRecordBytes = 16 * 2 ** 20;
 
+type Parse = typeof Papa.parse;
+
 const openQuote = "a quote in it opens, and nothing closes it";
+const innerQuote = "a quote stands inside a quoted cell, not doubled";
 
 /** What a table's first line says. */
 interface Table {
@@ -19,11 +22,12 @@ interface Table {
 }
 
 /**
- * Comma-separated values with a header (RFC 4180; tabs, semicolons or bars where the header has no comma). A stray quote costs
- * the line that it is in: where the lines up to the next quote make no record, reading goes on with the line after it.
+ * Comma-separated values with a header (RFC 4180; tabs, semicolons or bars where the header has no comma). A quote in a cell that does
+ * not begin with one is a character like any other. One that opens a cell and is never closed costs its line: where the lines up to the next
+ * quote make no record, reading goes on with the line after it.
  */
 export const csvReader: Reader = async function* (file, options, context): AsyncGenerator<Item> {
-  const { parse } = await import("csv-parse/sync");
+  const { parse } = (await import("papaparse")).default;
   const { from } = context;
   let lines = new LineWindow(splitLines(bytesOf(file, context), longestLineBytes));
   try {
@@ -49,7 +53,7 @@ export const csvReader: Reader = async function* (file, options, context): Async
   }
 };
 
-async function headerOf(file: InputFile, lines: LineWindow, parse: typeof Parse): Promise<Table | DeadRecord | undefined> {
+async function headerOf(file: InputFile, lines: LineWindow, parse: Parse): Promise<Table | DeadRecord | undefined> {
   for (;;) {
     const line = await lines.at(0);
     if (line === undefined) return undefined;
@@ -75,7 +79,7 @@ async function nextRecord(
   first: Line,
   table: Table,
   options: ReaderOptions,
-  parse: typeof Parse,
+  parse: Parse,
 ): Promise<{ count: number; item?: Item }> {
   if ("tooLong" in first) return { count: 1, item: tooLong(file, first) };
   // One line alone is given up: those behind it may be records of their own.
@@ -83,22 +87,24 @@ async function nextRecord(
     count: 1,
     item: { ...deadLine(file, first, reason, text), columns: table.columns },
   });
-  const joined = await untilQuotesAreEven(lines, first.content);
-  const bytes = joined?.bytes ?? first.content;
-  const text = decodeUtf8(bytes, first.offset === 0);
-  if (text === undefined) return dead(utf8Problem(bytes), first.content.toString("latin1"));
-  if (text.trim() === "") return { count: 1 };
-  const own = joined?.count === 1 ? text : first.content.toString();
-  if (!joined) return dead(openQuote, own);
-  const cells = cellsOf(parse, text, table.delimiter);
+  const own = decodeUtf8(first.content, first.offset === 0);
+  if (own === undefined) return dead(utf8Problem(first.content), first.content.toString("latin1"));
+  if (own.trim() === "") return { count: 1 };
+  let record = { text: own, count: 1, cells: cellsOf(parse, own, table.delimiter) };
+  if (!Array.isArray(record.cells)) {
+    const joined = await untilQuotesAreEven(lines, first.content);
+    const text = joined && decodeUtf8(joined.bytes, first.offset === 0);
+    if (joined && text !== undefined) record = { text, count: joined.count, cells: cellsOf(parse, text, table.delimiter) };
+  }
+  const { text, count, cells } = record;
   if (!Array.isArray(cells)) return dead(cells.problem, own);
   const outcome = documentOfCells(cells, table.columns, options, {
     source: file.name,
     line: first.number,
     offset: first.offset,
   });
-  if (typeof outcome !== "string") return { count: joined.count, item: outcome };
-  return { count: joined.count, item: { ...deadLine(file, first, outcome, text), columns: table.columns } };
+  if (typeof outcome !== "string") return { count, item: outcome };
+  return { count, item: { ...deadLine(file, first, outcome, text), columns: table.columns } };
 }
 
 /** Lines from the first one on, joined: inside quotes a line feed belongs to the cell. Undefined: they stay open. */
@@ -125,18 +131,13 @@ function quotesIn(bytes: Buffer): number {
 }
 
 /** The cells of one record, or why it is none. */
-function cellsOf(parse: typeof Parse, record: string, delimiter: string): string[] | { problem: string } {
+function cellsOf(parse: Parse, record: string, delimiter: string): string[] | { problem: string } {
   const text = record.replace(/\r$/, "");
   // Without quotes there is nothing to parse.
   if (!text.includes('"')) return text.split(delimiter);
-  try {
-    const rows = parse(text, { delimiter, relax_column_count: true, record_delimiter: ["\n", "\r\n"] });
-    return rows.length === 1 ? rows[0]! : { problem: `it is ${rows.length} records` };
-  } catch (error) {
-    // The library counts lines and columns from the start of the record, which says nothing to anybody.
-    const [sentence = ""] = (error as Error).message.split(/ (?:at|on) line \d/);
-    return { problem: `not CSV: ${sentence}` };
-  }
+  const { data, errors } = parse<string[]>(text, { delimiter, newline: "\n" });
+  if (errors.some(({ code }) => code === "InvalidQuotes")) return { problem: innerQuote };
+  return errors.length === 0 && data.length === 1 ? data[0]! : { problem: openQuote };
 }
 
 /** The document of a table's row, or why there is none. */
@@ -161,8 +162,7 @@ export async function documentOfRow(
   options: ReaderOptions,
   origin: Origin,
 ): Promise<SourceDocument | string> {
-  if (quotesIn(Buffer.from(row)) % 2 === 1) return openQuote;
-  const { parse } = await import("csv-parse/sync");
+  const { parse } = (await import("papaparse")).default;
   const outcomes = [",", "\t", ";", "|"].map((delimiter) => cellsOf(parse, row, delimiter));
   const fitting = outcomes.find((cells) => Array.isArray(cells) && cells.length === columns.length) ?? outcomes[0]!;
   return Array.isArray(fitting) ? documentOfCells(fitting, columns, options, origin) : fitting.problem;

@@ -1,17 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { deadLetterSchema, deadRunSchema, type DeadLetter, type DeadRun } from "../dead-letters.ts";
-import type {
-  DeadRecord,
-  InputFile,
-  Item,
-  Origin,
-  Place,
-  Reader,
-  ReaderContext,
-  ReaderOptions,
-  SourceDocument,
-} from "../contract.ts";
+import type { DeadRecord, InputFile, Item, Origin, Place, Reader, ReaderContext, ReaderOptions } from "../contract.ts";
 import { bytesOf } from "../inputs/bytes.ts";
 import { sentenceOf } from "../inputs/file-error.ts";
 import { documentOfRow } from "./csv.ts";

@@ -5,7 +5,9 @@ import { seededRng } from "../../../src/runtime.ts";
 
 async function chunk(text: string, options: Partial<ChunkOptions>, format: SourceDocument["format"] = "text") {
   const pieces = await chunkText(text, format, { by: "format", size: 100, overlap: 0, ...options });
-  return pieces.map(({ start, end, headings }) => ({ text: text.slice(start, end), ...(headings ? { headings } : {}) }));
+  return pieces.map(({ start, end, headings }) =>
+    headings ? { text: text.slice(start, end), headings } : { text: text.slice(start, end) },
+  );
 }
 const texts = async (...args: Parameters<typeof chunk>) => (await chunk(...args)).map(({ text }) => text);
 

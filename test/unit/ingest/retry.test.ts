@@ -41,7 +41,7 @@ describe("dead letters taken again", () => {
   it("fail again with their reason and origin while nothing is mended", async () => {
     const cwd = tempDir({
       "a.jsonl": '{"id":1,"text":5}\n{oops\n{"id":3,"text":"x"}',
-      "b.csv": 'id,text\na,5" x\nb,y',
+      "b.csv": 'id,text\na,"x\nb,y',
       "c.txt": "nul \0",
     });
     const before = await lose(cwd, "a.jsonl", "b.csv", "c.txt");
@@ -50,16 +50,16 @@ describe("dead letters taken again", () => {
     expect(again).toHaveLength(4);
     expect(again[2]).toMatchObject({
       origin: { source: "b.csv", line: 2, offset: 8 },
-      record: 'a,5" x',
+      record: 'a,"x',
       columns: ["id", "text"],
     });
   });
 
   it("are taken from the letter, where somebody mended the record in it", async () => {
-    const cwd = tempDir({ "a.jsonl": '{"id":1,"text":5}', "b.csv": 'id,text\na,5" x\nb,y' });
+    const cwd = tempDir({ "a.jsonl": '{"id":1,"text":5}', "b.csv": 'id,text\na,"x\nb,y' });
     await lose(cwd, "a.jsonl", "b.csv");
     edit(join(cwd, "dead.jsonl"), String.raw`\"text\":5`, String.raw`\"text\":\"five\"`);
-    edit(join(cwd, "dead.jsonl"), String.raw`a,5\" x`, "a,5 inches");
+    edit(join(cwd, "dead.jsonl"), String.raw`a,\"x`, "a,5 inches");
     const items = await retry(cwd);
     expect(brief(items)).toEqual(["1: five", "a: 5 inches"]);
     expect(items[1]).toMatchObject({ origin: { source: "b.csv", line: 2 }, fields: { id: "a" } });
