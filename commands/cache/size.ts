@@ -1,12 +1,11 @@
-import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { cacheSizeResultSchema, type CacheSizeResult } from "../../src/cache/sizing/result.ts";
+import { cacheSizeResultSchema } from "../../src/cache/sizing/result.ts";
 import { defaultOverheadBytes, parseSize } from "../../src/cache/sizing/points.ts";
 import { usageError, type Problem } from "../../src/errors.ts";
 import { cacheSizeReport } from "../../src/report/cache-size.ts";
-import { scrubbedJson, scrubber } from "../../src/secrets.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagValues } from "../flags.ts";
+import { writePage } from "../write-page.ts";
 
 const policies = ["lru", "lfu", "lru+ttl", "lfu+ttl"] as const;
 
@@ -73,7 +72,10 @@ export default defineCommand({
           task.update(doneBytes / 2 ** 20);
         },
       });
-      if (flags.html !== undefined) await writePage(flags.html, result, context);
+      if (flags.html !== undefined) {
+        const { cacheSizeHtml } = await import("../../src/report/html/cache-size-html.ts");
+        await writePage(flags.html, result, cacheSizeHtml, context);
+      }
       return { result };
     } finally {
       task.end();
@@ -119,16 +121,4 @@ function checked(values: FlagValues<typeof flags>, { runtime }: CommandContext) 
     ...(values.columns.length > 0 && { columns: values.columns }),
   };
   return { input, sizes, near };
-}
-
-async function writePage(file: string, result: CacheSizeResult, { runtime, note, warn }: CommandContext): Promise<void> {
-  const path = resolve(runtime.cwd, file);
-  const { cacheSizeHtml } = await import("../../src/report/html/cache-size-html.ts");
-  const clean = JSON.parse(scrubbedJson(result, scrubber(runtime))) as CacheSizeResult;
-  try {
-    await writeFile(path, cacheSizeHtml(clean, runtime.versions.ragctl));
-    note(`the page is in ${file}`);
-  } catch (error) {
-    warn(`--html: ${file} was not written: ${(error as Error).message}`);
-  }
 }

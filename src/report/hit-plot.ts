@@ -1,10 +1,7 @@
 import type { CacheSizeResult } from "../cache/sizing/result.ts";
-import { formatBytes, formatPercent } from "../units.ts";
+import { formatBytes } from "../units.ts";
+import { areaPlot, plotGutter } from "./area-plot.ts";
 import type { Style } from "./style.ts";
-
-const rows = 10;
-const gutter = 7;
-const eighths = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 interface PlottedPoint {
   bytes: number;
@@ -27,23 +24,13 @@ export function hitPlot(known: readonly PlottedPoint[], target: number | undefin
   const first = known[0];
   const last = known.at(-1);
   if (!first || !last || last.bytes <= first.bytes) return [];
-  const width = Math.max(20, Math.min(style.columns, 100) - gutter);
+  const width = Math.max(20, Math.min(style.columns, 100) - plotGutter);
   const span = Math.log(last.bytes / first.bytes);
-  const heights = Array.from({ length: width }, (_, column) => {
-    const bytes = first.bytes * Math.exp((span * column) / (width - 1));
-    return Math.round(hitRatioAt(known, bytes) * rows * 8);
-  });
-  const targetRow = target === undefined ? -1 : Math.max(0, Math.ceil(target * rows - 1e-9) - 1);
-  const lines = Array.from({ length: rows }, (_, index) => {
-    const row = rows - 1 - index;
-    const label = row === targetRow ? formatPercent(target!) : row % 5 === 4 ? formatPercent((row + 1) / rows) : "";
-    const cells = heights.map((height) => {
-      const part = Math.max(0, Math.min(8, height - row * 8));
-      return part === 0 && row === targetRow ? "·" : eighths[part]!;
-    });
-    return `${label.padStart(gutter - 1)} ${cells.join("")}`.trimEnd();
-  });
-  return [...lines, axis(first.bytes, last.bytes, width), style.dim(`${" ".repeat(gutter)}hits over size (log scale)`)];
+  const shares = Array.from({ length: width }, (_, column) =>
+    hitRatioAt(known, first.bytes * Math.exp((span * column) / (width - 1))),
+  );
+  const lines = areaPlot(shares, target);
+  return [...lines, axis(first.bytes, last.bytes, width), style.dim(`${" ".repeat(plotGutter)}hits over size (log scale)`)];
 }
 
 /** Along the logarithm of the size, as the axis is. */
@@ -61,5 +48,5 @@ function axis(from: number, to: number, width: number): string {
   const [left, right] = [formatBytes(from), formatBytes(to)];
   const gap = Math.max(1, Math.floor((width - middle.length) / 2) - left.length);
   const line = `${left}${" ".repeat(gap)}${middle}`;
-  return " ".repeat(gutter) + line + right.padStart(Math.max(right.length + 1, width - line.length));
+  return " ".repeat(plotGutter) + line + right.padStart(Math.max(right.length + 1, width - line.length));
 }

@@ -75,16 +75,15 @@ export function adaptiveOutcome(
   queries: readonly (AdaptiveQuery & { weight: number })[],
   { metric, reach, rows }: { metric: Metric; reach: number; rows: number },
 ): AdaptiveOutcome {
-  const outcome = { reach, recall: 0, fanOut: 0, work: 0 };
   const total = queries.reduce((sum, { weight }) => sum + weight, 0);
+  const sums = { recall: 0, asked: 0, held: 0 };
   for (const each of queries) {
     const { asked, recall } = probeAdaptively(neighbors, each, metric, reach);
-    const share = each.weight / total;
-    outcome.recall += share * recall;
-    outcome.fanOut += share * asked.length;
-    outcome.work += (share * asked.reduce((sum, place) => sum + sizes[each.order[place]!]!, 0)) / rows;
+    sums.recall += each.weight * recall;
+    sums.asked += each.weight * asked.length;
+    sums.held += each.weight * asked.reduce((sum, place) => sum + sizes[each.order[place]!]!, 0);
   }
-  return outcome;
+  return { reach, recall: sums.recall / total, fanOut: sums.asked / total, work: sums.held / total / rows };
 }
 
 const bisections = 14;

@@ -1,16 +1,34 @@
 import { cellsOf, partitionerCells, storeDistance, type Points, type SemanticModel } from "../../kmeans/index.ts";
 import type { Rng } from "../../runtime.ts";
-import { createPlacement, type Member } from "../../sharding/placement.ts";
+import { placementOf } from "../../sharding/owners.ts";
+import { createPlacement, type Placement } from "../../sharding/placement.ts";
 import { flattenCentroids, nearestCells } from "../../sharding/semantic.ts";
 import { hash32 } from "../../sharding/hash.ts";
-import type { HashName } from "../../sharding/table.ts";
+import type { HashName, PartitionerSpec, RoutingTable } from "../../sharding/table.ts";
 import type { Layout } from "./contract.ts";
 
 /** The nodes that shards are placed on. */
 export interface NodeSet {
-  members: readonly Member[];
+  ids: readonly string[];
   replicas: number;
   hash: HashName;
+  placementOf(partitioner: PartitionerSpec): Placement;
+}
+
+/** Nodes that are alike, with nothing known of them but their names. */
+export function plainNodes(ids: readonly string[], replicas: number): NodeSet {
+  const members = ids.map((id) => ({ id }));
+  return { ids, replicas, hash: "xxh32", placementOf: (partitioner) => createPlacement({ partitioner, members, replicas }) };
+}
+
+/** The members of a table, with their weights and zones. */
+export function nodesOfTable(table: RoutingTable): NodeSet {
+  return {
+    ids: table.members,
+    replicas: table.replicas,
+    hash: table.partitioner.hash,
+    placementOf: (partitioner) => placementOf({ ...table, partitioner }),
+  };
 }
 
 /** A model's cells: each query asks them nearest first, as the client does. */
@@ -64,10 +82,13 @@ function placed(cells: number, nodes: NodeSet | undefined): Pick<Layout, "owners
     const each = Array.from({ length: cells }, (_, cell) => cell);
     return { owners: each.map((cell) => [cell]), nodes: each.map((cell) => `shard ${cell}`) };
   }
-  const { members, replicas, hash } = nodes;
-  const spec = { kind: "semantic" as const, hash, modelId: "", centroids: Array.from({ length: cells }, () => [0]) };
-  const placement = createPlacement({ partitioner: spec, members, replicas });
-  const ids = members.map(({ id }) => id);
+  const { ids, hash } = nodes;
+  const placement = nodes.placementOf({
+    kind: "semantic",
+    hash,
+    modelId: "",
+    centroids: Array.from({ length: cells }, () => [0]),
+  });
   const known = new Map<readonly string[], number[]>();
   const owners = Array.from({ length: cells }, (_, cell) => {
     const names = placement.ownersOfHash(cell);

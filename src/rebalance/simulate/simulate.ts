@@ -85,7 +85,7 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
     dim: points.dim,
     metric: points.metric,
     target,
-    nodes: nodes ? { ids: nodes.members.map(({ id }) => id), replicas: nodes.replicas } : null,
+    nodes: nodes ? { ids: [...nodes.ids], replicas: nodes.replicas } : null,
     curve: main.curve,
     heat: { probes: best.probes, maxOverMean: best.heatMaxOverMean },
     layouts: results,
@@ -146,10 +146,10 @@ function adaptiveBeside(
     let recall = 0;
     let work = 0;
     for (const { query, weight, order } of queries) {
-      recall += (weight / total) * recalls[query]![probes - 1]!;
-      for (let at = 0; at < probes; at++) work += ((weight / total) * layout.sizes[order[at]!]!) / points.count;
+      recall += weight * recalls[query]![probes - 1]!;
+      for (let at = 0; at < probes; at++) work += weight * layout.sizes[order[at]!]!;
     }
-    return { probes, recall, work };
+    return { probes, recall: recall / total, work: work / total / points.count };
   };
   let probes = 1;
   while (probes < layout.sizes.length && fixed(chosenOn, probes).recall < target) probes++;

@@ -13,7 +13,7 @@ import { exactNeighbors, recallAtK } from "../../../src/load/recall/index.ts";
 import { probeAdaptively } from "../../../src/rebalance/simulate/adaptive.ts";
 import { boundsOf, radiiOf } from "../../../src/rebalance/simulate/bounds.ts";
 import { truthOf } from "../../../src/rebalance/simulate/hits.ts";
-import { semanticLayout } from "../../../src/rebalance/simulate/layouts.ts";
+import { plainNodes, semanticLayout } from "../../../src/rebalance/simulate/layouts.ts";
 import { simulate, type Simulation } from "../../../src/rebalance/simulate/simulate.ts";
 import { flattenCentroids, nearestCells } from "../../../src/sharding/semantic.ts";
 import { loadHashes } from "../../../src/sharding/hash.ts";
@@ -98,7 +98,11 @@ async function plainRecall(model: SemanticModel, data: Float32Array[], queries: 
   return sum / queries.length;
 }
 
-const members = (count: number) => Array.from({ length: count }, (_, i) => ({ id: `n${i + 1}` }));
+const members = (count: number, replicas: number) =>
+  plainNodes(
+    Array.from({ length: count }, (_, i) => `n${i + 1}`),
+    replicas,
+  );
 
 describe("recall against shards probed", () => {
   test.each(["l2", "cosine", "dot"] as const)("%s: what a search of the probed cells alone would find", async (metric) => {
@@ -113,7 +117,7 @@ describe("recall against shards probed", () => {
       const shards = 1 + ((seed * 5) % 23);
       const k = [1, 3, 10, 50][seed % 4]!;
       const weights = Array.from({ length: 30 }, (_, i) => 1 + ((i * seed) % 5));
-      const nodes = seed % 2 ? { members: members(1 + (seed % 4)), replicas: 1, hash: "xxh32" as const } : undefined;
+      const nodes = seed % 2 ? members(1 + (seed % 4), 1) : undefined;
       const { result } = await run({
         metric,
         seed,
@@ -189,7 +193,7 @@ describe("nodes", () => {
   });
 
   test("cells share nodes, so that fewer nodes than cells are asked", async () => {
-    const { result } = await run({ shards: 16, nodes: { members: members(3), replicas: 1, hash: "xxh32" } });
+    const { result } = await run({ shards: 16, nodes: members(3, 1) });
     const { curve } = result;
     expect(curve[0]!.nodesTouched).toBe(1);
     expect(curve[7]!.nodesTouched).toBeLessThanOrEqual(3);
@@ -200,7 +204,7 @@ describe("nodes", () => {
   });
 
   test("two replicas: one node fewer for all cells, and a lost one costs nothing", async () => {
-    const { result } = await run({ shards: 16, nodes: { members: members(4), replicas: 2, hash: "xxh32" } });
+    const { result } = await run({ shards: 16, nodes: members(4, 2) });
     const all = result.curve.at(-1)!;
     expect(all.nodesTouched).toBeLessThanOrEqual(3);
     for (const { oneDown, recall } of result.curve) {
