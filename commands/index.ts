@@ -93,6 +93,10 @@ export const commands = {
     summary: "k-means: cells of similar vectors, so that a query asks few shards",
     load: async () => (await import("./rebalance/fit.ts")).default,
   },
+  "rebalance simulate": {
+    summary: "recall, nodes and work by shards probed, before anything moves",
+    load: async () => (await import("./rebalance/simulate.ts")).default,
+  },
   "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
   "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },
   "cache size": {
@@ -150,5 +154,6 @@ export const groups: Record<string, string> = {
   chaos: "inject faults, and heal them for certain",
   config: "check, show and describe the config",
   lock: "who moves what, and since when",
+  rebalance: "shards of similar vectors: fit, simulate, plan, apply, watch",
   shard: "plan, apply, verify and undo how points lie on nodes",
 };
