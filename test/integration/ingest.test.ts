@@ -91,12 +91,41 @@ describe("input that is not as it should be", () => {
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line));
+    expect(dead.shift()).toMatchObject({ kind: "run", cluster: "local", collection: "mixed" });
     expect(dead.map(({ line, reason }) => [line, reason.split(":")[0]])).toEqual([
       [2, "not JSON"],
       [4, 'another document of this run has the id "1"'],
       [5, 'no field "text" (--text-field names the field with the text)'],
     ]);
     expect(result!.deadLetters).toMatchObject({ count: 3, file: join(cluster.dir, "dead.jsonl") });
+  });
+
+  it("is taken again once it is mended, into the same collection; what is broken still is a dead letter still", async () => {
+    const records = ['{"id":1,"body":"one"}', '{"id":2,"body":"two"}', '{"id":3,"body":5}'];
+    writeFileSync(join(cluster.dir, "body.jsonl"), records.join("\n"));
+    const first = await ingest(["body.jsonl"], "bodies", "--dead-letters", "bodies-dead.jsonl");
+    expect([first.exitCode, first.result!.documents]).toEqual([4, { read: 3, ok: 0, unchanged: 0, skipped: 0, dead: 3 }]);
+    const again = await cluster.cli(["ingest", "retry", "bodies-dead.jsonl", "--text-field", "body", "--json"]);
+    expect([again.exitCode, again.json().result]).toMatchObject([
+      4,
+      {
+        collection: "bodies",
+        documents: { read: 3, ok: 2, dead: 1 },
+        deadLetters: { reasons: [{ reason: 'field "body" is not text', count: 1 }] },
+      },
+    ]);
+    const { file } = again.json().result.deadLetters;
+    writeFileSync(file, readFileSync(file, "utf8").replace(String.raw`\"body\":5`, String.raw`\"body\":\"five\"`));
+    const last = await cluster.cli(["ingest", "retry", file, "--json"]);
+    expect([last.exitCode, last.json().result.documents]).toEqual([0, { read: 1, ok: 1, unchanged: 0, skipped: 0, dead: 0 }]);
+    const bad = await cluster.cli(["ingest", "retry", "body.jsonl", "gone.jsonl", "--json"]);
+    expect([bad.exitCode, bad.json().error.details]).toEqual([
+      2,
+      [
+        { file: "body.jsonl", message: "does not begin as a file of dead letters does: with a line about its run" },
+        { file: "gone.jsonl", message: "there is no such file or folder" },
+      ],
+    ]);
   });
 
   it("without any text stores nothing, says so, and suggests nothing", async () => {

@@ -5,6 +5,7 @@ import type { Acknowledged, OpenFile } from "../journal/acknowledged.ts";
 import type { FilePosition, ResumeState } from "../journal/contract.ts";
 import { readAhead } from "../read-ahead.ts";
 import { readers } from "../readers/index.ts";
+import { sameId } from "../readers/lost.ts";
 import { SeenIds } from "../seen-ids.ts";
 import type { Tally } from "../tally.ts";
 
@@ -65,7 +66,7 @@ export async function* sourceItems(listing: Listing, context: SourceContext): As
       if (item.kind === "dead" || seen.add(item.id)) yield item;
       // The same record once more, word for word: it is stored already, or about to be.
       else if (item.idFromContent) tally.settle("unchanged", item);
-      else tally.buryDocument(item, "read", `another document of this run has the id ${JSON.stringify(item.id)}`);
+      else tally.buryDocument(item, "read", sameId(item.id));
     }
   } catch (error) {
     if (!signal.aborted) throw error;

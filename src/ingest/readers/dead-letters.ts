@@ -6,7 +6,7 @@ import { bytesOf } from "../inputs/bytes.ts";
 import { sentenceOf } from "../inputs/file-error.ts";
 import { documentOfRow } from "./csv.ts";
 import { behind, splitLines } from "./lines.ts";
-import { deadLine, deadRest, longestLineBytes, tooLong } from "./lost.ts";
+import { deadLine, deadRest, longestLineBytes, sameId, tooLong } from "./lost.ts";
 import { formats, kindOf } from "./names.ts";
 import { documentOfJson } from "./record.ts";
 import { decodeUtf8, utf8Problem } from "./utf8.ts";
@@ -87,6 +87,8 @@ async function fromRecord(letter: DeadLetter, record: string, options: ReaderOpt
       ? await documentOfRow(record, letter.columns, options, origin)
       : documentOfJson(record, options, origin);
   if (typeof outcome === "string") return deadAgain(letter, outcome);
+  // The other document is stored by now, and this one would take its place.
+  if (letter.reason === sameId(outcome.id)) return deadAgain(letter, letter.reason);
   // Made from the record as it was written then, character by character.
   return outcome.idFromContent && letter.id !== undefined ? { ...outcome, id: letter.id } : outcome;
 }

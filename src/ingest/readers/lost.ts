@@ -44,3 +44,8 @@ export function deadRest(file: InputFile, error: unknown, signal: AbortSignal, p
 export function deadFile(file: InputFile, reason: string): DeadRecord {
   return { kind: "dead", origin: { source: file.name }, stage: "read", reason, id: file.name };
 }
+
+/** Why the second document of an id is not taken: which of the two is meant, nobody can know. */
+export function sameId(id: string): string {
+  return `another document of this run has the id ${JSON.stringify(id)}`;
+}

@@ -84,6 +84,18 @@ describe("dead letters taken again", () => {
     expect(ids).toEqual(Array.from({ length: 30_000 }, (_, id) => String(id)));
   });
 
+  it("do not take the place of a document of the same id, until somebody gives them one of their own", async () => {
+    const cwd = tempDir();
+    const letters = await openDeadLetters(join(cwd, "dead.jsonl"), facts(cwd));
+    const origin = { source: "a.jsonl", line: 2, offset: 20 };
+    const reason = 'another document of this run has the id "a"';
+    letters.write({ kind: "dead", origin, stage: "read", reason, id: "a", record: '{"id":"a","text":"second"}' });
+    letters.close();
+    expect(brief(await retry(cwd))).toEqual([`dead 2: ${reason}`]);
+    edit(join(cwd, "dead.jsonl"), String.raw`{\"id\":\"a\"`, String.raw`{\"id\":\"b\"`);
+    expect(brief(await retry(cwd))).toEqual(["b: second"]);
+  });
+
   it("keep an id that was made from the record as it was written", async () => {
     const cwd = tempDir();
     const letters = await openDeadLetters(join(cwd, "dead.jsonl"), facts(cwd));
