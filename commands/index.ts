@@ -24,6 +24,18 @@ export const commands = {
     summary: "take dead letters again, from their records or their origin",
     load: async () => (await import("./ingest/retry.ts")).default,
   },
+  "ingest enqueue": {
+    summary: "put the work of an ingest on a queue in Redis, for many workers",
+    load: async () => (await import("./ingest/enqueue.ts")).default,
+  },
+  "ingest worker": {
+    summary: "take work from the queue, on as many machines as there are",
+    load: async () => (await import("./ingest/worker.ts")).default,
+  },
+  "ingest status": {
+    summary: "aliases and their releases; the work queue, its rates and workers",
+    load: async () => (await import("./ingest/status.ts")).default,
+  },
   "ingest rollback": {
     summary: "switch a name back to the release that served before, on all nodes",
     load: async () => (await import("./ingest/rollback.ts")).default,
@@ -114,6 +126,10 @@ export const commands = {
   "cache hot": {
     summary: "what is asked of the cache most, as questions where they are known",
     load: async () => (await import("./cache/hot.ts")).default,
+  },
+  "cache bench": {
+    summary: "gets and sets through the cache under open-loop load",
+    load: async () => (await import("./cache/bench.ts")).default,
   },
   "cache invalidate": {
     summary: "remove keys by namespace, corpus version, kind or pattern",

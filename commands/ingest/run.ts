@@ -156,7 +156,9 @@ export async function ingestListing(
     task.end();
     const interrupted = runtime.signal.aborted;
     const exitCode = error instanceof RagctlError ? error.exitCode : interrupted ? ExitCode.interrupted : ExitCode.bug;
-    run.end({ exitCode, state: interrupted ? "interrupted" : "failed", resume: again });
+    // What was asked for wrongly is not gone on with, but asked for anew.
+    const resume = exitCode === ExitCode.usage || exitCode === ExitCode.refused ? {} : { resume: again };
+    run.end({ exitCode, state: interrupted ? "interrupted" : "failed", ...resume });
     throw error;
   } finally {
     for (const close of closers.toReversed()) await close();

@@ -279,6 +279,10 @@ export const clusterSchema = z.strictObject({
   endpoints: z.record(z.string(), endpoint).optional(),
   objectives: objectives.prefault({}),
   state: state.prefault({ driver: "sqlite" }),
+  queue: z
+    .strictObject({ url: redisUrl, password: z.string().optional() })
+    .optional()
+    .describe("the Redis of ingest's work queue; never the cache's"),
   protected: z.boolean().default(false),
   maxRate: ratePerSec.optional().describe("load above it, on a protected cluster, asks for the cluster's name"),
 });
