@@ -19,6 +19,8 @@ interface WritingFlags {
   deadLetters: string | undefined;
   /** Of all files, whatever their names. */
   format?: ReaderName | undefined;
+  /** What names of files in dead letters are relative to (default: the working directory). */
+  sourcesFrom?: string;
   /** Absent: what the config says. */
   acks?: number | undefined;
   /** Of `--into-new`; absent: into the collection itself. */
@@ -85,7 +87,7 @@ export async function ingestListing(
       run: run.id,
       cluster: cluster.name,
       collection,
-      cwd: begun?.cwd ?? cwd,
+      cwd: begun?.cwd ?? flags.sourcesFrom ?? cwd,
       format: flags.format,
       reader: input.reader,
       chunk: input.chunk,
@@ -176,14 +178,13 @@ function exitCodeOf(result: IngestResult, runtime: Runtime): ExitCode {
 }
 
 function nextOf(result: IngestResult, again: string): string[] {
-  const { documents, release } = result;
+  const { documents, release, deadLetters } = result;
   if (result.interrupted) return [again];
   if (release?.switch)
     return [`ragctl ingest status --collection ${release.alias}`, `ragctl ingest rollback --collection ${release.alias}`];
+  if (deadLetters.file !== null) return [`ragctl ingest retry ${shellWord(deadLetters.file)}`];
   // A collection without points can be asked nothing.
-  return documents.dead > 0 || documents.ok + documents.unchanged === 0
-    ? []
-    : [`ragctl load --rps 100 --collection ${result.collection}`];
+  return documents.ok + documents.unchanged === 0 ? [] : [`ragctl load --rps 100 --collection ${result.collection}`];
 }
 
 /** The command line that was typed. */

@@ -3,7 +3,7 @@ import { createRouting } from "../sharding/owners.ts";
 import { field, stampFields, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
 import { markStale } from "../sharding/transitions.ts";
 import type { ClusterConfig } from "../config/schema.ts";
-import { requireFit } from "../stores/collection-fit.ts";
+import { collectionDifferences, requireFit } from "../stores/collection-fit.ts";
 import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
 import type { NewTable } from "../state/contract.ts";
 import type { RoutedDeps } from "./deps.ts";
@@ -143,7 +143,19 @@ export async function createOn(
 }
 
 async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: CollectionSpec): Promise<{ created: boolean }> {
-  requireFit(table.collection, "in its routing table", table.vector, { size: spec.size, distance: spec.distance });
+  const size = { size: spec.size, distance: spec.distance };
+  if (collectionDifferences(table.vector, size).length > 0) {
+    // The routing table decides; what else differs is said in one go, where a node can be asked.
+    const infos = await Promise.all(
+      Object.entries(table.nodes).map(([id, { url }]) =>
+        deps.nodes
+          .ofTable(id, url)
+          .control.collectionInfo(table.collection, spec.vector)
+          .catch(() => undefined),
+      ),
+    );
+    requireFit(table.collection, "", { ...infos.find((info) => info !== undefined), ...table.vector }, spec);
+  }
   const failures = await Promise.all(
     Object.entries(table.nodes).map(async ([id, { url, state }]) => {
       const node = deps.nodes.ofTable(id, url);

@@ -62,6 +62,8 @@ export interface CallOptions {
 
 export interface FetchOptions extends CallOptions {
   withVector?: boolean;
+  /** These fields, beside those that the client itself needs; default: all. */
+  withPayload?: readonly string[];
   /**
    * Asks every serving owner of each key, whatever the consistency level, and says of each record whether they all have it
    * (`agreed`). On a native cluster the store itself keeps its replicas alike: there this changes nothing, and nothing is said.

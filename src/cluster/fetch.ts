@@ -5,7 +5,7 @@ import { runAfter } from "../runtime.ts";
 import { slowPart } from "./attempt.ts";
 import type { FetchOptions, StoredRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import { recordOf } from "./records.ts";
+import { recordOf, withStampFields } from "./records.ts";
 import { rank, type Reader } from "./search.ts";
 import { unreachable } from "./unreachable.ts";
 import type { View } from "./watch.ts";
@@ -120,7 +120,7 @@ class Fetch {
 
   async #ask(node: number, some: readonly Wanted[]): Promise<void> {
     const { nodes, face, clock, requestTimeoutMs } = this.#deps;
-    const { timeoutMs = requestTimeoutMs, signal, withVector = false } = this.#options;
+    const { timeoutMs = requestTimeoutMs, signal, withVector = false, withPayload } = this.#options;
     const data = face(this.#view.collection);
     const target = this.#reader.nodes[node]!;
     const attempt = nodes.newAttempt();
@@ -137,7 +137,7 @@ class Fetch {
     const deaf = target.silence.listen(goOn);
     const request = data.prepareFetch(
       some.map(({ key }) => pointIdOf(key)),
-      { withPayload: true, withVector },
+      { withPayload: withPayload ? withStampFields([...withPayload], this.#view.routing.table) : true, withVector },
     );
     const answer = await nodes.send(target, data, request, { timeoutMs, signal, attempt }, []);
     cancelSlow();

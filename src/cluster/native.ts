@@ -128,7 +128,7 @@ export function nativeClient(deps: ClusterDeps): ClusterClient {
     async fetch(collection, keys, options = {}) {
       const data = face(collection);
       const request = data.prepareFetch([...new Set(keys.map(pointIdOf))], {
-        withPayload: true,
+        withPayload: options.withPayload ? withStampFields([...options.withPayload]) : true,
         withVector: options.withVector ?? false,
       });
       return (await read(data, request, options, (body) => data.parseFetch(body))).map(recordOf);

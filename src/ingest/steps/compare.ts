@@ -31,7 +31,11 @@ export async function compareBatch(
   const held = new Map<string, Held>();
   for (let from = 0; from < keys.length; from += keysPerFetch) {
     const some = keys.slice(from, from + keysPerFetch);
-    const records = await input.client.fetch(input.collection, some, { everyOwner: true, signal: input.signal });
+    const records = await input.client.fetch(input.collection, some, {
+      everyOwner: true,
+      withPayload: [chunkField.hash, chunkField.count],
+      signal: input.signal,
+    });
     for (const { key, payload, agreed = true } of records)
       held.set(key, { hash: payload[chunkField.hash], count: payload[chunkField.count], everywhere: agreed });
   }

@@ -2,7 +2,8 @@ import { createEmbedder } from "../../../src/embed/index.ts";
 import type { Embedder } from "../../../src/embed/contract.ts";
 import { defaultChunkOptions } from "../../../src/ingest/chunkers/index.ts";
 import type { ChunkOptions, DeadRecord, ReaderOptions } from "../../../src/ingest/contract.ts";
-import { runIngest } from "../../../src/ingest/index.ts";
+import { runIngest, type IngestSpec } from "../../../src/ingest/index.ts";
+import type { IngestJournal, ResumeState } from "../../../src/ingest/journal/contract.ts";
 import type { Format } from "../../../src/ingest/readers/names.ts";
 import { defaultReaderOptions } from "../../../src/ingest/readers/fields.ts";
 import { listInputs } from "../../../src/ingest/inputs/list.ts";
@@ -19,12 +20,20 @@ interface IngestOptions {
   embedder?: Embedder;
   clock?: Clock;
   signal?: AbortSignal;
+  journal?: IngestJournal;
+  /** The journal is written after each item, as if much time passed between them. */
+  eager?: boolean;
+  resume?: ResumeState | undefined;
+  force?: boolean;
+  slice?: IngestSpec["slice"];
 }
 
 /** Ingests files into collection `docs` of a fake cluster. */
 export async function ingest(options: IngestOptions) {
   const dead: DeadRecord[] = [];
-  const clock = options.clock ?? realClock;
+  let skewUs = 0;
+  const slow: Clock = { ...realClock, monotonicUs: () => realClock.monotonicUs() + (skewUs += 100_000) };
+  const clock = options.clock ?? (options.eager ? slow : realClock);
   const never = new AbortController().signal;
   const result = await runIngest(
     {
@@ -32,6 +41,8 @@ export async function ingest(options: IngestOptions) {
       collection: "docs",
       reader: { ...defaultReaderOptions, ...options.reader },
       chunk: { ...defaultChunkOptions, ...options.chunk },
+      force: options.force === true,
+      ...(options.slice ? { slice: options.slice } : {}),
     },
     {
       client: options.cluster.client,
@@ -40,6 +51,8 @@ export async function ingest(options: IngestOptions) {
       signal: options.signal ?? never,
       hardSignal: never,
       runId: "test-run",
+      ...(options.journal ? { journal: options.journal } : {}),
+      resume: options.resume,
       deadLetters: { file: "dead.jsonl", write: (record) => dead.push(record) },
     },
   );
