@@ -41,7 +41,7 @@ export default defineCommand({
     const format = run.format as InputFile["reader"] | undefined;
     return await ingestListing(
       { listing: { files, dead: [], ignored: 0, totalBytes }, reader, chunk },
-      { collection: said.collection ?? run.collection, deadLetters: said.deadLetters, format },
+      { collection: said.collection ?? run.collection, deadLetters: said.deadLetters, format, sourcesFrom: run.cwd },
       { ...context, globals: { ...globals, cluster: globals.cluster ?? run.cluster } },
     );
   },
