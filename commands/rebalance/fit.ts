@@ -1,33 +1,20 @@
 import { usageError, type Problem } from "../../src/errors.ts";
-import { algorithms, metrics, type FitPhase, type FitSpec } from "../../src/kmeans/contract.ts";
+import { algorithms, metrics, type FitPhase, type FitSpec, type Metric } from "../../src/kmeans/contract.ts";
 import { fitResultSchema } from "../../src/kmeans/result.ts";
 import { rebalanceFitReport } from "../../src/report/rebalance-fit.ts";
-import { defineCommand, type CommandContext } from "../define.ts";
-import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
-
-const sample: FlagSpec<number | "all"> = {
-  kind: "value",
-  placeholder: "n|all",
-  description: "rows that the centroids are fitted on, chosen at random; all rows are assigned",
-  default: "all",
-  parse(text) {
-    const count = Number(text.replaceAll("_", ""));
-    if (text !== "all" && !(Number.isSafeInteger(count) && count > 0))
-      throw new Error(`expected a whole number above zero, or all, got "${text}"`);
-    return text === "all" ? text : count;
-  },
-};
+import { defineCommand } from "../define.ts";
+import { flag, type FlagValues } from "../flags.ts";
+import { shellLine } from "../shell.ts";
+import { openSource, phases, sourceFlags } from "./inputs.ts";
 
 const flags = {
-  vectors: flag.file({ description: "npy, fvecs, hdf5, parquet, csv or jsonl" }),
-  field: flag.string({ description: "the data set of an HDF5 file, the column of others (default: the first that fits)" }),
+  ...sourceFlags,
   shards: flag.positive({ description: "how many cells", required: true }),
-  sample,
   algorithm: flag.choice(algorithms, {
     description: "balanced: no shard above 1 + ε times the mean",
     default: "minibatch",
   }),
-  metric: flag.choice(metrics, { description: "as the collection compares", default: "l2" }),
+  metric: flag.choice(metrics, { description: "of files (default: l2); a collection says how it compares" }),
   epsilon: flag.fraction({ description: "of balanced", default: 0.1 }),
   heat: flag.file({ description: "of balanced: how often each row is asked for, a number a line; its sums are kept even too" }),
   spill: flag.fraction({ description: "rows near a boundary are kept in a second cell too: at most this share of all" }),
@@ -51,10 +38,12 @@ const units: Record<FitPhase, { label: string; unit: string }> = {
 
 export default defineCommand({
   details:
-    "Finds cells of similar vectors by k-means, so that a query need ask a few shards instead of all. Reads vectors, changes nothing, and writes a model " +
-    "file: centroids, metric, and how the fit went. The inertia is the sum of squared distances over all rows, whatever the sample.",
+    "Finds cells of similar vectors by k-means, so that a query need ask a few shards instead of all. Reads a collection of the cluster, or a sample of it, or a " +
+    "file; changes nothing, and writes a model file: centroids, metric, and how the fit went. The inertia is the sum of squared distances over all rows that were read; " +
+    "of a collection's sample it is said what it leaves uncertain.",
   flags,
   examples: [
+    ["ragctl rebalance fit --shards 16", "the collection of the cluster: a sample of 100,000 points"],
     ["ragctl rebalance fit --vectors x.npy --shards 16", "mini-batch k-means, to model.json"],
     ["ragctl rebalance fit --vectors x.npy --shards 16 --algorithm balanced --metric cosine", "no shard above 1.1 × the mean"],
     ["ragctl rebalance fit --vectors big.fvecs --shards 256 --sample 500000 -o big.json", "more than memory holds"],
@@ -63,14 +52,20 @@ export default defineCommand({
   async run({ flags, given }, context) {
     const { runtime } = context;
     checkFlags(flags, given);
-    const { fitFile } = await import("../../src/rebalance/fit-file.ts");
-    const { readHeat } = await import("../../src/rebalance/heat-file.ts");
-    const spec = specOf(flags);
-    if (flags.heat !== undefined) spec.heat = readHeat(runtime.cwd, flags.heat);
-    const progress = phases(context);
+    const { fitRows } = await import("../../src/rebalance/fit.ts");
+    const { checkModelPlace } = await import("../../src/rebalance/model-file.ts");
+    checkModelPlace(runtime.cwd, flags.out);
+    const heat =
+      flags.heat === undefined ? undefined : (await import("../../src/rebalance/heat-file.ts")).readHeat(runtime.cwd, flags.heat);
+    const source = await openSource(flags, 384, context);
+    const progress = phases(context, (phase: FitPhase) => units[phase]);
     try {
-      const { result, warnings } = await fitFile(
-        { cwd: runtime.cwd, vectors: flags.vectors!, out: flags.out, ...(flags.field !== undefined && { field: flags.field }) },
+      const { rows, live, metric } = source;
+      for (const text of rows.notes) context.note(text);
+      const spec = await specOf(flags, metric, heat, live !== undefined);
+      const { result, warnings } = await fitRows(
+        rows,
+        { cwd: runtime.cwd, out: flags.out, ...(live && { points: live.collection.points }) },
         spec,
         {
           clock: runtime.clock,
@@ -80,9 +75,11 @@ export default defineCommand({
         },
       );
       for (const warning of warnings) context.warn(warning);
-      return { result };
+      const model = flags.out === "model.json" ? [] : ["--model", flags.out];
+      return { result, next: live ? [shellLine(["ragctl", "rebalance", "simulate", ...model])] : [] };
     } finally {
       progress.end();
+      await source.close();
     }
   },
   human: rebalanceFitReport,
@@ -90,7 +87,14 @@ export default defineCommand({
 
 function checkFlags(flags: Values, given: ReadonlySet<string>): void {
   const problems: Problem[] = [];
-  if (flags.vectors === undefined) problems.push({ path: "--vectors", message: "is required: the file to fit" });
+  if (flags.vectors === undefined) {
+    if (flags.field !== undefined) problems.push({ path: "--field", message: "goes with --vectors" });
+    if (flags.heat !== undefined)
+      problems.push({ path: "--heat", message: "goes with --vectors: a number for each of its rows" });
+    if (given.has("metric"))
+      problems.push({ path: "--metric", message: "goes with --vectors: a collection says how it compares" });
+  } else if (flags.collection !== undefined)
+    problems.push({ path: "--collection", message: "is of a live cluster; --vectors asks none" });
   if (!(flags.epsilon > 0)) problems.push({ path: "--epsilon", message: "expected a share above zero, such as 0.1" });
   for (const name of ["epsilon", "heat"])
     if (given.has(name) && flags.algorithm !== "balanced")
@@ -105,27 +109,25 @@ function checkFlags(flags: Values, given: ReadonlySet<string>): void {
   if (problems.length > 0) throw usageError(problems);
 }
 
-function specOf({ shards, sample, metric, epsilon, restarts, batch, seed, ...flags }: Values): FitSpec {
-  const algorithm = flags.algorithm!;
-  const maxIterations = flags.iterations ?? (algorithm === "minibatch" ? 100 : 300);
-  const spec: FitSpec = { shards, algorithm, metric: metric!, sample, epsilon, restarts, batch, seed, maxIterations };
-  if (flags.spill !== undefined) spec.spill = { budget: flags.spill, ratio: flags.spillRatio };
-  return spec;
-}
-
-/** One line of progress after the other, as the fit goes from phase to phase. */
-function phases({ progress }: CommandContext) {
-  let now: FitPhase | undefined;
-  let task: ReturnType<typeof progress.start> | undefined;
-  return {
-    update: (phase: FitPhase, done: number, total: number) => {
-      if (phase !== now) {
-        task?.end();
-        now = phase;
-        task = progress.start(units[phase].label, { total, unit: units[phase].unit });
-      }
-      task!.update(done);
-    },
-    end: () => task?.end(),
-  };
+async function specOf(
+  { shards, epsilon, restarts, batch, seed, ...flags }: Values,
+  metric: Metric | undefined,
+  heat: Float64Array | undefined,
+  live: boolean,
+): Promise<FitSpec> {
+  const { fitSpec } = await import("../../src/rebalance/fit-spec.ts");
+  return fitSpec({
+    shards,
+    algorithm: flags.algorithm!,
+    metric: metric ?? flags.metric ?? "l2",
+    // Of a collection the sample is what was read, and all of that is fitted to.
+    sample: live ? "all" : (flags.sample ?? "all"),
+    epsilon,
+    restarts,
+    batch,
+    seed,
+    ...(flags.iterations !== undefined && { maxIterations: flags.iterations }),
+    ...(flags.spill !== undefined && { spill: { budget: flags.spill, ratio: flags.spillRatio } }),
+    ...(heat && { heat }),
+  });
 }

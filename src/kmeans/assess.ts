@@ -9,10 +9,12 @@ export interface Tally {
   inertias: Float64Array;
   /** Largest squared distance. */
   farthest: Float64Array;
+  /** Sum of the squares of the squared distances: how unlike they are. */
+  fourth: number;
 }
 
 export function emptyTally(shards: number): Tally {
-  return { sizes: new Float64Array(shards), inertias: new Float64Array(shards), farthest: new Float64Array(shards) };
+  return { sizes: new Float64Array(shards), inertias: new Float64Array(shards), farthest: new Float64Array(shards), fourth: 0 };
 }
 
 /**
@@ -39,6 +41,7 @@ export async function assess(
     const c = labels[i]!;
     tally.sizes[c]!++;
     tally.inertias[c]! += square;
+    tally.fourth += square * square;
     if (square > tally.farthest[c]!) tally.farthest[c] = square;
   }
   onRows?.(nearest, own.values);

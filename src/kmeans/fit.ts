@@ -23,6 +23,8 @@ export interface Fit {
   distancesShare: number;
   /** Largest shard ÷ mean. */
   maxOverMean: number;
+  /** Standard deviation of the squared distances. */
+  deviation: number;
   /** How the kernel multiplies and adds. */
   variant: KernelVariant;
   warnings: string[];
@@ -89,6 +91,7 @@ export async function fit(source: RowSource, spec: FitSpec, kind: "file" | "coll
       distancesShare: training.distancesShare,
       variant: points.pool.variant,
       maxOverMean,
+      deviation: Math.sqrt(Math.max(0, tally.fourth / source.rows - (inertia / source.rows) ** 2)),
       warnings: warningsOf(spec, tally, maxOverMean, whole),
     };
   } finally {

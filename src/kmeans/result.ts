@@ -7,6 +7,16 @@ export const fitResultSchema = z.object({
   modelId: z.string(),
   source: z.string(),
   vectors: z.number().describe("rows of the source, all of which were assigned"),
+  sampling: z
+    .object({
+      points: z.number().describe("that the collection holds"),
+      read: z.number(),
+      shareError: z.number().describe("± of any shard's share, at 95 %"),
+      inertiaError: z.number().describe("± of the inertia a point, as a share of it, at 95 %"),
+      maxOverMeanError: z.number().describe("± of the largest shard ÷ mean, at 95 %"),
+    })
+    .nullable()
+    .describe("what a sample of a collection leaves uncertain; null where all of it was read"),
   sample: z.number().describe("rows that the centroids were fitted on"),
   dim: z.number(),
   metric: z.enum(metrics),

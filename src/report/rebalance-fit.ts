@@ -32,8 +32,19 @@ export function rebalanceFitReport(result: FitResult, style: Style): string {
     ...(spill
       ? [`${formatPercent(spill.share)} of the rows are kept twice: second centroid at most ${spill.ratio.toFixed(3)} × as far`]
       : []),
+    ...samplingLines(result),
     `model ${modelId} in ${model}`,
   ].join("\n");
+}
+
+/** What a sample leaves uncertain. */
+function samplingLines({ sampling }: FitResult): string[] {
+  if (!sampling) return [];
+  const { points, read, shareError, inertiaError, maxOverMeanError } = sampling;
+  return [
+    `a sample of ${formatCount(read)} of ${formatCount(points)} points; at 95 %: shares ± ${formatPercent(shareError)},`,
+    `inertia ± ${formatPercent(inertiaError)}, largest shard ± ${maxOverMeanError.toFixed(2)} × the mean`,
+  ];
 }
 
 /** Five significant digits, without a power of ten where one can do without. */

@@ -104,7 +104,8 @@ describe("what is wrong is said in a sentence, and nothing is written", () => {
     [["--vectors", "x.npy", "--heat", "heat-bad.txt"], "--heat: goes with --algorithm balanced"],
     [["--vectors", "x.npy", "--sample", "some"], 'expected a whole number above zero, or all, got "some"'],
     [["--vectors", "x.npy", "--out", "notes.txt"], "notes.txt is there already, and is no model"],
-    [[], "--vectors: is required"],
+    [["--metric", "l2"], "--metric: goes with --vectors: a collection says how it compares"],
+    [[], "no cluster to speak to"],
   ])("%s", async (args, message) => {
     const run = await fit("--shards", "4", "--out", "never.json", ...args);
     expect(run.exitCode).toBe(2);
