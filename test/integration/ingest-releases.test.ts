@@ -1,0 +1,161 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { connectCluster } from "../../src/cluster/index.ts";
+import { configSchema, type ClusterConfig } from "../../src/config/schema.ts";
+import { realClock, seededRng } from "../../src/runtime.ts";
+import { packageRoot } from "../../src/version.ts";
+import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
+
+let local: LocalCluster;
+let cluster: ClusterConfig;
+beforeAll(async () => {
+  local = await startLocalCluster({ nodes: 3, replicas: 2 });
+  const config = JSON.parse(readFileSync(local.config, "utf8")) as { clusters: Record<string, { store: object }> };
+  // What waits for a request timeout waits for a second.
+  config.clusters["local"]!.store = { ...config.clusters["local"]!.store, timeout: "1s" };
+  const file = join(local.dir, "ragctl.config.json");
+  writeFileSync(file, JSON.stringify(config));
+  cluster = { ...configSchema.parse(config).clusters["local"]!, name: "local", source: { kind: "config", file } };
+}, 120_000);
+afterAll(async () => {
+  await local?.stop();
+}, 60_000);
+
+/** So many documents of a sentence each; the last word says of which release they are. */
+function corpus(name: string, documents: number): string {
+  const lines = Array.from({ length: documents }, (_, id) =>
+    JSON.stringify({ id, text: `document ${id} about ${["wings", "heat", "shells", "waves"][id % 4]} and flow, of ${name}` }),
+  );
+  writeFileSync(join(local.dir, name), lines.join("\n"));
+  return name;
+}
+
+const json = async (...argv: string[]) => {
+  const run = await local.cli([...argv, "--json"]);
+  return { ...run, ...run.json() };
+};
+const build = (path: string, ...more: string[]) => json("ingest", path, "--into-new", "--collection", "docs", ...more);
+
+/** What each node itself answers under an alias: as an application sees it that reads a node directly. */
+async function served(alias = "docs"): Promise<(string | undefined)[]> {
+  return await Promise.all(
+    cluster.nodes.map(async ({ url }) => {
+      const { result } = (await (await fetch(`${url}/aliases`)).json()) as any;
+      return result.aliases.find((held: any) => held.alias_name === alias)?.collection_name;
+    }),
+  );
+}
+
+async function countThroughClient(name: string): Promise<number> {
+  const client = await connectCluster(cluster, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: local.dir });
+  try {
+    return await client.count(name);
+  } finally {
+    await client.close();
+  }
+}
+
+let older: string;
+let newer: string;
+
+test(
+  "releases are built beside each other, verified, and switched to; what does not pass changes nothing",
+  { timeout: 240_000 },
+  async () => {
+    const first = await build(corpus("one.jsonl", 40));
+    expect(first.exitCode, first.stderr).toBe(0);
+    older = first.result.release.collection;
+    expect(first.result.release).toMatchObject({
+      alias: "docs",
+      verification: { ok: true, points: 40, expected: 40, replicas: { missing: 0, orphaned: 0, different: 0 } },
+      switch: { from: null, to: older, decided: true },
+    });
+    expect(await served()).toEqual([older, older, older]);
+
+    // Nothing that a graph finds is better than all of it: a demand that fails whatever the vectors are.
+    const worse = await build(
+      corpus("broken.jsonl", 40).replace("broken", "broken"),
+      "--min-recall",
+      "100%",
+      "--recall-queries",
+      "1",
+    );
+    expect(worse.result.release.verification.minRecall).toBe(1);
+    writeFileSync(join(local.dir, "dead.jsonl"), '{"id":1,"text":"fine"}\n{"id":2,"text":\n');
+    const dead = await build("dead.jsonl");
+    expect(dead.exitCode).toBe(4);
+    expect(dead.result.release).toMatchObject({ switch: null, verification: null });
+    const live = (await served())[0]!;
+    expect(await served()).toEqual([live, live, live]);
+
+    const second = await build(corpus("two.jsonl", 60), "--keep", "5");
+    expect(second.exitCode, second.stderr).toBe(0);
+    newer = second.result.release.collection;
+    expect(second.result.release.dropped).toContain(dead.result.release.collection);
+    expect(await served()).toEqual([newer, newer, newer]);
+    expect(await countThroughClient("docs")).toBe(60);
+  },
+);
+
+test("rollback leads back, and --to leads anywhere that is kept", { timeout: 120_000 }, async () => {
+  const back = await json("ingest", "rollback", "--collection", "docs", "--to", older);
+  expect(back.exitCode, back.stderr).toBe(0);
+  expect(await served()).toEqual([older, older, older]);
+  expect(await countThroughClient("docs")).toBe(40);
+});
+
+test(
+  "killed at each entry of its journal: the next command finds or takes all nodes to one release",
+  { timeout: 600_000 },
+  async () => {
+    const seen = { kills: 0, old: 0, new: 0, mixed: 0 };
+    for (let moment = 1; ; moment++) {
+      const from = (await served())[0]!;
+      const to = from === older ? newer : older;
+      const env = {
+        NODE_OPTIONS: `--import ${join(packageRoot, "test/helpers/crash-at.ts")}`,
+        RAGCTL_TEST_CRASH_AT: String(moment),
+      };
+      const run = await local.cli(["ingest", "rollback", "--collection", "docs", "--to", to], { env });
+      if (run.exitCode !== 137) {
+        expect(run.exitCode, run.stderr).toBe(0);
+        break;
+      }
+      seen.kills++;
+      if (new Set(await served()).size > 1) seen.mixed++;
+      // Whoever comes next: a command that is about it, or any client of the cluster.
+      if (moment % 2 === 0) {
+        const status = await json("ingest", "status");
+        expect(status.exitCode, status.stderr).toBe(0);
+        expect(status.result.aliases[0]).toMatchObject({ alias: "docs", switching: null });
+      } else await countThroughClient("docs");
+      const after = await served();
+      expect(new Set(after).size, `killed at entry ${moment}: ${after.join(", ")}`).toBe(1);
+      expect([older, newer]).toContain(after[0]);
+      expect(await countThroughClient("docs"), `killed at entry ${moment}`).toBe(after[0] === newer ? 60 : 40);
+      seen[after[0] === to ? "new" : "old"]++;
+    }
+    // begin ×2, prepare ×6, decide ×2, commit ×6, switched.
+    expect(seen.kills).toBeGreaterThanOrEqual(15);
+    expect(seen.old).toBeGreaterThan(0);
+    expect(seen.new).toBeGreaterThan(0);
+  },
+);
+
+test(
+  "a collection of that name is refused before any work, and gives way where it is told to",
+  { timeout: 240_000 },
+  async () => {
+    await json("ingest", corpus("plain.jsonl", 20), "--collection", "plain");
+    const refused = await json("ingest", "two.jsonl", "--into-new", "--collection", "plain");
+    expect(refused.exitCode).toBe(7);
+    expect(refused.error).toMatchObject({ code: "alias-is-collection" });
+    expect(await countThroughClient("plain")).toBe(20);
+    const replaced = await json("ingest", "two.jsonl", "--into-new", "--collection", "plain", "--replace-collection", "--yes");
+    expect(replaced.exitCode, replaced.stderr).toBe(0);
+    const { collection } = replaced.result.release;
+    expect(await served("plain")).toEqual([collection, collection, collection]);
+    expect(await countThroughClient("plain")).toBe(60);
+  },
+);
