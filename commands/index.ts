@@ -20,6 +20,10 @@ export const commands = {
     load: async () => (await import("./status.ts")).default,
   },
   ingest: { summary: "documents → chunks → vectors → the cluster", load: async () => (await import("./ingest.ts")).default },
+  "ingest verify": {
+    summary: "is every document stored as the input has it, and nothing else?",
+    load: async () => (await import("./ingest/verify.ts")).default,
+  },
   "ingest retry": {
     summary: "take dead letters again, from their records or their origin",
     load: async () => (await import("./ingest/retry.ts")).default,
