@@ -5,9 +5,10 @@ import { Interrupted, type Runtime } from "../runtime.ts";
 import { leaseRenewMs, leaseTtlMs, type Fault, type FaultDeps, type HealRecord, type Probe, type Target } from "./contract.ts";
 import type { StoppedBy } from "./guard/result.ts";
 import { healUntilGone, type HealOutcome } from "./heal.ts";
-import { journalDir, removeRecord, renewLease, writeRecord } from "./journal.ts";
+import { journalDir, removeRecord, writeRecord } from "./journal.ts";
+import { allDone, lastFor, renewAll } from "./lasting.ts";
 import type { FaultResult } from "./result.ts";
-import { startWatchdog } from "./watchdog-spawn.ts";
+import { startWatchdog, type Watchdog } from "./watchdog-spawn.ts";
 
 export interface Act<Options> {
   fault: Fault<Options>;
@@ -35,11 +36,8 @@ export interface ActDeps {
   /** What the cluster does once the fault is gone; called with when it was injected. Interrupted, it is left out. */
   recovery?: (injectedUs: number, signal: AbortSignal) => Promise<FaultResult["recovery"]>;
   /** Starts the watchdog over these ids; replaced in tests that simulate time. */
-  guard?: (dir: string, ids: readonly string[], runtime: Runtime) => Promise<void>;
+  guard?: typeof startWatchdog;
 }
-
-/** How long a renewal that is on its way may hold up the heal; shorter than the lease. */
-const renewalMs = 3_000;
 
 /**
  * One fault from its record to its proof, on one or several targets. Interrupted, it heals first and then throws the interruption.
@@ -56,10 +54,12 @@ export async function runAct<Options>(act: Act<Options>, deps: ActDeps): Promise
   const on = act.targets.map(({ node }) => node).join(", ");
   const lasts = fault.reversible && act.forMs !== undefined;
   const stop = deps.stop ? AbortSignal.any([runtime.signal, deps.stop]) : runtime.signal;
+  const guard = () => (deps.guard ?? startWatchdog)(dir, ids, runtime);
+  let watchdog: Watchdog | undefined;
   let touched = false;
   try {
     for (const record of records) writeRecord(dir, record, clock.nowMs());
-    if (lasts) await (deps.guard ?? startWatchdog)(dir, ids, runtime);
+    if (lasts) watchdog = await guard();
     runtime.signal.throwIfAborted();
     if (deps.stop?.aborted) throw stoppedBefore(stoppedBy(deps.stop)!.reason);
     // A pause longer than the lease (Ctrl-Z, a sleeping laptop) before the first blow: the watchdog has cleared the records away.
@@ -92,9 +92,9 @@ export async function runAct<Options>(act: Act<Options>, deps: ActDeps): Promise
   deps.event?.("start", result);
   deps.onInjected?.(result);
   if (!fault.reversible) for (const each of ids) removeRecord(dir, each);
-  if (!lasts) return result;
+  if (!lasts || !watchdog) return result;
 
-  await last(act, records, { ...deps, dir, stop });
+  await lastFor(act.forMs!, { fault, records, dir, watchdog, guard }, { ...deps, stop });
   deps.note(`${fault.name}: healing`);
   const healingUs = clock.monotonicUs();
   const outcome = await healAll(fault, records, dir, runtime);
@@ -137,54 +137,6 @@ function injectDeps<Options>({ config }: Act<Options>, { clock, execPath }: Runt
   return { clock, execPath, ...(config ? { cluster: config } : {}) };
 }
 
-/** Waits, renewing; shorter where it is stopped, or where somebody else has healed it all. */
-async function last<Options>(
-  { fault, forMs = 0 }: Act<Options>,
-  records: readonly HealRecord[],
-  { runtime, dir, stop, onTick, note }: ActDeps & { dir: string; stop: AbortSignal },
-): Promise<void> {
-  const { clock } = runtime;
-  const ids = records.map(({ id }) => id);
-  const endUs = clock.monotonicUs() + forMs * 1000;
-  // A target's own lease is renewed beside ours: a far host that answers slowly must not cost us the near one.
-  const giveUp = new AbortController();
-  let renewal: Promise<void> | undefined;
-  let warned = false;
-  const renewTargets = async () => {
-    try {
-      await allDone(records.map((record) => fault.renew!(record, { clock, signal: giveUp.signal })));
-    } catch (error) {
-      if (!warned) note(`${fault.name}: a target's own lease was not renewed: ${(error as Error).message}`);
-      warned = true;
-    } finally {
-      renewal = undefined;
-    }
-  };
-  try {
-    for (;;) {
-      if (!renewAll(dir, ids, clock.nowMs())) return;
-      if (fault.renew) renewal ??= renewTargets();
-      const leftMs = (endUs - clock.monotonicUs()) / 1000;
-      if (leftMs <= 0) return;
-      onTick?.(leftMs);
-      await clock.sleep(Math.min(leaseRenewMs, leftMs), stop);
-    }
-  } catch (error) {
-    if (!stop.aborted) throw error;
-  } finally {
-    // One that is on its way must not land after the heal, and break again what nobody would then answer for.
-    if (renewal) {
-      await Promise.race([renewal, clock.sleep(renewalMs)]);
-      giveUp.abort();
-    }
-  }
-}
-
-/** @returns false where none of them is left */
-function renewAll(dir: string, ids: readonly string[], nowMs: number): boolean {
-  return ids.map((id) => renewLease(dir, id, nowMs)).some(Boolean);
-}
-
 /** Only the second interruption stops healing: the watchdog takes over then. */
 async function healAll<Options>(
   fault: Fault<Options>,
@@ -211,12 +163,6 @@ async function healAll<Options>(
 }
 
 const badness: Record<Probe, number> = { gone: 0, unknown: 1, active: 2 };
-
-/** Waits for all, so that nothing is still being broken while the rest is healed; then throws the first failure. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((each) => each.status === "rejected");
-  if (failed) throw failed.reason;
-}
 
 function targetOf(target: Target): FaultResult["targets"][number] {
   return { node: target.node, kind: target.kind, ...(target.kind === "process" ? { pid: target.process.pid } : {}) };

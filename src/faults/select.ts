@@ -3,6 +3,7 @@ import { didYouMean } from "../config/suggest.ts";
 import { usageError, type Problem } from "../errors.ts";
 import type { Rng } from "../runtime.ts";
 import type { Fault } from "./contract.ts";
+import { withoutCredentials } from "./targets/configured.ts";
 import type { Subject } from "./targets/index.ts";
 
 /** Which nodes: by id, a whole zone, or so many at random. One of the three. */
@@ -74,10 +75,7 @@ function cacheOf(cluster: ClusterConfig, fault: string, { nodes = [], zone, rand
 export function cacheSubject({ cache }: Pick<ClusterConfig, "cache">): Subject | undefined {
   const first = cache?.url ?? cache?.cluster?.[0] ?? cache?.sentinel?.nodes[0];
   if (first === undefined || cache?.driver === "memory") return undefined;
-  const url = new URL(first);
-  url.username = "";
-  url.password = "";
-  return { id: cacheId, url: url.href, target: undefined, role: "cache" };
+  return { id: cacheId, url: withoutCredentials(first), target: undefined, role: "cache" };
 }
 
 /** `count` different ones, in the cluster's order. */

@@ -11,9 +11,18 @@ export function configuredTarget<K extends TargetConfig["kind"]>(
   return all.find((each): each is Extract<TargetConfig, { kind: K }> => each.kind === kind);
 }
 
-/** Answers 2xx, or to a PING where it is Redis, when the node serves. */
+/** Answers 2xx, or to a PING where it is Redis, when the node serves. Stands in heal records, so it names nobody's password. */
 export function readyUrlOf({ url, role }: Pick<Subject, "url" | "role">): string {
-  return role === "cache" ? url : new URL("/readyz", url).href;
+  return withoutCredentials(role === "cache" ? url : new URL("/readyz", url).href);
+}
+
+/** Where something is, and not how to get in: user, password and query (`redis://…?password=…`) are left out. */
+export function withoutCredentials(url: string): string {
+  const bare = new URL(url);
+  bare.username = "";
+  bare.password = "";
+  bare.search = "";
+  return bare.href;
 }
 
 /** The cluster of `up` that a target belongs to. */

@@ -4,7 +4,7 @@ import type { ClusterConfig } from "../../config/schema.ts";
 import { identify } from "../../process-identity.ts";
 import type { ProcessTarget } from "../contract.ts";
 import { callSupervisor, readClusterId, readSupervisorFile, SupervisorError } from "../supervisor-socket.ts";
-import { configuredTarget, readyUrlOf } from "./configured.ts";
+import { configuredTarget, readyUrlOf, withoutCredentials } from "./configured.ts";
 import type { Subject, TargetResolver } from "./index.ts";
 
 const askTimeoutMs = 3_000;
@@ -39,7 +39,7 @@ async function fromSupervisor(dir: string, node: Subject) {
 }
 
 function frontOf({ url }: Subject, ownUrl: string): Pick<ProcessTarget, "frontUrl"> {
-  return new URL(url).port === new URL(ownUrl).port ? {} : { frontUrl: url };
+  return new URL(url).port === new URL(ownUrl).port ? {} : { frontUrl: withoutCredentials(url) };
 }
 
 function fromPidFile(cluster: ClusterConfig, node: Subject, pidFile: string) {

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { callSupervisor, readSupervisorFile, SupervisorError } from "../supervisor-socket.ts";
+import { withoutCredentials } from "./configured.ts";
 import type { TargetResolver } from "./index.ts";
 
 const askTimeoutMs = 3_000;
@@ -25,7 +26,8 @@ export const proxyTarget: TargetResolver = {
         return { impossible: "this cluster has no fault proxies: it was started with --no-proxies, or before there were any" };
       if (!proxies.process) return { impossible: "the fault proxies are not running; `ragctl up` starts them" };
       const socket = proxies.url.slice("unix:".length);
-      const { id: node, url } = subject;
+      const { id: node } = subject;
+      const url = withoutCredentials(subject.url);
       return { target: { kind: "proxy", node, socket, clusterId, dir, proxy: node, url, upstreamUrl: behind.url } };
     } catch (error) {
       if (!(error instanceof SupervisorError)) throw error;

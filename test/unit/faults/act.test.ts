@@ -10,6 +10,8 @@ interface Acting extends Pick<ActDeps, "stop" | "onTick" | "onInjected" | "recov
   forMs?: number;
   healWorks?: () => boolean;
   guard?: () => Promise<void>;
+  /** Whether the watchdog that was started last still runs. */
+  watchdogLives?: () => boolean;
   targets?: number;
   /** What differs from the fault on a variable. */
   fault?: (calls: string[]) => Partial<Fault>;
@@ -26,6 +28,7 @@ function acting(options: Acting = {}) {
     fake.calls.push("acknowledged");
     watched.push([...ids]);
     await options.guard?.();
+    return { isAlive: options.watchdogLives ?? (() => true) };
   };
   const { stop, onTick, onInjected, recovery } = options;
   const more = Object.fromEntries(Object.entries({ stop, onTick, onInjected, recovery }).filter(([, value]) => value));
@@ -70,6 +73,39 @@ test("a watchdog that does not acknowledge: nothing is injected and nothing is l
   expect((await outcome).error.message).toBe("no watchdog");
   expect(calls).toEqual(["prepare", "acknowledged"]);
   expect(recordIds(dir)).toEqual([]);
+});
+
+test("a watchdog that dies meanwhile: another one takes over, and the fault goes on", async () => {
+  let lives = true;
+  const { clock, watched, notes, state, outcome } = acting({
+    forMs: 10_000,
+    watchdogLives: () => lives,
+    guard: async () => void (lives = true),
+  });
+  await clock.advance(3_000);
+  lives = false;
+  await clock.advance(1_500);
+  expect(watched).toHaveLength(2);
+  expect(watched[1]).toEqual(watched[0]);
+  expect(notes.join()).toContain("its watchdog has died");
+  expect(state.active).toBe(true);
+  await clock.advance(10_000);
+  expect((await outcome).result).toMatchObject({ healed: true, probe: "gone" });
+  expect(watched).toHaveLength(2);
+});
+
+test("where no other watchdog can be had, it is healed at once", async () => {
+  let started = 0;
+  const { clock, state, calls, outcome } = acting({
+    forMs: 600_000,
+    watchdogLives: () => clock.monotonicUs() < 3e6,
+    guard: () => (started++ === 0 ? Promise.resolve() : Promise.reject(new Error("no memory"))),
+  });
+  await clock.advance(5_000);
+  expect(started).toBe(2);
+  expect(calls.at(-1)).toBe("heal");
+  expect(state.active).toBe(false);
+  expect((await outcome).result).toMatchObject({ healed: true, probe: "gone" });
 });
 
 test("Ctrl-C heals at once and then says that it was interrupted", async () => {
