@@ -41,7 +41,10 @@ export function nodeView(
     async fetch(collection, ids, options = {}) {
       const face = deps.face(collection);
       const { withVector = true, ...call } = options;
-      const request = face.prepareFetch(ids, { withPayload: withVector ? true : withStampFields(false, tableOf(collection)), withVector });
+      const request = face.prepareFetch(ids, {
+        withPayload: withVector ? true : withStampFields(false, tableOf(collection)),
+        withVector,
+      });
       return (await ask(face, request, call, (body) => face.parseFetch(body))).map(recordOf);
     },
   };

@@ -34,7 +34,8 @@ export function filtersOf(terms: readonly PositionTerm[]): { conditions: Conditi
     const pieces: Range[][] = [];
     for (const range of term.ranges.flatMap((one) => (term.coordinate === "cell" ? cellPieces(one) : [one]))) {
       const last = pieces.at(-1);
-      if (last && last.length < rangesPerFilter && (term.coordinate !== "cell" || cellCount(last) < rangesPerFilter)) last.push(range);
+      if (last && last.length < rangesPerFilter && (term.coordinate !== "cell" || cellCount(last) < rangesPerFilter))
+        last.push(range);
       else pieces.push([range]);
     }
     filters = filters.flatMap(({ conditions, ranges }) =>

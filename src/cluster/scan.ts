@@ -222,7 +222,10 @@ function placed(
   );
   return filters.map(({ conditions, ranges: lists }): Placed => {
     const area: Area = {
-      within: all && beside.length === 0 ? [{ partitioner: own, ranges }] : within.map((one, index) => ({ ...one, ranges: lists[index]! })),
+      within:
+        all && beside.length === 0
+          ? [{ partitioner: own, ranges }]
+          : within.map((one, index) => ({ ...one, ranges: lists[index]! })),
     };
     const must = filter ? [...conditions, filter] : conditions;
     return { area, node, filter: conditions.length === 0 ? filter : { must } };

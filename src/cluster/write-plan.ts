@@ -72,6 +72,7 @@ export interface NodeWork {
   remove: PlannedKey[];
 }
 
+/** The first wave of a write: what owners are sent. What is taken away elsewhere waits for their answers. */
 export function workByNode(keys: readonly PlannedKey[]): NodeWork[] {
   const work = new Map<number, NodeWork>();
   const of = (node: number) => {
@@ -81,7 +82,6 @@ export function workByNode(keys: readonly PlannedKey[]): NodeWork[] {
   };
   for (const planned of keys) {
     for (const node of planned.owners) (planned.record ? of(node).upsert : of(node).remove).push(planned);
-    for (const node of planned.elsewhere) of(node).remove.push(planned);
   }
   return [...work.values()];
 }

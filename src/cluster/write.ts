@@ -7,7 +7,7 @@ import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { statusOf, type ClusterNode } from "./nodes.ts";
-import { setAside, setAsideSilent, type FailedNode } from "./set-aside.ts";
+import { setAside, setAsideSilent, type FailedNode, type SetAside } from "./set-aside.ts";
 import type { Attempt } from "./silence.ts";
 import { silentPart } from "./attempt.ts";
 import type { View } from "./watch.ts";
@@ -152,6 +152,7 @@ export class Writer {
     // Bytes first: what cannot be written must fail before anything is logged or sent.
     const data = face(collection);
     const requests = workByNode(plan.keys).flatMap((work) => prepareWork(data, work, version, this.#deps.capabilities.maxBatch));
+    const nodes = new Set([...requests.map(({ node }) => node), ...plan.keys.flatMap(({ elsewhere }) => elsewhere)]);
     const op = `${clientId}.${++this.#operations}`;
     await this.#log(collection, plan.keys, "before", op);
     if (!watch.leaseHolds) {
@@ -159,36 +160,30 @@ export class Writer {
       if (watch.peek(collection) !== view) return failAll("the routing table changed before it was sent");
     }
     // With nothing awaited between here and the sending: once it has begun, a node that is only busy would lose its place.
-    const full = requests.map(({ node }) => this.#nodeOf(view, node)).find(({ gate }) => !gate.open);
+    const full = [...nodes].map((node) => this.#nodeOf(view, node)).find(({ gate }) => !gate.open);
     if (full) {
       await this.#log(collection, plan.keys, "after", op);
       return failAll(`overload: too much is under way at ${full.id}`);
     }
-    const outcomes: NodeOutcome[] = [];
-    const sending = requests.map(({ node, keys, request }) => {
-      const target = this.#nodeOf(view, node);
-      const attempt = this.#deps.nodes.newAttempt();
-      const patience = target.silence.watch(attempt, this.#deps.requestTimeoutMs * silentPart);
-      const answer = this.#send(target, data, request, options, attempt, outcomes)
-        .then((failure): Sent => (failure ? { node, keys, failure } : { node, keys }))
-        .finally(() => patience.cancel());
-      const message = `${target.id}: no answer, and its health is not answered either`;
-      const silent = patience.silent.then((): Sent => ({ node, keys, failure: { message, mayLand: true }, silent: true }));
-      return { answer, early: Promise.race([answer, silent]) };
-    });
-    // A node that hangs is taken out of service before its time is up, where somebody else has the keys; where that cannot be, it is waited for.
-    const early = await Promise.all(sending.map((each) => each.early));
-    const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
-    const hanging = silent.size === 0 ? [] : tallyOf(early).failedNodes.filter(({ node }) => silent.has(node));
-    const gone = await setAsideSilent(this.#deps, view, hanging);
-    const sent = await Promise.all(
-      sending.map(async ({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : await answer)),
-    );
+    const first = await this.#sendAll(view, data, requests, options, []);
+    // Only what its owners have may be taken away elsewhere: a write that fails must not cost what was there before.
+    const stored = plan.keys.filter((planned) => planned.elsewhere.length > 0 && this.#isStored(first, planned));
+    let { sent, aside } = first;
+    if (stored.length > 0) {
+      if (!watch.leaseHolds) {
+        await watch.refresh().catch(() => undefined);
+        if (!watch.leaseHolds || watch.peek(collection)?.epoch !== view.epoch)
+          return failAll("the lease on the routing table ran out while it was written, so it is not acknowledged");
+      }
+      const removals = removalsByNode(stored, aside.stale).flatMap((work) =>
+        prepareWork(data, work, version, this.#deps.capabilities.maxBatch),
+      );
+      const second = await this.#sendAll(view, data, removals, options, sent);
+      ({ sent } = second);
+      aside = joined(aside, second.aside);
+    }
     const tally = tallyOf(sent);
-    const aside = await setAside(this.#deps, view, tally.failedNodes, gone);
     result.markedStale.push(...aside.marked);
-    if (aside.untold.length > 0)
-      this.#untold.set(collection, new Set([...(this.#untold.get(collection) ?? []), ...aside.untold]));
     const unanswered = (planned: PlannedKey) => tally.of(planned).failures.some(({ mayLand }) => mayLand);
     await this.#log(
       collection,
@@ -215,6 +210,50 @@ export class Writer {
       else result.acknowledged.push(planned.key);
     }
     return result;
+  }
+
+  /** Whether all owners that serve have it, and enough of them. */
+  #isStored({ sent, aside }: { sent: readonly Sent[]; aside: SetAside }, planned: PlannedKey): boolean {
+    const { acks, failures } = tallyOf(sent).of(planned);
+    return acks >= this.#deps.minAcks && failures.every(({ node }) => aside.stale.has(node));
+  }
+
+  /** Sends requests, and takes out of service whom that shows to have failed. @param before what was sent for the same keys already */
+  async #sendAll(
+    view: View,
+    data: DataFace,
+    requests: ReturnType<typeof prepareWork>,
+    options: CallOptions,
+    before: readonly Sent[],
+  ): Promise<{ sent: readonly Sent[]; aside: SetAside }> {
+    const { collection } = view;
+    const outcomes: NodeOutcome[] = [];
+    const sending = requests.map(({ node, keys, request }) => {
+      const target = this.#nodeOf(view, node);
+      const attempt = this.#deps.nodes.newAttempt();
+      const patience = target.silence.watch(attempt, this.#deps.requestTimeoutMs * silentPart);
+      const answer = this.#send(target, data, request, options, attempt, outcomes)
+        .then((failure): Sent => (failure ? { node, keys, failure } : { node, keys }))
+        .finally(() => patience.cancel());
+      const message = `${target.id}: no answer, and its health is not answered either`;
+      const silent = patience.silent.then((): Sent => ({ node, keys, failure: { message, mayLand: true }, silent: true }));
+      return { answer, early: Promise.race([answer, silent]) };
+    });
+    // A node that hangs is taken out of service before its time is up, where somebody else has the keys; where that cannot be, it is waited for.
+    const early = await Promise.all(sending.map((each) => each.early));
+    const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
+    const hanging = silent.size === 0 ? [] : tallyOf([...before, ...early]).failedNodes.filter(({ node }) => silent.has(node));
+    const gone = await setAsideSilent(this.#deps, view, hanging);
+    const sent = await Promise.all(
+      sending.map(async ({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : await answer)),
+    );
+    const all = [...before, ...sent];
+    const failed = new Set(sent.flatMap(({ node, failure }) => (failure ? [node] : [])));
+    const failedNodes = tallyOf(all).failedNodes.filter(({ node }) => failed.has(node));
+    const aside = await setAside(this.#deps, view, failedNodes, gone);
+    if (aside.untold.length > 0)
+      this.#untold.set(collection, new Set([...(this.#untold.get(collection) ?? []), ...aside.untold]));
+    return { sent: all, aside };
   }
 
   async #log(collection: string, keys: readonly PlannedKey[], kind: TouchedEntry["kind"], op: string): Promise<void> {
@@ -293,6 +332,29 @@ interface KeyTally {
   /** Owners that have it. */
   acks: number;
   failures: { node: number; message: string; mayLand: boolean; status?: number }[];
+}
+
+/** The work of taking keys away where their owners do not want them; not from nodes that are stale by now. */
+function removalsByNode(keys: readonly PlannedKey[], stale: ReadonlySet<number>): NodeWork[] {
+  const work = new Map<number, NodeWork>();
+  for (const planned of keys)
+    for (const node of planned.elsewhere) {
+      if (stale.has(node)) continue;
+      const mine = work.get(node) ?? { node, upsert: [], remove: [] };
+      work.set(node, mine);
+      mine.remove.push(planned);
+    }
+  return [...work.values()];
+}
+
+/** What two waves of one write have taken out of service. */
+function joined(a: SetAside, b: SetAside): SetAside {
+  return {
+    stale: new Set([...a.stale, ...b.stale]),
+    marked: [...a.marked, ...b.marked],
+    untold: [...a.untold, ...b.untold],
+    refusals: new Map([...a.refusals, ...b.refusals]),
+  };
 }
 
 /** What the answers mean for each key and each node. */

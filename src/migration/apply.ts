@@ -3,13 +3,12 @@ import { replacedBy } from "../sharding/moves.ts";
 import type { CopyStep, Layout, Plan } from "../sharding/plan/contract.ts";
 import { dropChange } from "../sharding/partitioner-change.ts";
 import { endPause, dropMove } from "../sharding/transitions.ts";
-import { cleanLeftovers } from "./clean.ts";
 import { allConfirmed } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
-import { NodeIo } from "./io.ts";
 import { beginPlan, cancelLeaving, leavingOf, settlePlan } from "./layout.ts";
 import { isOfPlan, isOfStep, newMoveId, settleOf } from "./plan-state.ts";
 import { selectorsShare } from "./positions.ts";
+import { cleanToTheEnd, sweep } from "./sweep.ts";
 import { TableAccess, together } from "./table.ts";
 import { dropHolds } from "./verify-repair.ts";
 import { TrackedCopy, type CopyJob } from "./tracked-copy.ts";
@@ -163,11 +162,15 @@ export async function runSteps<S extends { id: string }>(
 /**
  * Takes back what of a plan has not been cut over: its open moves leave the table, and what was copied for them is deleted. What has been
  * cut over stays (`shard reverse` moves it back).
+ * @param options `keepChange`: a change of partitioner of which nothing has moved stays in the table
  * @returns how many moves were taken back, and how many stay
  */
-export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ aborted: number; cutOver: number; epoch: number }> {
+export async function abortPlan(
+  planId: string,
+  deps: MoverDeps,
+  { keepChange = false } = {},
+): Promise<{ aborted: number; cutOver: number; epoch: number }> {
   const table = new TableAccess(deps.state, deps.collection);
-  const io = new NodeIo(deps, table);
   const mine = (await table.read()).table.moves.filter((move) => isOfPlan(move, planId));
   const open = mine.filter(({ phase }) => phase !== "cutover");
   deps.journal.record("abort", "start", { moves: open.map(({ id }) => id) });
@@ -192,7 +195,7 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
   for (const move of open) {
     await deps.state.dropTouched(deps.collection, move.log ?? move.id);
     if (move.from !== move.to)
-      await cleanLeftovers(io, table, deps, {
+      await cleanToTheEnd(table, deps, {
         node: move.to,
         selector: move.selector,
         into: move.into,
@@ -204,12 +207,13 @@ export async function abortPlan(planId: string, deps: MoverDeps): Promise<{ abor
   for (const move of mine.filter(({ phase }) => phase === "cutover")) {
     const gone = replacedBy(move);
     if (gone !== undefined)
-      await cleanLeftovers(io, table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
+      await cleanToTheEnd(table, deps, { node: gone, selector: move.selector, leaves: true, name: `abort ${move.id}` });
   }
   // Nothing has moved: the change of partitioner has never been.
-  const { outcome: dropped, routing: after } = await table.change((now) =>
-    now.transition?.moved.length === 0 ? dropChange(now) : "unchanged",
-  );
+  const nothingMoved = !keepChange && (await table.read()).table.transition?.moved.length === 0;
+  // An earlier run of this may have died in the middle.
+  if (nothingMoved) await sweep(deps);
+  const { outcome: dropped, routing: after } = await table.change((now) => (nothingMoved ? dropChange(now) : "unchanged"));
   if (typeof dropped === "object") throw halfDone(`The plan cannot be aborted now: ${dropped.refused}.`, "abort-refused");
   deps.journal.record("abort", "end");
   return { aborted: open.length, cutOver: mine.length - open.length, epoch: after.table.epoch };

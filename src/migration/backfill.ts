@@ -79,7 +79,8 @@ class Backfill {
 
   async #fillAll(routing: Routing): Promise<number> {
     let found = 0;
-    for (const [id, { state }] of Object.entries(routing.table.nodes)) if (state !== "joining") found += await this.#fill(id, routing);
+    for (const [id, { state }] of Object.entries(routing.table.nodes))
+      if (state !== "joining") found += await this.#fill(id, routing);
     return found;
   }
 

@@ -43,7 +43,12 @@ export class Carrier {
   }
 
   /** Takes ids away from `to`; where a key can be of another cell by now, only what it holds of this selector. */
-  async remove(haul: Pick<Haul, "selector" | "into" | "to">, routing: Routing, ids: readonly PointId[], manner?: Manner): Promise<void> {
+  async remove(
+    haul: Pick<Haul, "selector" | "into" | "to">,
+    routing: Routing,
+    ids: readonly PointId[],
+    manner?: Manner,
+  ): Promise<void> {
     if (!routing.elsewhere) return await this.#io.remove(haul.to, ids, manner);
     for (const filter of filtersFor(haul, routing))
       await this.#io.write(
@@ -132,7 +137,9 @@ export class Carrier {
     manner: Manner,
   ): Promise<Map<string, number | undefined>> {
     const points = await this.#io.fetch(node, ids, { withVector: false, withPayload: await this.#io.stampFields() }, manner);
-    return new Map(points.filter((point) => isIn(haul, routing, point)).map(({ id, payload }) => [idKey(id), versionIn(payload)]));
+    return new Map(
+      points.filter((point) => isIn(haul, routing, point)).map(({ id, payload }) => [idKey(id), versionIn(payload)]),
+    );
   }
 
   /** Which of these ids differ: the checksum of the keys that the comparison left out. */

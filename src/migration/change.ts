@@ -6,9 +6,8 @@ import { allConfirmed } from "./confirm.ts";
 import { settleOf } from "./plan-state.ts";
 import { planRefused } from "./refuse-plan.ts";
 import { regroupJob } from "./regroup.ts";
-import { cleanLeftovers } from "./clean.ts";
-import { NodeIo } from "./io.ts";
-import { selectorOf, selectorsShare } from "./positions.ts";
+import { selectorsShare } from "./positions.ts";
+import { sweep } from "./sweep.ts";
 import { TableAccess } from "./table.ts";
 import { TrackedCopy } from "./tracked-copy.ts";
 import { dropHolds } from "./verify-repair.ts";
@@ -32,7 +31,8 @@ export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOut
       "Qdrant 1.16 and newer can.",
     );
   // What was begun in the other direction is taken back first.
-  if (plan.reverses !== undefined && (await table.read()).table.transition) await abortPlan(plan.reverses, deps);
+  if (plan.reverses !== undefined && (await table.read()).table.transition)
+    await abortPlan(plan.reverses, deps, { keepChange: true });
   await table.change(dropHolds);
   let stepsDone = 0;
   const step = async (id: string, work: () => Promise<unknown>) => {
@@ -55,12 +55,13 @@ export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOut
   if (done < groups.length) return { stepsDone, epoch: await epoch(), finished: false };
   await settled(deps, beganMs);
   // Back at the beginning: what was on its way when it was given up may lie about.
-  if (groups.some(({ back }) => back) || plan.reverses !== undefined) await sweep(table, deps);
+  if ((await table.read()).table.transition?.moved.length === 0) await sweep(deps);
   await step(settle.id, async () => {
     deps.fence.ensure();
     const { outcome } = await table.change((now) => {
       const { transition, partitioner } = now;
-      if (!transition) return samePartitioner(partitioner, settle.layout.partitioner) ? "unchanged" : { refused: "the change is gone" };
+      if (!transition)
+        return samePartitioner(partitioner, settle.layout.partitioner) ? "unchanged" : { refused: "the change is gone" };
       return samePartitioner(partitioner, settle.layout.partitioner) ? dropChange(now) : finishChange(now);
     });
     if (typeof outcome === "object")
@@ -74,21 +75,16 @@ export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOut
   return { stepsDone: plan.steps.length, epoch: await epoch(), finished: true };
 }
 
-/** Deletes on every node what it does not own, while nothing is on its way. */
-async function sweep(table: TableAccess, deps: ApplyDeps): Promise<void> {
-  const { table: now, placement } = await table.read();
-  if (now.transition?.moved.length !== 0) return;
-  const io = new NodeIo(deps, table);
-  const selector = selectorOf([[0, placement.space]], placement.coordinate);
-  for (const [node, { state }] of Object.entries(now.nodes))
-    if (state !== "joining") await cleanLeftovers(io, table, deps, { node, selector, leaves: false, name: `sweep ${node}` });
-}
-
 /** Every client knows of the new partitioner when this ends, and every node has an index for its field. */
 async function stamp(plan: Plan, { partitioner }: StampStep, table: TableAccess, deps: ApplyDeps): Promise<void> {
   const { outcome, routing } = await table.change((now) => beginChange(now, partitioner));
   if (typeof outcome === "object")
-    throw planRefused(plan, `The change of partitioner cannot begin: ${outcome.refused}.`, "plan-in-flight", "ragctl shard status shows the table.");
+    throw planRefused(
+      plan,
+      `The change of partitioner cannot begin: ${outcome.refused}.`,
+      "plan-in-flight",
+      "ragctl shard status shows the table.",
+    );
   for (const [id, { url, state }] of Object.entries(routing.table.nodes))
     // A stale one gets it with its repair.
     if (state !== "stale") await patiently(deps, () => deps.prepareNode(id, url));

@@ -16,6 +16,7 @@ import { Carrier } from "./carry.ts";
 import { cleanLeftovers } from "./clean.ts";
 import { allConfirmed, confirmedWithin, noneUndecided } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
+import { settleDuplicates } from "./duplicates.ts";
 import { NodeIo } from "./io.ts";
 import { type Range, subtractRanges } from "../sharding/ranges.ts";
 import { idKey } from "./positions.ts";
@@ -32,6 +33,9 @@ const shortDrainMs = 500;
 /** Writers end a pause after 2 s: by then everything must have happened. */
 const pauseBudgetMs = 1_500;
 const mostRounds = 50;
+/** So often ids may differ before they count as contested, and so many of them a pause has time for. */
+const contestedAfter = 2;
+const mostContested = 50;
 const lookEveryMs = 100;
 
 /** What one tracked copy is to bring about: `to` owns (or, for a repair, has) the selector's points. */
@@ -101,6 +105,8 @@ export class TrackedCopy {
   readonly #dropped = new Set<string>();
   #pauses = new Map<string, number>();
   #lostPauses = 0;
+  /** Ids that do not come to agree while writers go on: settled in the pause. */
+  readonly #contested = new Map<string, PointId>();
   /** Source and target agreed on everything that was not touched since. */
   #compared = false;
 
@@ -210,7 +216,10 @@ export class TrackedCopy {
     this.#freights = this.#moves
       .filter((move) => move.from !== move.to)
       // Nobody but the mover writes to a stale node, or to one that owns nothing.
-      .map((move) => new MoveFreight(move, !repair && served ? replaceable(move, routing) : undefined, this.#carrier, this.#log(move.id)));
+      .map(
+        (move) =>
+          new MoveFreight(move, !repair && served ? replaceable(move, routing) : undefined, this.#carrier, this.#log(move.id)),
+      );
     if (this.#moves.length === 0) {
       if (repair) throw new StartOver(`${to} is not being repaired`);
       return "done";
@@ -334,6 +343,7 @@ export class TrackedCopy {
     const { journal } = this.#deps;
     const routing = await this.#open();
     this.#compared = false;
+    this.#contested.clear();
     this.#repairs = new Map();
     for (const { sources } of this.#freights)
       for (const from of sources) this.#repairs.set(from, routing.table.nodes[from]!.repairs ?? 0);
@@ -365,8 +375,10 @@ export class TrackedCopy {
         const found = await freight.compareAll(routing);
         await log.read();
         const leftOut = log.leftOut();
-        const real = found.filter((id) => !leftOut.has(idKey(id)));
+        const real = found.filter((id) => !leftOut.has(idKey(id)) && !this.#contested.has(idKey(id)));
         differing += real.length;
+        if (routing.elsewhere && round >= contestedAfter && real.length <= mostContested)
+          for (const id of real) this.#contested.set(idKey(id), id);
         // Once could be anything; again, and something is in the way.
         if (round > 0) await freight.clearForeign(routing, real);
         await freight.carry(routing, real);
@@ -402,9 +414,14 @@ export class TrackedCopy {
     this.#pauses = new Map(ids.map((id) => [id, routing.table.moves.find((move) => move.id === id)!.pause]));
     if (!(await confirmedWithin(this.#deps, routing.table.epoch, left())))
       throw new PauseLost("not every client took in the pause in time", "drain");
+    const contested = [...this.#contested.values()];
+    if (contested.length > 0) await settleDuplicates(this.#io, routing, contested);
     for (const freight of this.#freights) {
       await this.#carryTouched(freight, routing, true);
-      const leftOut = [...freight.log.leftOut().values()];
+      if (contested.length > 0) await freight.carry(routing, contested, "once");
+    }
+    for (const freight of this.#freights) {
+      const leftOut = [...freight.log.leftOut().values(), ...contested];
       const differing = await freight.compareIds(routing, leftOut, "once");
       if (differing.length > 0) throw new PauseLost(`${differing.length} of the last keys differ`, "compare");
     }

@@ -52,9 +52,7 @@ export function planResult(plan: Plan, draft: Pick<PlanDraft, "part"> | undefine
     maxRate: extras.maxRate,
     before,
     after: predicted,
-    moves: plan.steps.flatMap((step) =>
-      step.kind === "copy" ? [copyMove(step)] : "shardId" in step ? [shardMove(step)] : [],
-    ),
+    moves: plan.steps.flatMap((step) => (step.kind === "copy" ? [copyMove(step)] : "shardId" in step ? [shardMove(step)] : [])),
     weights: Object.fromEntries(
       [...is].flatMap(([id, after]) => {
         const weight = was.get(id);

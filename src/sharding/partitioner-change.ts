@@ -77,7 +77,8 @@ export function cutOverGroup(
   const mine = moves.filter(({ id }) => pauses.has(id));
   if (mine.length < pauses.size) return { refused: "a move is not in the table any more" };
   for (const move of mine) {
-    if (move.phase !== "paused" || move.pause !== pauses.get(move.id)) return { refused: `move ${move.id} is not in that pause any more` };
+    if (move.phase !== "paused" || move.pause !== pauses.get(move.id))
+      return { refused: `move ${move.id} is not in that pause any more` };
     if (table.nodes[move.to]!.state === "stale") return { refused: `${move.to} is stale` };
   }
   const repair = moves.find((move) => move.repair);
@@ -146,6 +147,10 @@ export function groupTargets(routing: Routing, into: Selector, back: boolean): G
   };
   const targets = back
     ? nodeIds.map((to) => ({ to, old: ownedBefore(to), into: subtractRanges(group, ofNew.get(to) ?? []) }))
-    : [...ofNew].map(([to, ranges]) => ({ to, old: subtractRanges([[0, routing.placement.space]], ownedBefore(to)), into: ranges }));
+    : [...ofNew].map(([to, ranges]) => ({
+        to,
+        old: subtractRanges([[0, routing.placement.space]], ownedBefore(to)),
+        into: ranges,
+      }));
   return targets.filter((target) => target.old.length > 0 && target.into.length > 0);
 }

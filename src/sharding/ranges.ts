@@ -21,7 +21,7 @@ export function subtractRanges(ranges: readonly Range[], taken: readonly Range[]
 
 export function intersectRanges(a: readonly Range[], b: readonly Range[]): Range[] {
   const result: Range[] = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
     const lo = Math.max(a[i]![0], b[j]![0]);
     const hi = Math.min(a[i]![1], b[j]![1]);
     if (lo < hi) result.push([lo, hi]);

@@ -56,7 +56,8 @@ export function nearestCells(
     }
     // Monotonic in the distance is enough: the vector's own norm is the same for all cells.
     far[cell] = distance === "Euclid" ? square : distance === "Dot" ? -dot : norm === 0 ? 0 : -dot / Math.sqrt(norm);
-    if (offsets) far[cell]! += distance === "Euclid" ? offsets[cell]! : (offsets[cell]! / 2) * (distance === "Cosine" ? length : 1);
+    if (offsets)
+      far[cell]! += distance === "Euclid" ? offsets[cell]! : (offsets[cell]! / 2) * (distance === "Cosine" ? length : 1);
   }
   if (count === 1) return [far.indexOf(far.reduce((least, value) => Math.min(least, value)))];
   return Array.from(far.keys())

@@ -65,11 +65,9 @@ export function makeCanary({ client, collection, clock, rng, signal }: CanaryDep
     await loadHashes();
     const routing = createRouting(table);
     const expected = new Map<string, string[]>(Object.keys(table.nodes).map((node) => [node, []]));
-    for (const { key, vector } of records)
-    {
+    for (const { key, vector } of records) {
       const { position, to } = routing.stamper.stamp(key, vector);
-      for (const owner of routing.setAt(position, to).owners)
-        expected.get(routing.nodeIds[owner]!)!.push(key);
+      for (const owner of routing.setAt(position, to).owners) expected.get(routing.nodeIds[owner]!)!.push(key);
     }
     return expected;
   }

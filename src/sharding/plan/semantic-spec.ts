@@ -42,7 +42,9 @@ export function splitCell(
   const { centroids, offsets } = cells;
   const old = centroids[cell];
   if (!old)
-    throw usageError([{ message: `There is no cell ${cell}: the model has 0 to ${centroids.length - 1}.` }], { code: "no-such-cell" });
+    throw usageError([{ message: `There is no cell ${cell}: the model has 0 to ${centroids.length - 1}.` }], {
+      code: "no-such-cell",
+    });
   const wrong = halves.find((half) => half.length !== old.length);
   if (wrong)
     throw usageError([{ message: `A half has ${wrong.length} dimensions; the model has ${old.length}.` }], {

@@ -57,7 +57,13 @@ export function planTransition(request: TransitionRequest): Plan {
     ...(to.kind === "semantic"
       ? [
           { id: "stamp", kind: "stamp", partitioner: to } as const,
-          { id: "backfill", kind: "backfill", field: positionFieldOf(to), points: Math.round(load.points), bytes: 0 } satisfies BackfillStep,
+          {
+            id: "backfill",
+            kind: "backfill",
+            field: positionFieldOf(to),
+            points: Math.round(load.points),
+            bytes: 0,
+          } satisfies BackfillStep,
         ]
       : [{ id: "stamp", kind: "stamp", partitioner: to } as const]),
     ...groups,
@@ -119,18 +125,24 @@ function requireFit({ table, to, newCells, heat }: TransitionRequest): void {
     problems.push({ message: "ranges place by integer keys, which no other partitioner reads; ingest anew" });
   if (to.kind === "semantic") {
     const wrong = to.centroids.find((row) => row.length !== vector.size);
-    if (wrong) problems.push({ message: `the model has ${wrong.length} dimensions; vectors of ${table.collection} have ${vector.size}` });
+    if (wrong)
+      problems.push({ message: `the model has ${wrong.length} dimensions; vectors of ${table.collection} have ${vector.size}` });
     const cells = to.centroids.length;
     for (const [name, list] of [["points", newCells] as const, ["heat", heat] as const])
       if (list && list.length !== cells) problems.push({ message: `${name} of ${list.length} cells, for a model of ${cells}` });
-    if (partitioner.kind === "semantic" && partitioner.modelId !== to.modelId && positionFieldOf(partitioner) === positionFieldOf(to))
+    if (
+      partitioner.kind === "semantic" &&
+      partitioner.modelId !== to.modelId &&
+      positionFieldOf(partitioner) === positionFieldOf(to)
+    )
       problems.push({ message: `both models would use the field ${positionFieldOf(to)}: one field a model` });
   }
   if (problems.length > 0) throw usageError(problems, { code: "partitioner-unfit" });
 }
 
 function requireQuiet({ table, unreachable }: TransitionRequest): void {
-  const refuse = (message: string, code: string, hint: string) => new RagctlError(message, { code, exitCode: ExitCode.refused, hint });
+  const refuse = (message: string, code: string, hint: string) =>
+    new RagctlError(message, { code, exitCode: ExitCode.refused, hint });
   if (table.transition)
     throw refuse(
       `A change of partitioner is half applied to ${table.collection}.`,
@@ -139,8 +151,14 @@ function requireQuiet({ table, unreachable }: TransitionRequest): void {
     );
   const open = table.moves.find((move) => !move.repair);
   if (open)
-    throw refuse(`Move ${open.id} is in the table of ${table.collection}.`, "plan-in-flight", "Finish that plan first: ragctl shard apply --resume.");
-  const ill = Object.entries(table.nodes).filter(([id, { state }]) => state === "stale" || state === "leaving" || unreachable?.has(id));
+    throw refuse(
+      `Move ${open.id} is in the table of ${table.collection}.`,
+      "plan-in-flight",
+      "Finish that plan first: ragctl shard apply --resume.",
+    );
+  const ill = Object.entries(table.nodes).filter(
+    ([id, { state }]) => state === "stale" || state === "leaving" || unreachable?.has(id),
+  );
   if (ill.length > 0)
     throw refuse(
       `${ill.map(([id, { state }]) => `${id} ${unreachable?.has(id) ? "does not answer" : `is ${state}`}`).join(", ")}: all nodes must serve before the partitioner changes.`,
@@ -172,7 +190,8 @@ function weightsOf({ table, newCells, pairs }: TransitionRequest, before: Placem
   };
   const newIn = joint ? cellParts(tally("to", after.space)) : newCells && cellParts(newCells);
   const oldIn = joint && before.coordinate === "cell" ? cellParts(tally("from", before.space)) : undefined;
-  const shareOf = (weigh: Weigh | undefined, { lo, hi, share }: Pick<Segment, "lo" | "hi" | "share">) => (weigh ? weigh(lo, hi) : share);
+  const shareOf = (weigh: Weigh | undefined, { lo, hi, share }: Pick<Segment, "lo" | "hi" | "share">) =>
+    weigh ? weigh(lo, hi) : share;
   const olds = ownerShares(before.segments(), (segment) => shareOf(oldIn, segment));
   const lacking = (owners: readonly string[], was: readonly string[]) => owners.filter((id) => !was.includes(id)).length;
   const all = joint?.reduce((total, { points }) => total + points, 0) ?? 0;
@@ -215,7 +234,8 @@ function partShare(placement: Placement, into: readonly Range[], weigh: Weigh | 
     .segments()
     .reduce(
       (total, { lo, hi, share }) =>
-        total + into.reduce((part, [from, to]) => part + (share * Math.max(0, Math.min(hi, to) - Math.max(lo, from))) / (hi - lo), 0),
+        total +
+        into.reduce((part, [from, to]) => part + (share * Math.max(0, Math.min(hi, to) - Math.max(lo, from))) / (hi - lo), 0),
       0,
     );
 }
@@ -311,14 +331,18 @@ export function backPlan(
 
 function selectorOver(ranges: Range[], coordinate: Coordinate): Selector {
   if (coordinate !== "cell") return { kind: "ranges", ranges };
-  return { kind: "cells", cells: selectorRanges({ kind: "ranges", ranges }).flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, i) => lo + i)) };
+  return {
+    kind: "cells",
+    cells: selectorRanges({ kind: "ranges", ranges }).flatMap(([lo, hi]) => Array.from({ length: hi - lo }, (_, i) => lo + i)),
+  };
 }
 
 function minimumFraction(before: Placement, after: Placement, model: Weights, replicas: number): number {
   const shareIn = (placement: Placement, weigh: Weigh | undefined) => {
     if (!weigh) return shares(placement);
     const result = new Map(placement.members.map((id) => [id, 0]));
-    for (const { lo, hi, owners } of placement.segments()) for (const id of owners) result.set(id, result.get(id)! + weigh(lo, hi));
+    for (const { lo, hi, owners } of placement.segments())
+      for (const id of owners) result.set(id, result.get(id)! + weigh(lo, hi));
     return result;
   };
   const [was, is] = [shareIn(before, model.oldIn), shareIn(after, model.newIn)];
@@ -326,5 +350,8 @@ function minimumFraction(before: Placement, after: Placement, model: Weights, re
 }
 
 function sum(steps: readonly Amount[]): Amount {
-  return steps.reduce((total, { points, bytes }) => ({ points: total.points + points, bytes: total.bytes + bytes }), { points: 0, bytes: 0 });
+  return steps.reduce((total, { points, bytes }) => ({ points: total.points + points, bytes: total.bytes + bytes }), {
+    points: 0,
+    bytes: 0,
+  });
 }

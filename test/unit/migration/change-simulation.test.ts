@@ -14,7 +14,11 @@ test(
     const outcomes: ChangeOutcome[] = [];
     for (let seed = first; seed < first + count; seed++) outcomes.push(await changeSchedule(seed));
     const wrong = outcomes.filter(({ problems }) => problems.length > 0);
-    expect(wrong.map(({ seed, change, reversed, problems }) => `seed ${seed} (${change}${reversed ? ", reversed" : ""}): ${problems[0]}`)).toEqual([]);
+    expect(
+      wrong.map(
+        ({ seed, change, reversed, problems }) => `seed ${seed} (${change}${reversed ? ", reversed" : ""}): ${problems[0]}`,
+      ),
+    ).toEqual([]);
     if (count < 100) return;
     const mean = (of: (outcome: ChangeOutcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0) / count;
     expect(mean(({ acknowledged }) => acknowledged)).toBeGreaterThan(60);

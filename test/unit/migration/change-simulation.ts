@@ -148,7 +148,8 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
           if (!acceptable(ops, beganMs - leaseMs).has(seen.get(key)) && !rewrittenSince(ops, beganMs - leaseMs, seen.has(key)))
             outcome.problems.push(`a complete ${kind < 0.25 ? "fetch" : "search"} at ${beganMs} found ${key} = ${seen.get(key)}`);
         const untouched = [...history].filter(([key]) => key.startsWith("old "));
-        for (const [key] of untouched) if (!seen.has(key)) outcome.problems.push(`at ${beganMs} ${key} was missing, which nobody touched`);
+        for (const [key] of untouched)
+          if (!seen.has(key)) outcome.problems.push(`at ${beganMs} ${key} was missing, which nobody touched`);
       } catch (error) {
         if (!(error instanceof RagctlError)) throw error;
         outcome.incomplete++;
@@ -237,7 +238,8 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
   if (!outcome.finished) outcome.problems.push(`never finished: ${sim.notes.slice(-3).join("; ")}`);
   else {
     const wanted = outcome.reversed ? table.partitioner : to;
-    if (JSON.stringify(sim.table.partitioner) !== JSON.stringify(wanted)) outcome.problems.push("the table has another partitioner");
+    if (JSON.stringify(sim.table.partitioner) !== JSON.stringify(wanted))
+      outcome.problems.push("the table has another partitioner");
     if (sim.table.transition) outcome.problems.push("the change is still in the table");
   }
   for (const [id, { state }] of Object.entries(sim.table.nodes))
@@ -267,8 +269,10 @@ function comparePlaces(table: RoutingTable, network: SimNetwork, history: Readon
     });
     const owned = copies.filter(({ node, place }) => routing.setAt(place.position, place.to).owners.includes(node));
     for (const { name } of copies.filter((copy) => !owned.includes(copy))) problems.push(`ORPHAN: ${name} holds ${key}`);
-    if (owned.length === 0 && !fine.has(undefined)) problems.push(`LOST: ${key} is nowhere; fine would be ${[...fine].join(", ")}`);
-    for (const { name, value } of owned) if (!fine.has(value)) problems.push(`LOST: ${name} serves ${key} = ${value}; fine would be ${[...fine].join(", ")}`);
+    if (owned.length === 0 && !fine.has(undefined))
+      problems.push(`LOST: ${key} is nowhere; fine would be ${[...fine].join(", ")}`);
+    for (const { name, value } of owned)
+      if (!fine.has(value)) problems.push(`LOST: ${name} serves ${key} = ${value}; fine would be ${[...fine].join(", ")}`);
     const [first] = owned;
     if (first)
       for (const node of routing.setAt(first.place.position, first.place.to).read)
@@ -282,7 +286,11 @@ function axis(cell: number, rng: () => number): number[] {
   return [0, 1, 2, 3].map((d) => (cell === 4 ? 0.7 : d === cell ? 1 : 0.1) + rng() * 0.2);
 }
 
-function tables(change: (typeof changes)[number], ids: readonly string[], replicas: number): { table: RoutingTable; to: PartitionerSpec } {
+function tables(
+  change: (typeof changes)[number],
+  ids: readonly string[],
+  replicas: number,
+): { table: RoutingTable; to: PartitionerSpec } {
   const ring = ringTable(ids, replicas, []);
   const { hash } = ring.partitioner;
   const rows = [0, 1, 2, 3].map((cell) => [0, 1, 2, 3].map((d) => (d === cell ? 1 : 0)));
@@ -297,6 +305,20 @@ function tables(change: (typeof changes)[number], ids: readonly string[], replic
     case "model to ring":
       return { table: semantic, to: ring.partitioner };
     case "split":
-      return { table: semantic, to: semanticSpec(splitCell(first, 1, [[0.2, 1, 0, 0], [0, 1, 0.2, 0]], "cccccccc0003"), { hash }) };
+      return {
+        table: semantic,
+        to: semanticSpec(
+          splitCell(
+            first,
+            1,
+            [
+              [0.2, 1, 0, 0],
+              [0, 1, 0.2, 0],
+            ],
+            "cccccccc0003",
+          ),
+          { hash },
+        ),
+      };
   }
 }

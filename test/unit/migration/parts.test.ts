@@ -5,12 +5,7 @@ import { judge, type Copy } from "../../../src/migration/holdings.ts";
 import { beginPlan, settlePlan } from "../../../src/migration/layout.ts";
 import { clusterLock, holdLock } from "../../../src/migration/lock.ts";
 import { planStateOf } from "../../../src/migration/plan-state.ts";
-import {
-  compareIds,
-  selectorFilters,
-  selectorsShare,
-  SetChecksum,
-} from "../../../src/migration/positions.ts";
+import { compareIds, selectorFilters, selectorsShare, SetChecksum } from "../../../src/migration/positions.ts";
 import { reversePlan } from "../../../src/migration/reverse.ts";
 import { chooseSources, servesAll } from "../../../src/migration/sources.ts";
 import { formatMaxRate, parseMaxRate, tokenBucket } from "../../../src/migration/throttle.ts";
