@@ -1,72 +1,53 @@
-/**
- * Where a text may be cut, one kind of place each.
- * `last(text, from, to)` is the last such place in (from, to], `first(text, from, to)` the first in [from, to); undefined: there is none.
- */
-export interface Boundary {
-  last(text: string, from: number, to: number): number | undefined;
-  first(text: string, from: number, to: number): number | undefined;
-}
+/** Where a text may be cut: the last such place in (from, to], or undefined. */
+export type Boundary = (text: string, from: number, to: number) => number | undefined;
+
+/** Where a piece may begin that repeats the end of another: the first such place in [from, to), or undefined. */
+export type Start = (text: string, from: number, to: number) => number | undefined;
 
 /** Behind a blank line. */
-export const paragraphs: Boundary = {
-  last: (text, from, to) => lastLine(text, from, to, true),
-  first: (text, from, to) => firstOf(lineStarts(text, from, to, true)),
-};
+export const paragraphs: Boundary = (text, from, to) => lastLine(text, from, to, true);
 
 /** Behind a line feed. */
-export const lines: Boundary = {
-  last: (text, from, to) => lastLine(text, from, to, false),
-  first: (text, from, to) => firstOf(lineStarts(text, from, to, false)),
-};
+export const lines: Boundary = (text, from, to) => lastLine(text, from, to, false);
 
 /** Where a sentence ends, by Unicode's rules (UAX #29). */
-export const sentences: Boundary = {
-  last(text, from, to) {
-    let last: number | undefined;
-    // A little beyond, since what follows decides whether a full stop ends a sentence.
-    for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(from, to + lookAhead)))) {
-      if (from + index > to) break;
-      if (index > 0) last = from + index;
-    }
-    return last ?? (to === text.length && to > from ? to : undefined);
-  },
-  first(text, from, to) {
-    const earliest = Math.max(0, from - longestLookBack);
-    const begin = paragraphs.last(text, earliest, from) ?? earliest;
-    for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(begin, to + lookAhead))))
-      if (begin + index >= from) return begin + index < to ? begin + index : undefined;
-    return undefined;
-  },
+export const sentences: Boundary = (text, from, to) => {
+  let last: number | undefined;
+  // A little beyond, since what follows decides whether a full stop ends a sentence.
+  for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(from, to + lookAhead)))) {
+    if (from + index > to) break;
+    if (index > 0) last = from + index;
+  }
+  return last;
 };
 
-/** Behind white space. */
-export const words: Boundary = {
-  last(text, from, to) {
-    for (let at = to; at > from; at--) if (isSpace(text, at - 1) || isSpace(text, at)) return at;
-    return undefined;
-  },
-  first(text, from, to) {
-    for (let at = from; at < to; at++) if (!isSpace(text, at) && (at === 0 || isSpace(text, at - 1))) return at;
-    return undefined;
-  },
+export const startOfSentence: Start = (text, from, to) => {
+  const earliest = Math.max(0, from - longestLookBack);
+  const begin = paragraphs(text, earliest, from) ?? earliest;
+  for (const { index } of sentenceSegmenter().segment(unwrapped(text.slice(begin, to + lookAhead))))
+    if (begin + index >= from) return begin + index < to ? begin + index : undefined;
+  return undefined;
+};
+
+/** At white space. */
+export const words: Boundary = (text, from, to) => {
+  for (let at = to; at > from; at--) if (isSpace(text, at - 1) || isSpace(text, at)) return at;
+  return undefined;
+};
+
+export const startOfWord: Start = (text, from, to) => {
+  for (let at = from; at < to; at++) if (!isSpace(text, at) && (at === 0 || isSpace(text, at - 1))) return at;
+  return undefined;
 };
 
 /** Between characters as people see them; where one is longer than all the room there is, between code points. */
-export const characters: Boundary = {
-  last(text, from, to) {
-    if (to >= text.length) return text.length;
-    const begin = Math.max(from, to - longestLookBack);
-    const segments = graphemeSegmenter().segment(text.slice(begin, to + lookAhead));
-    const at = begin + (segments.containing(to - begin)?.index ?? 0);
-    if (at > from) return at;
-    // In the middle of a surrogate pair: before it, where that leaves anything; else behind it.
-    return !insidePair(text, to) ? to : to - 1 > from ? to - 1 : to + 1;
-  },
-  first(text, from, to) {
-    const begin = Math.max(0, from - lookAhead);
-    for (const { index } of graphemeSegmenter().segment(text.slice(begin, to))) if (begin + index >= from) return begin + index;
-    return undefined;
-  },
+export const characters: Boundary = (text, from, to) => {
+  const begin = Math.max(from, to - longestLookBack);
+  const segments = graphemeSegmenter().segment(text.slice(begin, to + lookAhead));
+  const at = begin + (segments.containing(to - begin)?.index ?? 0);
+  if (at > from) return at;
+  // In the middle of a surrogate pair: before it, where that leaves anything; else behind it.
+  return !insidePair(text, to) ? to : to - 1 > from ? to - 1 : to + 1;
 };
 
 const lookAhead = 64;
@@ -87,21 +68,10 @@ function once<T>(make: () => T): () => T {
 }
 
 function lastLine(text: string, from: number, to: number, afterBlank: boolean): number | undefined {
-  for (let feed = text.lastIndexOf("\n", to - 1); feed >= from; feed = text.lastIndexOf("\n", feed - 1)) {
-    if (!afterBlank || isBlankBefore(text, feed)) return feed + 1;
-    if (feed === 0) break;
-  }
-  return undefined;
-}
-
-function* lineStarts(text: string, from: number, to: number, afterBlank: boolean): Generator<number> {
-  if (from === 0 && to > 0) yield 0;
-  for (let feed = text.indexOf("\n", Math.max(0, from - 1)); feed !== -1 && feed + 1 < to; feed = text.indexOf("\n", feed + 1))
-    if (!afterBlank || isBlankBefore(text, feed)) yield feed + 1;
-}
-
-function firstOf(places: Iterable<number>): number | undefined {
-  for (const place of places) return place;
+  // Of this stretch alone: a search in all of a text without line feeds would go back to its start every time.
+  const stretch = text.slice(from, to);
+  for (let feed = stretch.lastIndexOf("\n"); feed >= 0; feed = feed === 0 ? -1 : stretch.lastIndexOf("\n", feed - 1))
+    if (!afterBlank || isBlankBefore(text, from + feed)) return from + feed + 1;
   return undefined;
 }
 

@@ -1,4 +1,4 @@
-import { isSpace, type Boundary } from "./boundaries.ts";
+import { isSpace, type Boundary, type Start } from "./boundaries.ts";
 
 /** How long a stretch may be, in whatever unit. */
 export interface Ruler {
@@ -14,7 +14,7 @@ export interface CutSpec {
   /** Coarsest first; the last one finds a place in any text. */
   levels: readonly Boundary[];
   /** Where what is shared may begin. */
-  sharedFrom: Boundary;
+  sharedFrom: Start;
   /** Pieces that meet at one of so many of the coarsest levels share nothing. */
   unsharedLevels?: number;
   ruler: Ruler;
@@ -64,7 +64,7 @@ export function cut(text: string, { levels, sharedFrom, unsharedLevels = 0, rule
     if (limit >= textEnd) return { end: textEnd, level: -1 };
     if (limit > content)
       for (const [level, boundary] of levels.entries()) {
-        const end = boundary.last(text, content, limit);
+        const end = boundary(text, content, limit);
         if (end !== undefined) return { end, level };
       }
     // No room for anything new beside what is shared.
@@ -73,7 +73,7 @@ export function cut(text: string, { levels, sharedFrom, unsharedLevels = 0, rule
 
   function sharedStart(last: Cut): number {
     const from = Math.max(ruler.reach(last.end), last.start + 1);
-    const start = from < last.end ? sharedFrom.first(text, from, last.end) : undefined;
+    const start = from < last.end ? sharedFrom(text, from, last.end) : undefined;
     return start === undefined ? content : skipSpace(text, start);
   }
 }

@@ -1,6 +1,6 @@
 import { usageError, type Problem } from "../../errors.ts";
 import type { ChunkerName, ChunkOptions, Piece, SourceDocument } from "../contract.ts";
-import { characters, lines, paragraphs, sentences, words, type Boundary } from "./boundaries.ts";
+import { characters, lines, paragraphs, sentences, startOfSentence, startOfWord, words, type Boundary } from "./boundaries.ts";
 import { characterRuler, cut, type CutSpec } from "./cut.ts";
 
 type Format = SourceDocument["format"];
@@ -10,14 +10,14 @@ interface Plan extends Omit<CutSpec, "ruler"> {
 }
 
 const fine: Boundary[] = [lines, sentences, words, characters];
-const byParagraphs: Plan = { levels: [paragraphs, ...fine], sharedFrom: words };
+const byParagraphs: Plan = { levels: [paragraphs, ...fine], sharedFrom: startOfWord };
 
 /** Headings and blocks before anything else. */
 async function byOutline(text: string): Promise<Plan> {
   const { outlineOf } = await import("./markdown.ts");
   const { levels, headingsAt } = await outlineOf(text);
   // A section has no use for the end of the one before it.
-  return { levels: [...levels, ...fine], sharedFrom: words, unsharedLevels: levels.length - 1, headingsAt };
+  return { levels: [...levels, ...fine], sharedFrom: startOfWord, unsharedLevels: levels.length - 1, headingsAt };
 }
 
 const byFormat = (text: string, format: Format) => (format === "markdown" ? byOutline(text) : Promise.resolve(byParagraphs));
@@ -28,7 +28,7 @@ const chunkers = {
   recursive: () => Promise.resolve(byParagraphs),
   markdown: byOutline,
   /** As many whole sentences as fit; they are shared whole, too. */
-  sentences: (): Promise<Plan> => Promise.resolve({ levels: [sentences, words, characters], sharedFrom: sentences }),
+  sentences: (): Promise<Plan> => Promise.resolve({ levels: [sentences, words, characters], sharedFrom: startOfSentence }),
   /** Where the format says, and by the number of tokens. */
   tokens: byFormat,
 } as const satisfies Record<ChunkerName, (text: string, format: Format) => Promise<Plan>>;

@@ -34,35 +34,26 @@ export async function outlineOf(text: string): Promise<MarkdownOutline> {
     if (!pending) starts[level === undefined ? 6 : level - 1]!.push(start);
     pending = level !== undefined;
   }
-  return { levels: starts.map(placesBoundary), headingsAt: (place) => pathAt(headings, place) };
+  const paths = pathsOf(headings);
+  const headingStarts = headings.map(({ start }) => start);
+  return { levels: starts.map(placesBoundary), headingsAt: (place) => paths[indexAfter(headingStarts, place) - 1] ?? [] };
 }
 
-function pathAt(headings: readonly Heading[], place: number): string[] {
-  const path: Heading[] = [];
-  for (const heading of headings.slice(
-    0,
-    indexAfter(
-      headings.map(({ start }) => start),
-      place,
-    ),
-  )) {
-    while (path.length > 0 && path.at(-1)!.level >= heading.level) path.pop();
-    path.push(heading);
-  }
-  return path.map(({ title }) => title).filter((title) => title !== "");
+/** Of each heading: itself, behind those that it stands under. */
+function pathsOf(headings: readonly Heading[]): string[][] {
+  const open: Heading[] = [];
+  return headings.map((heading) => {
+    while (open.length > 0 && open.at(-1)!.level >= heading.level) open.pop();
+    open.push(heading);
+    return open.map(({ title }) => title).filter((title) => title !== "");
+  });
 }
 
 /** Places that are known beforehand, in order. */
 function placesBoundary(places: readonly number[]): Boundary {
-  return {
-    last(_text, from, to) {
-      const place = places[indexAfter(places, to) - 1];
-      return place !== undefined && place > from ? place : undefined;
-    },
-    first(_text, from, to) {
-      const place = places[indexAfter(places, from - 1)];
-      return place !== undefined && place < to ? place : undefined;
-    },
+  return (_text, from, to) => {
+    const place = places[indexAfter(places, to) - 1];
+    return place !== undefined && place > from ? place : undefined;
   };
 }
 
