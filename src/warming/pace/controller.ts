@@ -34,6 +34,8 @@ export interface PaceState {
   rampUp: boolean;
   /** The rate at which the store last was uncomfortable: near it, steps are small. */
   troublePerSec: number;
+  /** Since then. */
+  calmWindows: number;
   /** Windows that it stays where it is after it was cut. */
   holdWindows: number;
   /** Of the last window. */
@@ -49,6 +51,8 @@ export const comfort = 0.5;
 /** After a cut by half the rate stays for a second and a half, so that what has queued up is answered. */
 const holdAfterCut = 6;
 const fullAfter = 8;
+/** Ten seconds: what was too much then may have been somebody else's doing, and is tried again. */
+const forgetAfter = 40;
 /** Of the greatest rate: what is added in a calm window after the first objection, and near the rate of the last one. */
 const step = 0.01;
 const smallStep = 0.002;
@@ -61,6 +65,7 @@ export function startPace({ guard, startPerSec, maxPerSec }: PaceLimits): PaceSt
     ratePerSec,
     rampUp: true,
     troublePerSec: Infinity,
+    calmWindows: 0,
     holdWindows: 0,
     objection: undefined,
     fullWindows: 0,
@@ -82,17 +87,19 @@ export function nextPace(state: PaceState, observed: Observed, limits: PaceLimit
   const within = (rate: number) => Math.min(limits.maxPerSec, Math.max(least, rate));
   // What failed and is back can take as much as before: nothing was learnt of what is too much.
   if (objection === "cache-failing" || objection === "store-failing") return { ...next, ...cut(state, within) };
-  if (objection !== undefined) return { ...next, ...cut(state, within), rampUp: false, troublePerSec: troubleAt(state) };
+  if (objection !== undefined) return { ...next, ...cut(state, within), rampUp: false, ...troubleAt(state) };
   if (observed.overComfort > Math.max(2, observed.searches / 50)) {
     const ratePerSec = within(state.ratePerSec * 0.875);
-    return { ...next, ratePerSec, rampUp: false, holdWindows: Math.max(2, state.holdWindows), troublePerSec: troubleAt(state) };
+    return { ...next, ratePerSec, rampUp: false, holdWindows: Math.max(2, state.holdWindows), ...troubleAt(state) };
   }
-  if (state.holdWindows > 0) return { ...next, holdWindows: state.holdWindows - 1 };
+  const calm = { ...next, calmWindows: state.calmWindows + 1 };
+  if (state.holdWindows > 0) return { ...calm, holdWindows: state.holdWindows - 1 };
   // Nothing came back: nothing is known, and nothing allows more.
   if (observed.searches === 0 && observed.stored === 0) return next;
-  if (state.rampUp) return { ...next, ratePerSec: within(state.ratePerSec * rampFactor) };
-  const isNear = state.ratePerSec >= state.troublePerSec * near;
-  return { ...next, ratePerSec: within(state.ratePerSec + limits.maxPerSec * (isNear ? smallStep : step)) };
+  if (state.rampUp) return { ...calm, ratePerSec: within(state.ratePerSec * rampFactor) };
+  const troublePerSec = calm.calmWindows > forgetAfter ? Infinity : state.troublePerSec;
+  const isNear = state.ratePerSec >= troublePerSec * near;
+  return { ...calm, troublePerSec, ratePerSec: within(state.ratePerSec + limits.maxPerSec * (isNear ? smallStep : step)) };
 }
 
 /** By half; a cut takes some windows to show, and until then another one would be for the same reason. */
@@ -105,8 +112,8 @@ function cut(
 }
 
 /** While it is being cut, the rate is no longer that of the trouble. */
-function troubleAt({ ratePerSec, holdWindows, troublePerSec }: PaceState): number {
-  return holdWindows > 0 ? troublePerSec : ratePerSec;
+function troubleAt({ ratePerSec, holdWindows, troublePerSec }: PaceState): Pick<PaceState, "troublePerSec" | "calmWindows"> {
+  return { troublePerSec: holdWindows > 0 ? troublePerSec : ratePerSec, calmWindows: 0 };
 }
 
 function objectionTo(observed: Observed): Objection | undefined {

@@ -64,6 +64,8 @@ class Execution {
   private preparing = false;
   private inFlight = 0;
   private evictionsBefore: number | undefined;
+  private evictionsNow: number | undefined;
+  private askingEvictions = false;
   private evicted = 0;
   private fatal: { error: unknown } | undefined;
   /** What failed since something last succeeded, and when that was. */
@@ -84,24 +86,20 @@ class Execution {
     const wake = () => this.wake();
     signal.addEventListener("abort", wake);
     this.evictionsBefore = await cache.evictions();
-    let ticking = true;
+    this.evictionsNow = this.evictionsBefore;
     let cancelTick = () => {};
-    const tick = async () => {
-      const asked = clock.monotonicUs();
-      await this.closeWindow();
-      // Asking for evictions may take long where the cache hangs: windows do not pile up.
-      const spentMs = (clock.monotonicUs() - asked) / 1000;
-      if (ticking) cancelTick = runAfter(clock, Math.max(10, windowMs - spentMs), () => void tick());
+    const tick = () => {
+      this.closeWindow();
+      cancelTick = runAfter(clock, windowMs, tick);
       this.wake();
     };
-    cancelTick = runAfter(clock, windowMs, () => void tick());
+    cancelTick = runAfter(clock, windowMs, tick);
     try {
       const stopped = await this.loop();
       while (this.inFlight > 0) await this.waitMs(undefined);
       if (this.fatal) throw this.fatal.error;
       return this.outcome(stopped);
     } finally {
-      ticking = false;
       cancelTick();
       signal.removeEventListener("abort", wake);
     }
@@ -237,8 +235,22 @@ class Execution {
     this.deps.onDone(index, state);
   }
 
-  private async closeWindow(): Promise<void> {
-    const evictions = await this.deps.cache.evictions();
+  /** A cache that hangs answers late, and holds up no window: what it said last counts. */
+  private async askEvictions(): Promise<void> {
+    if (this.askingEvictions) return;
+    this.askingEvictions = true;
+    try {
+      this.evictionsNow = await this.deps.cache.evictions();
+    } catch (error) {
+      this.fatal ??= { error };
+    } finally {
+      this.askingEvictions = false;
+    }
+  }
+
+  private closeWindow(): void {
+    const evictions = this.evictionsNow;
+    void this.askEvictions();
     let evicted = 0;
     if (evictions !== undefined) {
       // A fail-over puts a server in place whose counter is another one.

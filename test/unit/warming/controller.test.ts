@@ -22,6 +22,7 @@ describe("the rate of the next window", () => {
     ["ramps up while nothing objects", { rampUp: true }, {}, 230],
     ["grows by a step afterwards", {}, {}, 205],
     ["grows by a small one near the last trouble", { troublePerSec: 240 }, {}, 201],
+    ["forgets it after ten calm seconds", { troublePerSec: 240, calmWindows: 40 }, {}, 205],
     ["and by a whole one far below it", { troublePerSec: 300 }, {}, 205],
     ["stays within its greatest", { ratePerSec: 498 }, {}, 500],
     ["is cut where the objective breaks", {}, { overObjective: 2 }, 100],
