@@ -1,12 +1,11 @@
 import type { ChunkOptions, ReaderOptions } from "../../src/ingest/contract.ts";
+import { chunkerNames } from "../../src/ingest/chunkers/names.ts";
 import { formats } from "../../src/ingest/readers/names.ts";
 import { flag, type FlagValues } from "../flags.ts";
 
-const chunkers = ["recursive", "markdown", "sentences", "tokens"] as const;
-
 /** How a text becomes chunks. */
 export const chunkFlags = {
-  chunk: flag.choice(chunkers, {
+  chunk: flag.choice(chunkerNames, {
     description: "where texts are cut (default: Markdown at its headings, other texts at paragraphs)",
   }),
   chunkSize: flag.positive({ description: "of a chunk at most: characters (default: 1000), or tokens (default: 256)" }),

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import type { chunkerNames } from "./chunkers/names.ts";
 
 /** Where something came from, for people and for dead letters. */
 export interface Origin {
@@ -116,7 +117,7 @@ export interface ReaderContext {
 /** Turns one file into items, as a stream. It throws for nothing that the input can do: what is broken is a dead item. */
 export type Reader = (file: InputFile, options: ReaderOptions, context: ReaderContext) => AsyncIterable<Item>;
 
-export type ChunkerName = "recursive" | "markdown" | "sentences" | "tokens";
+export type ChunkerName = (typeof chunkerNames)[number];
 
 export interface ChunkOptions {
   /** Default: what suits the document's format. */

@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { z } from "zod";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
+import { chunkerNames } from "./chunkers/names.ts";
 import type { ChunkOptions, DeadRecord, ReaderOptions } from "./contract.ts";
 
 /** The first line of a file of dead letters: all that is needed to take them again. */
@@ -24,7 +25,7 @@ export const deadRunSchema = z.object({
     idPrefix: z.string(),
   }),
   chunk: z.object({
-    by: z.enum(["format", "recursive", "markdown", "sentences", "tokens"]),
+    by: z.enum(["format", ...chunkerNames]),
     size: z.number(),
     overlap: z.number(),
   }),

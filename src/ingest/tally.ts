@@ -1,11 +1,10 @@
 import type { DeadRecord, Item, SourceDocument } from "./contract.ts";
+import { longestKeptBytes } from "./readers/lost.ts";
 
 /** What became of a document. */
 export type Fate = "ok" | "unchanged" | "skipped" | "dead";
 
 const keptExamples = 10;
-/** A longer record is not copied to the dead letters: they say where it is. */
-const maxKept = 2 ** 20;
 
 /** The counts of a run. Every document that was read meets exactly one fate: `read = ok + unchanged + skipped + dead`. */
 export class Tally {
@@ -43,7 +42,9 @@ export class Tally {
     const { origin, id } = document;
     // A whole file is still where it was; a record of a stream may not be.
     const record = document.record?.();
-    const kept = record === undefined || record.length > maxKept ? {} : { record };
+    // Standard input cannot be read again.
+    const keep = record !== undefined && (record.length <= longestKeptBytes || origin.source === "-");
+    const kept = keep ? { record } : {};
     this.#bury({ kind: "dead", origin, stage, reason, id, ...kept }, document);
   }
 

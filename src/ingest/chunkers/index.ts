@@ -33,8 +33,6 @@ const chunkers = {
   tokens: byFormat,
 } as const satisfies Record<ChunkerName, (text: string, format: Format) => Promise<Plan>>;
 
-export const chunkerNames = Object.keys(chunkers) as ChunkerName[];
-
 export const defaultChunkOptions: ChunkOptions = { by: "format", size: 1000, overlap: 100 };
 
 /** A text in pieces no longer than `size`, in order; none is blank, and all of the text but space is in one of them. */

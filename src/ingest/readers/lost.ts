@@ -16,7 +16,8 @@ export function deadLine(file: InputFile, line: Omit<Line, "content">, reason: s
     origin: { source: file.name, line: line.number, offset: line.offset },
     stage: "read",
     reason,
-    ...(record !== undefined && line.bytes <= longestKeptBytes ? { record } : {}),
+    // Standard input cannot be read again.
+    ...(record !== undefined && (line.bytes <= longestKeptBytes || file.stream) ? { record } : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import type { InputFile, ReaderName } from "../contract.ts";
 
 /** File names that a reader takes by themselves. */
-export const extensions = {
+const extensions = {
   jsonl: [".jsonl", ".ndjson"],
   csv: [".csv", ".tsv"],
   parquet: [".parquet"],

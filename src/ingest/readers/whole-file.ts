@@ -1,4 +1,4 @@
-import type { InputFile, Item, Reader, ReaderContext, SourceDocument } from "../contract.ts";
+import type { InputFile, Item, Reader, ReaderContext, ReaderOptions, SourceDocument } from "../contract.ts";
 import { bytesOf } from "../inputs/bytes.ts";
 import { isFileError, sentenceOf } from "../inputs/file-error.ts";
 import { deadFile, longestDocumentBytes } from "./lost.ts";
@@ -37,8 +37,14 @@ export function wholeFileReader(textOf: TextOf): Reader {
         payload === "all"
           ? fields
           : Object.fromEntries(Object.entries(fields).filter(([name]) => payload !== "none" && payload.includes(name))),
+      // Standard input cannot be read again.
+      ...(file.stream ? { record: () => recordOf(file.name, text, title, options) } : {}),
     };
   };
+}
+
+function recordOf(id: string, text: string, title: string | undefined, options: ReaderOptions): string {
+  return JSON.stringify({ [options.idField]: id, [options.textField]: text, [options.titleField]: title, source: id });
 }
 
 /** All of a file, or why it cannot be had. */

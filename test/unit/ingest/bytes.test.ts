@@ -122,3 +122,13 @@ describe("names", () => {
     });
   });
 });
+
+it("what cannot be read again is kept whole in its dead letter", async () => {
+  const text = "x".repeat(2 ** 21);
+  const line = JSON.stringify({ id: "a", body: text });
+  const { files } = await listInputs(["-"], { cwd: "/", format: "jsonl", stdin: Readable.from([Buffer.from(line)]) });
+  const [dead] = await readFile(files[0]!);
+  expect(dead).toMatchObject({ kind: "dead", origin: { source: "-", line: 1 } });
+  expect((dead as { record: string }).record === line).toBe(true);
+  expect((await read("jsonl", line))[0]).not.toHaveProperty("record");
+});

@@ -34,6 +34,28 @@ describe("vector files", () => {
     expect(await read(kind, content, { from: { row: 698 } })).toMatchObject([{ id: "698" }, { id: "699" }]);
   });
 
+  it("of HDF5 are the data set train, unless another is named", async () => {
+    const { default: h5 } = await import("h5wasm/node");
+    await h5.ready;
+    const path = join(tempDir(), "x.hdf5");
+    const file = new h5.File(path, "w");
+    file.create_dataset({ name: "train", data: Float32Array.of(1, 2, 3, 4, 5, 6), shape: [3, 2] });
+    file.create_dataset({ name: "test", data: Float32Array.of(7, 8), shape: [1, 2] });
+    file.close();
+    const content = readFileSync(path);
+    const pick = async (options = {}) =>
+      (await read("hdf5", content, { options })).map((item) => item.kind === "document" && [item.id, ...item.vector!]);
+    expect(await pick()).toEqual([
+      ["0", 1, 2],
+      ["1", 3, 4],
+      ["2", 5, 6],
+    ]);
+    expect(await pick({ vectorField: "test", idPrefix: "q" })).toEqual([["q0", 7, 8]]);
+    expect(brief(await read("hdf5", content.subarray(0, 300)))).toEqual([
+      expect.stringMatching(/^dead file: .*(HDF5|cut short)/),
+    ]);
+  });
+
   it("lose a row with NaN, and no other", async () => {
     const broken = vectors.slice(0, 300).map((vector) => vector.slice());
     broken[7]![3] = Number.NaN;
