@@ -32,53 +32,67 @@ const flags = {
   confirm: flag.string({ description: "the name of a protected cluster, where nobody can be asked", placeholder: "name" }),
 };
 
-export default defineCommand({
+/** What `apply` is called, and says of itself; a plan of either kind is applied by either. */
+interface ApplyWords {
+  noun: "shard" | "rebalance";
+  details: string;
+}
+
+export default applyCommand({
+  noun: "shard",
   details:
     "Copies, drains, holds writes for about a second a move, cuts over and cleans up, step by step; every read and every acknowledged write sees all of it " +
     "(docs/moves.md). It pauses by itself while a node does not answer or the cluster is slower than its objective. Ctrl-C stops after the step in flight, " +
     "a second one at once; either way, and after a crash, --resume goes on: what is true stands in the routing table.\n\n" +
     "Applications that write to the nodes without ragctl's client must be quiet meanwhile: what they write during a move may be lost.",
-  positionals: [{ name: "plan", description: "the file that shard plan wrote", required: true }],
-  flags,
-  examples: [
-    ["ragctl shard apply plan.json", "shows what it would do, and asks"],
-    ["ragctl shard apply plan.json --yes --max-rate 20MiB/s", "unattended, gently"],
-    ["ragctl shard apply plan.json --resume", "after a crash or a Ctrl-C"],
-  ],
-  resultSchema: shardApplySchema,
-  async run({ positionals: [file = ""], flags }, context) {
-    const { runtime, globals, note } = context;
-    if (flags.resume && flags.abort) throw usageError([{ path: "--abort", message: "contradicts --resume" }]);
-    const { readPlan } = await import("../../src/migration/plan-file.ts");
-    const plan = readPlan(runtime.cwd, file);
-    const cluster = await resolveCluster(runtime, globals);
-    note(clusterLine(runtime, cluster));
-    const work =
-      cluster.topology === "native" ? await native(plan, cluster, flags, context) : await routed(plan, cluster, flags, context);
-    const resume = resumeLine(runtime.argv);
-    const { openRun } = await import("../../src/runs/index.ts");
-    const run = openRun(runtime, { command: "shard apply", cluster: cluster.name, resume, warn: context.warn });
-    const task = context.progress.start("apply", { total: plan.price.points, unit: "points" });
-    try {
-      const result = await work.run(run, (points, done) => task.update(points, applyProgressNote(done, plan.steps.length)));
-      task.end();
-      const interrupted = result.state === "interrupted";
-      const exitCode = interrupted ? interruptCode(context) : ExitCode.ok;
-      run.end({ exitCode, result, state: interrupted ? "interrupted" : "done", ...(interrupted && { resume }) });
-      return { result, exitCode, next: nextOf(result, plan, file, resume) };
-    } catch (error) {
-      task.end();
-      const stopped = runtime.signal.aborted;
-      const exitCode = stopped ? interruptCode(context) : error instanceof RagctlError ? error.exitCode : ExitCode.bug;
-      run.end({ exitCode, state: stopped ? "interrupted" : "failed", resume });
-      if (stopped) note(`stopped; to go on: ${resume}`);
-      throw error;
-    } finally {
-      await work.close();
-    }
-  },
-  human: shardApplyReport,
 });
+
+/** The command that carries out plans, under a noun. */
+export function applyCommand({ noun, details }: ApplyWords) {
+  return defineCommand({
+    details,
+    positionals: [{ name: "plan", description: `the file that ${noun} plan wrote`, required: true }],
+    flags,
+    examples: [
+      [`ragctl ${noun} apply plan.json`, "shows what it would do, and asks"],
+      [`ragctl ${noun} apply plan.json --yes --max-rate 20MiB/s`, "unattended, gently"],
+      [`ragctl ${noun} apply plan.json --resume`, "after a crash or a Ctrl-C"],
+    ],
+    resultSchema: shardApplySchema,
+    async run({ positionals: [file = ""], flags }, context) {
+      const { runtime, globals, note } = context;
+      if (flags.resume && flags.abort) throw usageError([{ path: "--abort", message: "contradicts --resume" }]);
+      const { readPlan } = await import("../../src/migration/plan-file.ts");
+      const plan = readPlan(runtime.cwd, file);
+      const cluster = await resolveCluster(runtime, globals);
+      note(clusterLine(runtime, cluster));
+      const work =
+        cluster.topology === "native" ? await native(plan, cluster, flags, context) : await routed(plan, cluster, flags, context);
+      const resume = resumeLine(runtime.argv);
+      const { openRun } = await import("../../src/runs/index.ts");
+      const run = openRun(runtime, { command: `${noun} apply`, cluster: cluster.name, resume, warn: context.warn });
+      const task = context.progress.start("apply", { total: plan.price.points, unit: "points" });
+      try {
+        const result = await work.run(run, (points, done) => task.update(points, applyProgressNote(done, plan.steps.length)));
+        task.end();
+        const interrupted = result.state === "interrupted";
+        const exitCode = interrupted ? interruptCode(context) : ExitCode.ok;
+        run.end({ exitCode, result, state: interrupted ? "interrupted" : "done", ...(interrupted && { resume }) });
+        return { result, exitCode, next: nextOf(noun, result, plan, file, resume) };
+      } catch (error) {
+        task.end();
+        const stopped = runtime.signal.aborted;
+        const exitCode = stopped ? interruptCode(context) : error instanceof RagctlError ? error.exitCode : ExitCode.bug;
+        run.end({ exitCode, state: stopped ? "interrupted" : "failed", resume });
+        if (stopped) note(`stopped; to go on: ${resume}`);
+        throw error;
+      } finally {
+        await work.close();
+      }
+    },
+    human: shardApplyReport,
+  });
+}
 
 type ApplyFlags = FlagValues<typeof flags>;
 
@@ -154,9 +168,9 @@ function resumeLine(argv: readonly string[]): string {
   return shellLine(["ragctl", ...argv.filter((word) => word !== "--abort" && word !== "--resume"), "--resume"]);
 }
 
-function nextOf(result: ShardApplyResult, plan: Plan, file: string, resume: string): string[] {
+function nextOf(noun: string, result: ShardApplyResult, plan: Plan, file: string, resume: string): string[] {
   if (result.state === "interrupted") return [resume];
   if (result.state === "aborted" && result.steps.done > 0)
-    return [shellLine(["ragctl", "shard", "reverse", file, "-o", "back.json"])];
-  return [`ragctl shard verify --collection ${plan.collection}`];
+    return [shellLine(["ragctl", noun, "reverse", file, "-o", "back.json"])];
+  return [`ragctl ${noun} verify --collection ${plan.collection}`];
 }

@@ -92,3 +92,13 @@ function sliceFilter(part: number, shift: number): Filter {
   });
   return { should: ranges };
 }
+
+/** @throws RagctlError exit 2 where ragctl does not route the collection */
+export function requireTable({ path, table }: Pick<CollectionRows, "path" | "table">, cluster: string): RoutingTable {
+  if (table) return table;
+  throw new RagctlError(`Collection ${path} of cluster ${cluster} has no routing table: its store places the points by itself.`, {
+    code: "no-table",
+    exitCode: ExitCode.usage,
+    hint: "ragctl rebalance fit and simulate work on it; moving needs a routed collection.",
+  });
+}

@@ -186,7 +186,7 @@ function ratio(value: number): string {
 }
 
 /** Lines of at most that width; those after the first are indented by two. */
-function fold(text: string, width: number): string {
+export function fold(text: string, width: number): string {
   const lines = [""];
   for (const word of text.split(" ")) {
     const line = lines.at(-1)!;

@@ -61,7 +61,8 @@ describe("rebalance simulate on files", () => {
     expect(recommendation.probes).toBe(result.curve.find(({ recall }: any) => recall >= 0.95).probes);
     expect(recommendation.probes).toBeLessThan(8);
     expect(recommendation.workSaved).toBeGreaterThan(0.4);
-    expect(heat).toEqual({ probes: recommendation.probes, maxOverMean: recommendation.heatMaxOverMean });
+    expect(heat).toMatchObject({ probes: recommendation.probes, maxOverMean: recommendation.heatMaxOverMean });
+    expect(heat.shards.reduce((sum: number, share: number) => sum + share, 0)).toBeCloseTo(recommendation.probes, 9);
     expect(recommendation.sentence).toBe(
       `probe ${recommendation.probes} of 16 for recall ≥ 0.95; hottest node ${heat.maxOverMean.toFixed(1)}× the mean; ` +
         `${Math.floor(recommendation.workSaved * 100 + 1e-9)} % less work per query`,

@@ -57,7 +57,13 @@ export const simulateResultSchema = z.object({
     .nullable()
     .describe("null: each shard is a node of its own"),
   curve: z.array(probeSchema).describe("of the first layout, probing 1 … all shards"),
-  heat: z.object({ probes: z.number(), maxOverMean: z.number() }).describe("requests by node, at the recommended probes"),
+  heat: z
+    .object({
+      probes: z.number(),
+      maxOverMean: z.number(),
+      shards: z.array(z.number()).describe("of each shard of the first layout, the share of the queries that ask it"),
+    })
+    .describe("requests by node, at the recommended probes"),
   layouts: z.array(layoutSchema),
   recommendation: z.object({
     layout: z.string(),

@@ -25,6 +25,7 @@ export interface SimulateRequest {
   nodes?: NodeSet;
   k: number;
   target: number;
+  probes?: number;
   sample: number | "all";
   seed: number;
 }
@@ -65,6 +66,7 @@ export async function runSimulation(
         ...(request.nodes && { nodes: request.nodes }),
         k,
         target,
+        ...(request.probes !== undefined && { probes: request.probes }),
         seed,
       },
       { ...(signal && { signal }), ...(onProgress && { onProgress: (done, total) => onProgress("search", done, total) }) },

@@ -21,6 +21,8 @@ export interface Simulation {
   k: number;
   /** Recall that is wanted. */
   target: number;
+  /** Judge this number of probes, instead of the least that reaches the target. */
+  probes?: number;
   seed: number;
 }
 
@@ -61,7 +63,8 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
     return { layout, curve, adaptive: adaptiveBeside(bounds, queries, target) };
   });
   const main = judged[1]!;
-  const best = leastProbes(main.curve, target);
+  const { probes } = simulation;
+  const best = probes === undefined ? leastProbes(main.curve, target) : main.curve[Math.min(probes, shards) - 1]!;
   const results = [...judged.slice(1), judged[0]!].map(({ layout, curve, adaptive }): Judged => {
     const at = leastProbes(curve, target);
     return {
@@ -87,7 +90,7 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
     target,
     nodes: nodes ? { ids: [...nodes.ids], replicas: nodes.replicas } : null,
     curve: main.curve,
-    heat: { probes: best.probes, maxOverMean: best.heatMaxOverMean },
+    heat: { probes: best.probes, maxOverMean: best.heatMaxOverMean, shards: askedShares(main.layout, weights, best.probes) },
     layouts: results,
     recommendation: {
       layout: main.layout.name,
@@ -96,7 +99,7 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
       recall: best.recall,
       workSaved: 1 - best.work,
       heatMaxOverMean: best.heatMaxOverMean,
-      sentence: sentenceOf(best, shards, target, nodes !== undefined),
+      sentence: sentenceOf(best, shards, probes === undefined ? target : undefined, nodes !== undefined),
     },
   };
 }
@@ -106,10 +109,27 @@ function leastProbes(curve: readonly ProbeOutcome[], target: number): ProbeOutco
   return curve.find(({ recall }) => recall >= target) ?? curve.at(-1)!;
 }
 
-function sentenceOf({ probes, work, heatMaxOverMean }: ProbeOutcome, shards: number, target: number, placed: boolean): string {
+/** Of each shard, the share of the queries that ask it. */
+function askedShares({ orders, sizes }: Layout, weights: readonly number[], probes: number): number[] {
+  const asked: number[] = Array.from({ length: sizes.length }, () => 0);
+  for (const [query, order] of orders.entries()) for (let at = 0; at < probes; at++) asked[order[at]!]! += weights[query]!;
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return asked.map((weight) => weight / total);
+}
+
+/** @param target absent: the number of probes was given */
+function sentenceOf(
+  { probes, recall, work, heatMaxOverMean }: ProbeOutcome,
+  shards: number,
+  target: number | undefined,
+  placed: boolean,
+): string {
   const busiest = `hottest ${placed ? "node" : "shard"} ${heatMaxOverMean.toFixed(1)}× the mean`;
+  const saved = `${formatPercent(1 - work).replace(/\.\d+/, "")} less work per query`;
+  if (target === undefined)
+    return `probing ${probes} of ${shards} gives recall ${(Math.floor(recall * 1000) / 1000).toFixed(3)}; ${busiest}; ${saved}`;
   if (probes === shards) return `probe all ${plural(shards, "shard")} for recall ≥ ${target}: fewer do not reach it; ${busiest}`;
-  return `probe ${probes} of ${shards} for recall ≥ ${target}; ${busiest}; ${formatPercent(1 - work).replace(/\.\d+/, "")} less work per query`;
+  return `probe ${probes} of ${shards} for recall ≥ ${target}; ${busiest}; ${saved}`;
 }
 
 interface Judging {

@@ -1,0 +1,259 @@
+import type { ClusterConfig } from "../../src/config/schema.ts";
+import { ExitCode, usageError, type Problem } from "../../src/errors.ts";
+import type { SemanticModel } from "../../src/kmeans/index.ts";
+import { parseMaxRate } from "../../src/migration/throttle.ts";
+import type { CollectionRows } from "../../src/rebalance/collection.ts";
+import { rebalancePlanSchema, type RebalancePlanResult } from "../../src/rebalance/plan/result.ts";
+import type { SimulateResult } from "../../src/rebalance/simulate/result.ts";
+import { rebalancePlanReport } from "../../src/report/rebalance-plan.ts";
+import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
+import { defaultVirtualNodes, type PartitionerSpec } from "../../src/sharding/table.ts";
+import { defineCommand, type CommandContext } from "../define.ts";
+import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
+import { shellLine } from "../shell.ts";
+import { openSource, phases, sampleFlag, type Source } from "./inputs.ts";
+
+const probesFlag: FlagSpec<number | "all" | "auto" | undefined> = {
+  kind: "value",
+  placeholder: "n|auto|all",
+  description:
+    "cells that a search asks afterwards; auto: the least that reaches --target (default: all, so that nothing is missed)",
+  parse(text) {
+    const count = Number(text);
+    if (text !== "all" && text !== "auto" && !(Number.isSafeInteger(count) && count > 0))
+      throw new Error(`expected a whole number above zero, auto or all, got "${text}"`);
+    return text === "all" || text === "auto" ? text : count;
+  },
+};
+
+const maxRateFlag: FlagSpec<MaxRate | undefined> = {
+  kind: "value",
+  placeholder: "rate",
+  parse: parseMaxRate,
+  description: "that the time is reckoned with: 2000/s (points; the default), 20MiB/s",
+};
+
+const flags = {
+  model: flag.file({ description: "of rebalance fit (default: model.json)" }),
+  split: flag.count({ description: "in the place of a model: part this cell of the present one in two" }),
+  hash: flag.boolean({ description: "in the place of a model: back to a ring of hashes" }),
+  collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
+  probes: probesFlag,
+  queries: flag.file({ description: "what recall and heat are predicted with, as of simulate (default: points held out)" }),
+  queryField: flag.string({ description: "of --queries: its data set or column" }),
+  limit: flag.positive({ description: "queries at most, chosen at random", default: 500 }),
+  k: flag.positive({ description: "neighbours wanted", default: 10, short: "k" }),
+  target: flag.fraction({ description: "the recall that --probes auto reaches", default: 0.95 }),
+  sample: sampleFlag,
+  seed: flag.count({ description: "of the sample and of --split", default: 1 }),
+  threads: flag.positive({ description: "default: one a processor" }),
+  maxRate: maxRateFlag,
+  out: flag.file({ description: "write the plan there, for rebalance apply", short: "o" }),
+  detailedExitcode: flag.boolean({ description: "exit 10 where there is something to apply" }),
+};
+type Values = FlagValues<typeof flags>;
+
+export default defineCommand({
+  details:
+    "From hashes to a model's cells, from one model to another (only points whose cell's nodes change are copied), one cell parted in two, or back to hashes. Priced in " +
+    "points, bytes, and what searches then find and touch; it changes nothing. Where the model is the present one, --probes alone changes.",
+  flags,
+  examples: [
+    [
+      "ragctl rebalance plan --probes auto --queries log.jsonl -o plan.json",
+      "to model.json; searches ask as many cells as 0.95 takes",
+    ],
+    ["ragctl rebalance plan --split 7 -o plan.json", "one cell is too large, or too hot"],
+    ["ragctl rebalance plan --hash -o plan.json", "back to hashing"],
+  ],
+  resultSchema: rebalancePlanSchema,
+  async run({ flags, given }, context) {
+    const { runtime, note } = context;
+    checkFlags(flags, given);
+    const { readModel } = await import("../../src/rebalance/model-file.ts");
+    const file = flags.model ?? "model.json";
+    const fromFile = flags.hash || flags.split !== undefined ? undefined : { file, model: readModel(runtime.cwd, file) };
+    const source = await openSource({ ...flags, vectors: undefined }, 0, context);
+    try {
+      const { result, notes } = await made(source, fromFile, flags, context);
+      for (const text of notes) note(text);
+      return {
+        result,
+        exitCode: flags.detailedExitcode && result.changes ? ExitCode.changes : ExitCode.ok,
+        next: nextOf(result, runtime.argv),
+      };
+    } finally {
+      await source.close();
+    }
+  },
+  human: rebalancePlanReport,
+});
+
+function checkFlags(flags: Values, given: ReadonlySet<string>): void {
+  const problems: Problem[] = [];
+  const ways = [flags.model !== undefined && "--model", flags.split !== undefined && "--split", flags.hash && "--hash"].filter(
+    (way) => way !== false,
+  );
+  if (ways.length > 1) problems.push({ path: ways.join(" "), message: "give one of them" });
+  if (!(flags.target > 0 && flags.target <= 1))
+    problems.push({ path: "--target", message: "expected a share above 0 and at most 1" });
+  if (flags.queryField !== undefined && flags.queries === undefined)
+    problems.push({ path: "--query-field", message: "goes with --queries" });
+  if (flags.hash)
+    for (const name of ["probes", "queries", "target"])
+      if (given.has(name)) problems.push({ path: `--${name}`, message: "is of cells: --hash has none" });
+  if (problems.length > 0) throw usageError(problems);
+}
+
+async function made(
+  source: Source,
+  fromFile: { file: string; model: SemanticModel } | undefined,
+  flags: Values,
+  context: CommandContext,
+): Promise<{ result: RebalancePlanResult; notes: string[] }> {
+  const { runtime } = context;
+  const { cluster, collection } = source.live!;
+  const [{ makeRebalancePlan }, { rebalancePlanResult }, { requireTable }, { nodesOfTable }, { saveText }, { planText }] =
+    await Promise.all([
+      import("../../src/rebalance/plan/make.ts"),
+      import("../../src/rebalance/plan/result-of.ts"),
+      import("../../src/rebalance/collection.ts"),
+      import("../../src/planning/node-access.ts"),
+      import("../../src/planning/save.ts"),
+      import("../../src/planning/plan-text.ts"),
+    ]);
+  const table = requireTable(collection, cluster.name);
+  const { availableParallelism } = await import("node:os");
+  const threads = flags.threads ?? availableParallelism();
+  const deps = { clock: runtime.clock, rng: runtime.rng, signal: runtime.signal, threads };
+  const nodes = nodesOfTable(cluster, table, runtime.cwd);
+  try {
+    const model = await modelOf(fromFile, source, flags, deps);
+    const notes: string[] = [];
+    const predicted = model && (await predict(model, source, flags, context));
+    if (predicted) notes.push(...predicted.notes);
+    const probes =
+      model &&
+      (flags.probes === "auto" ? predicted!.result.recommendation.probes : flags.probes === "all" ? undefined : flags.probes);
+    if (model && probes !== undefined && probes > model.shards.length)
+      throw usageError([{ path: "--probes", message: `the model has ${model.shards.length} cells` }]);
+    const ring: PartitionerSpec = { kind: "ring", virtualNodes: virtualNodesOf(cluster), hash: table.partitioner.hash };
+    const asked = probes === undefined || probes === model?.shards.length ? undefined : probes;
+    const { plan, notes: observed } = await makeRebalancePlan(
+      {
+        cluster,
+        collection,
+        to: model ? { model, ...(asked !== undefined && { probes: asked }) } : ring,
+        maxRate: flags.maxRate ?? defaultMaxRate,
+        ...(predicted && { expected: expectedOf(predicted.result, asked), heat: predicted.result.heat.shards }),
+      },
+      { ...deps, nodes },
+    );
+    notes.push(...observed, ...sampleNotes(collection));
+    if (model && asked === undefined && flags.probes === undefined) notes.push(probesNote(predicted!.result));
+    if (model?.spill && model.spill.share > 0)
+      notes.push("the model's copies near boundaries are not kept by a routed collection: the figures are without them");
+    const file = flags.out === undefined ? null : saveText(runtime.cwd, flags.out, planText(plan));
+    return { result: rebalancePlanResult(plan, { notes, file }), notes: [] };
+  } finally {
+    await nodes.close();
+  }
+}
+
+function virtualNodesOf({ routing }: ClusterConfig): number {
+  return routing.virtualNodes ?? defaultVirtualNodes;
+}
+
+async function modelOf(
+  fromFile: { file: string; model: SemanticModel } | undefined,
+  { live, metric }: Source,
+  { split, hash, seed }: Values,
+  deps: { clock: CommandContext["runtime"]["clock"]; signal: AbortSignal; threads: number },
+): Promise<SemanticModel | undefined> {
+  const { collection } = live!;
+  if (hash) return undefined;
+  if (fromFile) {
+    const { checkModel } = await import("../../src/rebalance/check-model.ts");
+    const name = `collection ${collection.path}`;
+    checkModel(fromFile.model, fromFile.file, { name, dim: collection.dim, metric: metric!, collection: collection.path });
+    return fromFile.model;
+  }
+  const [{ modelOfTable }, { splitModel }] = await Promise.all([
+    import("../../src/rebalance/table-model.ts"),
+    import("../../src/rebalance/plan/split.ts"),
+  ]);
+  return await splitModel(modelOfTable(collection.table!), split!, collection, seed, deps);
+}
+
+/** What searches will find and touch, by a simulation on the sample. */
+async function predict(
+  model: SemanticModel,
+  { live, metric, embedding }: Source,
+  flags: Values,
+  context: CommandContext,
+): Promise<{ result: SimulateResult; notes: string[] }> {
+  const { runtime } = context;
+  const [{ runSimulation }, { nodesOfTable }] = await Promise.all([
+    import("../../src/rebalance/simulate/run.ts"),
+    import("../../src/rebalance/simulate/layouts.ts"),
+  ]);
+  const { collection } = live!;
+  const progress = phases<string>(context, (phase) => ({ label: phase, unit: "rows" }));
+  try {
+    return await runSimulation(
+      {
+        cwd: runtime.cwd,
+        rows: collection,
+        metric: metric!,
+        // A routed collection keeps no copies near boundaries.
+        model: { name: "plan", model: { ...model, spill: null } },
+        shards: [],
+        fit: {},
+        ...(flags.queries !== undefined && {
+          queries: { file: flags.queries, ...(flags.queryField !== undefined && { field: flags.queryField }) },
+        }),
+        limit: flags.limit,
+        embedding,
+        nodes: nodesOfTable(collection.table!),
+        k: flags.k,
+        target: flags.target,
+        ...(flags.probes !== "auto" && { probes: typeof flags.probes === "number" ? flags.probes : model.shards.length }),
+        sample: "all",
+        seed: flags.seed,
+      },
+      {
+        clock: runtime.clock,
+        signal: runtime.signal,
+        onProgress: progress.update,
+        ...(flags.threads !== undefined && { threads: flags.threads }),
+      },
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+function expectedOf({ k, curve, heat }: SimulateResult, probes: number | undefined) {
+  const { recall, nodesTouched } = curve[(probes ?? curve.length) - 1]!;
+  return { k, probes: probes ?? null, recall, nodesTouched, heatMaxOverMean: heat.maxOverMean };
+}
+
+function sampleNotes({ rows, points }: CollectionRows): string[] {
+  return rows < points
+    ? [`recall and cells are by a sample of ${rows} of ${points} points, where neighbours lie farther apart than in all of them`]
+    : [];
+}
+
+function probesNote({ curve, target }: SimulateResult): string {
+  const { probes, recall } = curve.find((one) => one.recall >= target)!;
+  return `searches go on asking all cells, so that nothing is missed; --probes ${probes} would find ${(100 * recall).toFixed(1)} % of it`;
+}
+
+function nextOf(result: RebalancePlanResult, argv: readonly string[]): string[] {
+  if (!result.changes) return [];
+  return [
+    result.file === null
+      ? shellLine(["ragctl", ...argv, "-o", "plan.json"])
+      : shellLine(["ragctl", "rebalance", "apply", result.file]),
+  ];
+}

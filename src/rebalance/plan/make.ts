@@ -1,0 +1,105 @@
+import type { ClusterConfig } from "../../config/schema.ts";
+import { cellsOf, partitionerCells, readPoints, type FitDeps, type SemanticModel } from "../../kmeans/index.ts";
+import type { Nodes } from "../../planning/node-access.ts";
+import { observe } from "../../planning/observe.ts";
+import { planTransition, semanticSpec, type ExpectedSearch, type Plan } from "../../planning/rebalance-contract.ts";
+import type { Clock, Rng } from "../../runtime.ts";
+import { loadHashes } from "../../sharding/hash.ts";
+import { layoutOf } from "../../sharding/plan/transition.ts";
+import { makePlanId } from "../../sharding/plan/plan-id.ts";
+import type { MaxRate } from "../../sharding/plan/price.ts";
+import type { PartitionerSpec } from "../../sharding/table.ts";
+import type { CollectionRows } from "../collection.ts";
+import { modelOfTable } from "../table-model.ts";
+
+export interface PlanRequest {
+  cluster: ClusterConfig;
+  /** A sample of the collection, with its table. */
+  collection: CollectionRows;
+  /** Where to: a model, or a ring of hashes again. */
+  to: { model: SemanticModel; probes?: number } | PartitionerSpec;
+  maxRate: MaxRate;
+  expected?: ExpectedSearch;
+  /** How often each new cell is asked for. */
+  heat?: readonly number[];
+}
+
+export interface PlanDeps extends FitDeps {
+  nodes: Nodes;
+  clock: Clock;
+  rng: Rng;
+  threads: number;
+}
+
+/**
+ * The plan of a change of partitioner of a live collection: counts what the nodes hold, and weighs the cells by a sample.
+ * @throws RagctlError exit 2 for a model that does not fit, 7 where a node is stale or does not answer, or a plan is under way
+ */
+export async function makeRebalancePlan(
+  { cluster, collection, to, maxRate, expected, heat }: PlanRequest,
+  deps: PlanDeps,
+): Promise<{ plan: Plan; notes: string[] }> {
+  await loadHashes();
+  const table = collection.table!;
+  const { nodes, clock, rng } = deps;
+  const observed = await observe(table, nodes);
+  const partitioner = "model" in to ? specOf(to, table.partitioner) : to;
+  const nowMs = clock.nowMs();
+  const request = {
+    planId: makePlanId(nowMs, rng),
+    createdAt: new Date(nowMs).toISOString(),
+    cluster: cluster.name,
+    table,
+    unreachable: new Set(observed.unreachable.keys()),
+    to: partitioner,
+    load: { points: observed.model.points, bytes: observed.model.bytes },
+    maxRate,
+    ...(expected && { expected }),
+    ...(heat && { heat }),
+  };
+  const weighed = "model" in to ? await weighCells(collection, to.model, deps) : {};
+  const plan = planTransition({ ...request, ...weighed });
+  return { plan: otherProbes(plan, partitioner, table), notes: observed.notes };
+}
+
+/** The model as a partitioner; where the table has it already, under the field that it has there. */
+function specOf({ model, probes }: { model: SemanticModel; probes?: number }, now: PartitionerSpec): PartitionerSpec {
+  const spec = semanticSpec(partitionerCells(model), { hash: now.hash, ...(probes !== undefined && { probes }) });
+  if (now.kind !== "semantic" || now.modelId !== spec.modelId) return spec;
+  const { field: _own, ...rest } = spec;
+  return now.field === undefined ? rest : { ...rest, field: now.field };
+}
+
+/** Where only the number of probed cells changes, nothing moves: one step says so to the table. */
+function otherProbes(plan: Plan, to: PartitionerSpec, table: NonNullable<CollectionRows["table"]>): Plan {
+  const { partitioner } = table;
+  if (plan.steps.length > 0 || to.kind !== "semantic" || partitioner.kind !== "semantic" || to.probes === partitioner.probes)
+    return plan;
+  return { ...plan, steps: [{ id: "settle", kind: "settle", layout: { ...layoutOf(table), partitioner: to } }] };
+}
+
+/** Points of each new cell, and from which old cell they come, as a sample has them. */
+async function weighCells(
+  collection: CollectionRows,
+  model: SemanticModel,
+  deps: PlanDeps,
+): Promise<{ newCells: number[]; pairs?: { from: number; to: number; points: number }[] }> {
+  const points = await readPoints(collection, model.metric, undefined, deps);
+  try {
+    const { cell } = await cellsOf(points, model);
+    const newCells: number[] = Array.from({ length: model.shards.length }, () => 0);
+    for (const each of cell) newCells[each]!++;
+    if (collection.table!.partitioner.kind !== "semantic") return { newCells };
+    const { cell: old } = await cellsOf(points, modelOfTable(collection.table!));
+    const pairs = new Map<string, { from: number; to: number; points: number }>();
+    for (const [row, to] of cell.entries()) {
+      const from = old[row]!;
+      const pair = pairs.get(`${from} ${to}`);
+      if (pair) pair.points++;
+      else pairs.set(`${from} ${to}`, { from, to, points: 1 });
+    }
+    return { newCells, pairs: [...pairs.values()] };
+  } finally {
+    await points.pool.close();
+  }
+}

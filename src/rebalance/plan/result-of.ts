@@ -1,0 +1,52 @@
+import { describePartitioner } from "../../planning/describe.ts";
+import type { Plan } from "../../sharding/plan/contract.ts";
+import type { RebalancePlanResult } from "./result.ts";
+
+/** What a reader wants to know of a plan. */
+export function rebalancePlanResult(plan: Plan, { notes, file }: { notes: string[]; file: string | null }): RebalancePlanResult {
+  const { price, before, predicted, fingerprint, expected, steps } = plan;
+  const settle = steps.find((step) => step.kind === "settle");
+  const to = settle?.layout.partitioner;
+  const describe = (partitioner: typeof fingerprint.partitioner) =>
+    partitioner.kind === "native" ? "shards of the store itself" : describePartitioner(partitioner);
+  const balance = ({ nodes, maxOverMean }: Plan["before"]) => ({
+    nodes: nodes.map(({ id, share, points, bytes }) => ({ id, share, points, bytes })),
+    maxOverMean,
+  });
+  return {
+    planId: plan.planId,
+    createdAt: plan.createdAt,
+    cluster: plan.cluster,
+    collection: plan.collection,
+    fingerprint: fingerprint.digest,
+    from: describe(fingerprint.partitioner),
+    to: describe(to ?? fingerprint.partitioner),
+    probes: (to?.kind === "semantic" ? to.probes : undefined) ?? null,
+    changes: steps.length > 0,
+    backfill: steps.reduce((sum, step) => sum + (step.kind === "backfill" ? step.points : 0), 0),
+    groups: steps.flatMap((step) =>
+      step.kind === "regroup"
+        ? [
+            {
+              id: step.id,
+              cells: step.into.kind === "cells" ? step.into.cells : null,
+              owners: step.owners,
+              points: step.points,
+              bytes: step.bytes,
+            },
+          ]
+        : [],
+    ),
+    points: price.points,
+    bytes: price.bytes,
+    movedFraction: price.movedFraction,
+    minimumFraction: price.minimumFraction,
+    estimatedSeconds: price.estimatedSeconds,
+    before: balance(before),
+    after: balance(predicted),
+    expected: expected ? { ...expected, heatMaxOverMean: expected.heatMaxOverMean ?? null } : null,
+    reverses: plan.reverses ?? null,
+    notes,
+    file,
+  };
+}
