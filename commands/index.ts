@@ -113,6 +113,26 @@ export const commands = {
     summary: "recall, nodes and work by shards probed, before anything moves",
     load: async () => (await import("./rebalance/simulate.ts")).default,
   },
+  "rebalance plan": {
+    summary: "to a model's cells, or back: what would move, and what searches then find",
+    load: async () => (await import("./rebalance/plan.ts")).default,
+  },
+  "rebalance show": {
+    summary: "what a plan would do, from its file",
+    load: async () => (await import("./rebalance/show.ts")).default,
+  },
+  "rebalance apply": {
+    summary: "carry out a plan; --resume goes on after a crash",
+    load: async () => (await import("./rebalance/apply.ts")).default,
+  },
+  "rebalance verify": {
+    summary: "compare every replica; find points that are not where their cell is",
+    load: async () => (await import("./rebalance/verify.ts")).default,
+  },
+  "rebalance reverse": {
+    summary: "the plan that undoes a plan",
+    load: async () => (await import("./rebalance/reverse.ts")).default,
+  },
   "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
   "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },
   "cache size": {
