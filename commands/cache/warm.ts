@@ -34,7 +34,7 @@ const flags = {
   threshold: flag.positive({ description: "queries that were asked at least so often" }),
   budget,
   rankBy: flag.choice(worths, { description: "frequency × what a hit saves of this", default: "latency" }),
-  tokenPrice: flag.number({ description: "of a million tokens, for --rank-by money" }),
+  tokenPrice: flag.number({ description: "of a million tokens (default: cache.prices of the config)" }),
   queryPrice: flag.number({ description: "of a question that misses, beside its tokens" }),
   tokensPerQuery: flag.count({ description: "where the log has no tokens" }),
   through: flag.choice(["cluster", "endpoint"], {
@@ -79,7 +79,8 @@ export default defineCommand({
     context.note(clusterLine(runtime, cluster));
     if (!values.dryRun) await confirmRate(cluster, limitsRate, values.confirm, context);
     const { warm } = await import("../../src/warming/index.ts");
-    return await carriedOut(cluster, context, values.dryRun, (deps) => warm(request, deps));
+    const priced = { ...request, prices: pricesOf(values, cluster) };
+    return await carriedOut(cluster, context, values.dryRun, (deps) => warm(priced, deps));
   },
   human: cacheWarmReport,
 });
@@ -89,7 +90,7 @@ function checked(
   values: Values,
   given: ReadonlySet<string>,
   { runtime }: CommandContext,
-): { request: WarmRequest; limitsRate: number } {
+): { request: Omit<WarmRequest, "prices">; limitsRate: number } {
   const problems: Problem[] = [];
   const refuse = (path: string, message: string) => void problems.push({ path, message });
   const kind = values.from ?? (values.file === undefined ? "log" : "file");
@@ -107,9 +108,6 @@ function checked(
     ["queryPrice", "query-price"],
   ] as const)
     if ((values[name] ?? 0) < 0) refuse(`--${flagName}`, "expected a price of zero or more");
-  const needed = { money: [values.tokenPrice, values.queryPrice], tokens: [values.tokensPerQuery] };
-  if (values.rankBy === "money" && needed.money.every((price) => price === undefined) && kind === "popular")
-    refuse("--rank-by", "money needs --token-price or --query-price: popularity tells no cost");
   const ofCluster = ["collection", "k", "ef"].filter((name) => given.has(name));
   const ofEndpoint = ["endpoint", "field"].filter((name) => given.has(name));
   for (const name of values.through === "endpoint" ? ofCluster : [])
@@ -137,7 +135,6 @@ function checked(
             },
       limits: limitsOf(values),
       rankBy: values.rankBy ?? "latency",
-      prices: { tokens: values.tokenPrice ?? 0, query: values.queryPrice ?? 0, tokensPerQuery: values.tokensPerQuery ?? 0 },
       pace: {
         startPerSec: Math.min(20, rate),
         maxPerSec: rate,
@@ -147,6 +144,12 @@ function checked(
       },
     },
   };
+}
+
+/** Flags before the config. */
+function pricesOf({ tokenPrice, queryPrice, tokensPerQuery }: Values, { cache }: ClusterConfig): WarmRequest["prices"] {
+  const { millionTokens = 0, query = 0, tokensPerQuery: usual = 0 } = cache?.prices ?? {};
+  return { tokens: tokenPrice ?? millionTokens, query: queryPrice ?? query, tokensPerQuery: tokensPerQuery ?? usual };
 }
 
 /** Of several budgets of one kind the tightest counts. */

@@ -1,5 +1,5 @@
 import { connect as connectPlain, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import type { Redis } from "ioredis";
 import { encodeSets, LineReplies, type BulkEntry } from "./encode.ts";
 
@@ -10,7 +10,6 @@ type Outcome = string | undefined;
 export interface Lane {
   /** One outcome for each entry, in order. Rejects where the connection is lost: then each may or may not be there. */
   send(entries: readonly BulkEntry[]): Promise<Outcome[]>;
-  readonly closed: boolean;
   close(): void;
 }
 
@@ -26,15 +25,16 @@ const silenceMs = 3000;
 
 /**
  * Connects where a server's own connection leads to, with its credentials.
+ * @param onLost once, when the connection has ended, for whatever reason
  * @throws Error a plain one, as the socket or the server said it
  */
-export async function openLane(server: Redis): Promise<Lane> {
+export async function openLane(server: Redis, onLost: () => void): Promise<Lane> {
   const { options } = server;
   // Behind Sentinel only the connection knows where the primary is.
   const stream = server.stream as Socket | undefined;
   const host = stream?.remoteAddress ?? options.host ?? "127.0.0.1";
   const port = stream?.remotePort ?? options.port ?? 6379;
-  const socket = options.tls ? connectTls({ ...(options.tls as ConnectionOptions), host, port }) : connectPlain({ host, port });
+  const socket = options.tls ? connectTls({ ...options.tls, host, port }) : connectPlain({ host, port });
   socket.setNoDelay(true);
   socket.setTimeout(silenceMs);
   const replies = new LineReplies();
@@ -45,6 +45,7 @@ export async function openLane(server: Redis): Promise<Lane> {
     if (closed) return;
     closed = true;
     socket.destroy();
+    onLost();
     for (const batch of batches.splice(0)) batch.reject(error);
   };
   socket.on("error", end);
@@ -86,9 +87,6 @@ export async function openLane(server: Redis): Promise<Lane> {
   }
   return {
     send: (entries) => write(encodeSets(entries), entries.length),
-    get closed() {
-      return closed;
-    },
     close: () => end(new Error("closed")),
   };
 }

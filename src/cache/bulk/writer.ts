@@ -33,13 +33,16 @@ const slowAtOnce = 128;
 export function bulkWriter(link: RedisLink, clock: Clock): BulkWriter {
   const lanes = new Map<string, Promise<Lane>>();
 
-  async function laneOf(address: string): Promise<Lane> {
-    const known = await lanes.get(address)?.catch(() => undefined);
-    if (known && !known.closed) return known;
+  /** The one lane to a server, however many ask for it at once; another one once it is lost. */
+  function laneOf(address: string): Promise<Lane> {
+    const known = lanes.get(address);
+    if (known) return known;
     const { server } = link.primaries().find((each) => sameServer(each.address, address)) ?? link.primaries()[0]!;
-    const opening = openLane(server);
+    const opening = openLane(server, () => {
+      if (lanes.get(address) === opening) lanes.delete(address);
+    });
     lanes.set(address, opening);
-    return await opening;
+    return opening;
   }
 
   /** What was not acknowledged. */
