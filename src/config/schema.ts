@@ -156,7 +156,9 @@ const cache = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("makes keys carry it and the embedder, so that a new index never serves the old one's answers: rag@2026-05~bge-small-en"),
+    .describe(
+      "makes keys carry it and the embedder, so that a new index never serves the old one's answers: rag@2026-05~bge-small-en",
+    ),
   keys: z
     .strictObject({ result: z.string(), embedding: z.string(), answer: z.string() })
     .partial()
@@ -167,7 +169,9 @@ const cache = z.strictObject({
   answerTtl: durationMs.optional().describe("of what a language model wrote; 10m unless given"),
   negativeTtl: durationMs.optional().describe("of the knowledge that there is nothing; 30s unless given"),
   nearTtl: durationMs.optional().describe("of the memory before Redis (tiered); 1m unless given"),
-  ttlJitter: fraction.optional().describe("share by which TTLs are shortened by chance, so that not all end at once; 10% unless given"),
+  ttlJitter: fraction
+    .optional()
+    .describe("share by which TTLs are shortened by chance, so that not all end at once; 10% unless given"),
   format: z
     .enum(["framed", "raw"])
     .optional()
@@ -186,6 +190,15 @@ const cache = z.strictObject({
     .partial()
     .optional()
     .describe("how many questions are counted with their text (10,000), and after how long a count is worth half (1d)"),
+  prices: z
+    .strictObject({
+      millionTokens: z.number().min(0),
+      query: z.number().min(0).describe("of a question that misses, beside its tokens"),
+      tokensPerQuery: z.number().min(0).describe("where a log does not tell"),
+    })
+    .partial()
+    .optional()
+    .describe("what a hit saves, in any currency, for cache warm"),
   maxBytes: sizeBytes.prefault("64MiB"),
 });
 

@@ -158,12 +158,17 @@ function firstQueries({ first }: WarmPlanResult, style: Style): string[] {
     { header: "a hit saves", align: "right" as const },
   ];
   const rows = first.map(({ query, count, probability, saving }) => [
-    query,
+    shortened(query),
     formatCount(count),
     formatPercent(probability),
     formatDurationMs(saving.latencyMs),
   ]);
   return ["", table(columns, rows, style), ""];
+}
+
+/** Wherever it is shown, a table of queries stays within a terminal. */
+function shortened(query: string): string {
+  return query.length > 44 ? `${query.slice(0, 43)}…` : query;
 }
 
 /** The changing part of the progress line. */

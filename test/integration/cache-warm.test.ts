@@ -98,7 +98,9 @@ withRedis("a Redis Cluster: none fails, the primaries share the keys, TTLs are s
   const sizes = keys.map(({ length }) => length);
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2 * count);
   for (const size of sizes) expect(Math.abs(size / ((2 * count) / 3) - 1)).toBeLessThan(0.1);
-  expect(result.plan.spread.map(({ keys }: { keys: number }) => keys).toSorted()).toEqual(sizes.toSorted());
+  expect(result.plan.spread.map(({ keys }: { keys: number }) => keys).toSorted((a: number, b: number) => a - b)).toEqual(
+    sizes.toSorted((a, b) => a - b),
+  );
   const results = keys[0]!.filter((key) => key.includes(":result:")).slice(0, 100);
   const ttls = await Promise.all(results.map(async (key) => Number(await redis.cli(primaries[0]!, "pttl", key))));
   expect(Math.max(...ttls)).toBeLessThanOrEqual(3_600_000);
@@ -116,7 +118,7 @@ withRedis(
     const running = warm("--file", list, "--config", config, "--rate", "150");
     const primaries = await redis.primaries();
     const victim = redis.at(primaries[0]!);
-    while (Number((await redis.cli(victim.port, "--scan", "--pattern", "kill:*")).trim().split("\n").length) < 50)
+    while ((await redis.cli(victim.port, "--scan", "--pattern", "kill:*")).trim().split("\n").length < 50)
       await new Promise((resolve) => setTimeout(resolve, 50));
     await victim.kill();
     const run = await running;
