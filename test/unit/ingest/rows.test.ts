@@ -44,13 +44,13 @@ describe("vector files", () => {
     file.close();
     const content = readFileSync(path);
     const pick = async (options = {}) =>
-      (await read("hdf5", content, { options })).map((item) => item.kind === "document" && [item.id, ...item.vector!]);
+      (await read("hdf5", content, { options })).map((item) => item.kind === "document" && [item.id, Array.from(item.vector!)]);
     expect(await pick()).toEqual([
-      ["0", 1, 2],
-      ["1", 3, 4],
-      ["2", 5, 6],
+      ["0", [1, 2]],
+      ["1", [3, 4]],
+      ["2", [5, 6]],
     ]);
-    expect(await pick({ vectorField: "test", idPrefix: "q" })).toEqual([["q0", 7, 8]]);
+    expect(await pick({ vectorField: "test", idPrefix: "q" })).toEqual([["q0", [7, 8]]]);
     expect(brief(await read("hdf5", content.subarray(0, 300)))).toEqual([
       expect.stringMatching(/^dead file: .*(HDF5|cut short)/),
     ]);
