@@ -1,4 +1,5 @@
 import { openClusterState } from "../cluster/index.ts";
+import { giveAliases } from "../cluster/alias-switch.ts";
 import { createOn } from "../cluster/collections.ts";
 import { ClusterNodes, thisHost } from "../cluster/nodes.ts";
 import type { ClusterConfig } from "../config/schema.ts";
@@ -105,11 +106,13 @@ export function moverDeps(access: MigrationAccess, options: MoverOptions): Mover
   };
 }
 
-/** Makes the collection on a node that lacks it, with the indexes that selectors need. */
+/** Makes the collection on a node that lacks it, with the indexes that selectors need, and gives it the aliases that stand for it. */
 export async function prepareNode(access: MigrationAccess, collection: string, id: string, url: string): Promise<void> {
   const table = await access.state.getTable(collection);
   if (!table) return;
   const { size, distance, name } = table.vector;
   const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
-  await createOn(access.nodes.ofTable(id, url), collection, spec, () => undefined, table);
+  const node = access.nodes.ofTable(id, url);
+  await createOn(node, collection, spec, () => undefined, table);
+  await giveAliases(access.state, collection, node.control);
 }

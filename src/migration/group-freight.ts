@@ -63,23 +63,33 @@ export class GroupFreight implements Freight {
   async carry(routing: Routing, ids: readonly PointId[], manner?: Manner): Promise<void> {
     for (const some of chunks(ids, Math.min(pageSize, this.#deps.capabilities.maxBatch))) {
       const held = new Map<string, Point[]>();
-      for (const from of this.sources)
+      const hold = async (from: string) => {
         held.set(from, await this.#io.fetch(from, some, { withVector: true, withPayload: true }, manner));
-      for (const part of this.#parts) {
-        const wanted = new Map<string, Point>();
-        for (const source of part.sources)
-          for (const point of held.get(source.from)!) {
-            const place = routing.placeOf(point.payload);
-            const known = wanted.get(idKey(point.id));
-            // Of two, one is about to be taken away.
-            if (place && moveSelects(source, place.position, place.to) && !(known && newer(known, point)))
-              wanted.set(idKey(point.id), point);
-          }
-        const gone = some.filter((id) => !wanted.has(idKey(id)));
-        if (wanted.size > 0) await this.#io.upsert(part.to, [...wanted.values()], manner, part.onlyIf);
-        if (gone.length > 0) await this.#carrier.remove(part, routing, gone, manner);
-      }
+      };
+      await Promise.all(this.sources.map(hold));
+      await Promise.all(this.#parts.map((part) => this.#carryTo(part, routing, some, held, manner)));
     }
+  }
+
+  async #carryTo(
+    part: GroupPart,
+    routing: Routing,
+    ids: readonly PointId[],
+    held: ReadonlyMap<string, Point[]>,
+    manner: Manner | undefined,
+  ): Promise<void> {
+    const wanted = new Map<string, Point>();
+    for (const source of part.sources)
+      for (const point of held.get(source.from)!) {
+        const place = routing.placeOf(point.payload);
+        const known = wanted.get(idKey(point.id));
+        // Of two, one is about to be taken away.
+        if (place && moveSelects(source, place.position, place.to) && !(known && newer(known, point)))
+          wanted.set(idKey(point.id), point);
+      }
+    const gone = ids.filter((id) => !wanted.has(idKey(id)));
+    if (wanted.size > 0) await this.#io.upsert(part.to, [...wanted.values()], manner, part.onlyIf);
+    if (gone.length > 0) await this.#carrier.remove(part, routing, gone, manner);
   }
 
   async compareAll(routing: Routing): Promise<PointId[]> {
@@ -94,16 +104,17 @@ export class GroupFreight implements Freight {
 
   async compareIds(routing: Routing, ids: readonly PointId[], manner: Manner): Promise<PointId[]> {
     const found = new Map<string, PointId>();
-    for (const part of this.#parts) {
+    const compareAt = async (part: GroupPart) => {
+      const asked = part.sources.map((source) => this.#carrier.versionsOf(source.from, source, routing, ids, manner));
+      const [right, ...sources] = await Promise.all([this.#carrier.versionsOf(part.to, part, routing, ids, manner), ...asked]);
       const left = new Map<string, number | undefined>();
-      for (const source of part.sources)
-        for (const [id, version] of await this.#carrier.versionsOf(source.from, source, routing, ids, manner))
-          if ((version ?? -1) >= (left.get(id) ?? -1)) left.set(id, version);
-      const right = await this.#carrier.versionsOf(part.to, part, routing, ids, manner);
+      for (const [id, version] of sources.flatMap((source) => [...source]))
+        if ((version ?? -1) >= (left.get(id) ?? -1)) left.set(id, version);
       for (const id of ids)
         if (left.has(idKey(id)) !== right.has(idKey(id)) || left.get(idKey(id)) !== right.get(idKey(id)))
           found.set(idKey(id), id);
-    }
+    };
+    await Promise.all(this.#parts.map(compareAt));
     return [...found.values()];
   }
 

@@ -1,3 +1,4 @@
+import { targetOf } from "../cluster/aliases.ts";
 import { RagctlError } from "../errors.ts";
 import type { Journal } from "./contract.ts";
 import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
@@ -21,10 +22,12 @@ export interface RepairRunDeps {
 
 /** Stale nodes of all tables, or of one. */
 export async function findStale(access: MigrationAccess, collection?: string): Promise<{ collection: string; node: string }[]> {
-  const names = collection === undefined ? (await access.state.tables()).map((table) => table.collection) : [collection];
+  const { state } = access;
+  const names =
+    collection === undefined ? (await state.tables()).map((table) => table.collection) : [await targetOf(state, collection)];
   const found: { collection: string; node: string }[] = [];
   for (const name of names) {
-    const table = await access.state.getTable(name);
+    const table = await state.getTable(name);
     if (table) found.push(...staleNodes(table).map((node) => ({ collection: name, node })));
   }
   return found;

@@ -35,6 +35,8 @@ export interface ChangeSabotage {
   tamperFace?: (face: DataFace) => DataFace;
   /** No faults but slow messages: shows what a rule of the protocol is for. */
   calm?: boolean;
+  /** Keys that are written anew once, at some time or other: what a backfill may meet in the middle. */
+  onceKeys?: number;
   change?: (typeof changes)[number];
 }
 
@@ -86,8 +88,9 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
   const clients = [await sim.client("w0"), await sim.client("w1"), await sim.client("r")];
 
   // What was there before: half of it is never touched again, and its stamps are the backfill's alone.
-  for (let i = 0; i < 16; i++) {
-    const key = i < 8 ? `old ${i}` : `w${i % 2} key ${i >> 1}`;
+  const onceKeys = sabotage.onceKeys ?? 4;
+  for (let i = 0; i < 16 + onceKeys; i++) {
+    const key = i < 8 ? `old ${i}` : i < 16 ? `w${i % 2} key ${i >> 1}` : `once ${i}`;
     const first = clients[0]!.upsert(collection, [{ key, vector: someVector(), payload: { value: ++value } }]);
     history.set(key, [{ value, beganMs: 0, ackedMs: 0 }]);
     await clock.run(100);
@@ -97,10 +100,12 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
 
   const write = async (client: ClusterClient, name: string): Promise<void> => {
     const keys = [...history.keys()].filter((key) => key.startsWith(name));
+    const once = [...history.keys()].filter((key) => name === "w0" && key.startsWith("once"));
     while (clock.nowMs() < endMs) {
       await clock.sleep(rng() * (calm ? 60 : 400));
-      const batch = keys.filter(() => rng() < 0.6);
-      const erase = rng() < 0.2;
+      const first = rng() < 0.3 ? once.pop() : undefined;
+      const batch = [...keys.filter(() => rng() < 0.6), ...(first === undefined ? [] : [first])];
+      const erase = first === undefined && rng() < 0.2;
       const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
       const ops = new Map(batch.map((key) => [key, { ...op }]));
       for (const [key, one] of ops) history.get(key)!.push(one);
@@ -265,6 +270,10 @@ function comparePlaces(table: RoutingTable, network: SimNetwork, history: Readon
       const point = network.nodes.get(name)!.points(collection).get(id);
       const place = routing.placeOf(point?.payload);
       if (point && !place) problems.push(`UNSTAMPED: ${key} on ${name}`);
+      // Where a search that probes cells would not look for it.
+      const { position } = routing.stamper.stamp(key, point?.vector);
+      if (place && place.position !== position)
+        problems.push(`LOST: ${key} on ${name} is in ${place.position}, its vector in ${position}`);
       return point && place ? [{ name, node, place, value: point.payload?.["value"] as number }] : [];
     });
     const owned = copies.filter(({ node, place }) => routing.setAt(place.position, place.to).owners.includes(node));
