@@ -133,7 +133,8 @@ const reasons: Record<string, string> = {
   ENOENT: "it is gone",
 };
 
-function reason(error: unknown): string {
+/** What kept a file from being written, in a few words. */
+export function reason(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return reasons[code ?? ""] ?? message;
 }

@@ -84,7 +84,7 @@ export function readResumeState(
       const entry = entrySchema.safeParse(event.detail);
       if (!entry.success) return undefined;
       last = entry.data;
-      for (const file of entry.data.files) files.set(file.path, file as FilePosition);
+      for (const file of entry.data.files) files.set(file.path, file);
     }
     const counted = (last?.seen ?? 0) - seenBefore;
     const own = readDigests(join(run.dir, seenFile));

@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { ExitCode, RagctlError } from "../../errors.ts";
 import type { Run } from "../../runs/contract.ts";
+import { reason } from "../../runs/open.ts";
 import type { IngestJournal } from "./contract.ts";
 
 /** In the run's directory: eight bytes an id, in the order in which documents became done. */
@@ -26,7 +27,7 @@ export function runJournal(run: Pick<Run, "id" | "dir" | "event">): IngestJourna
           fsyncSync(descriptor);
         }
       } catch (error) {
-        throw new RagctlError(`the journal of run ${run.id} could not be written to disk: ${(error as Error).message}`, {
+        throw new RagctlError(`the journal of run ${run.id} could not be written to disk: ${reason(error)}`, {
           code: "journal-failed",
           exitCode: ExitCode.unhealed,
           hint: `what is stored stays; make room in ${run.dir}, then ragctl ingest --resume ${run.id} goes on`,

@@ -126,13 +126,15 @@ describe("createEmbedder", () => {
     writeFileSync(join(dir, "openai_m-3.sqlite"), "this is no database, and long enough to be seen as none ".repeat(40));
     const said: string[] = [];
     const embedder = await createEmbedder(config, { clock: realClock, memoDir: dir, warn: (text) => said.push(text) });
-    expect([embedder.usage, said.length, said[0]]).toEqual([undefined, 1, expect.stringContaining("not a database")]);
+    expect([embedder.usage?.(), said.length, said[0]]).toEqual([undefined, 1, expect.stringContaining("not a database")]);
     await embedder.close();
   });
 
   it("keeps nothing where nobody says where, or the config says off; and refuses a Redis that is not named", async () => {
-    expect((await createEmbedder(config, { clock: realClock })).usage).toBeUndefined();
-    expect((await createEmbedder({ ...config, cache: "off" }, { clock: realClock, memoDir: tempDir() })).usage).toBeUndefined();
+    expect((await createEmbedder(config, { clock: realClock })).usage?.()).toBeUndefined();
+    expect(
+      (await createEmbedder({ ...config, cache: "off" }, { clock: realClock, memoDir: tempDir() })).usage?.(),
+    ).toBeUndefined();
     await expect(createEmbedder({ ...config, cache: "redis" }, { clock: realClock })).rejects.toMatchObject({ exitCode: 2 });
   });
 });
