@@ -85,6 +85,8 @@ const panicMaxInFlight = 8;
 /** Waiting requests of one node, for each that may be under way. */
 const waitingPerTurn = 4;
 const probeEveryMs = 500;
+/** So many in a row that nobody answered: one may have been this process' own, or the machine's, being busy. */
+const probesMissed = 2;
 const probeTimeoutMs = 1_000;
 
 /** The nodes of a cluster: one pool, balance and breaker each. Nodes that only a table knows are added as they are met. */
@@ -99,6 +101,8 @@ export class ClusterNodes {
   readonly #tell: Tell;
   readonly #hedges: HedgeTally;
   #probing = false;
+  /** Health probes in a row that were not answered. */
+  readonly #missed = new WeakMap<ClusterNode, number>();
 
   constructor(cluster: ClusterConfig, deps: NodesDeps) {
     this.#cluster = cluster;
@@ -298,7 +302,11 @@ export class ClusterNodes {
         await Promise.all(
           sick.map(async (node) => {
             const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal });
-            if (!ok) return signal.aborted ? undefined : this.#silent(node);
+            if (signal.aborted) return;
+            const missed = ok ? 0 : (this.#missed.get(node) ?? 0) + 1;
+            this.#missed.set(node, missed);
+            if (missed >= probesMissed) this.#silent(node);
+            if (!ok) return;
             if (node.breaker.silent) startAnew(node.stats);
             node.stats.failures = 0;
             probeSucceeded(node.breaker, clock.nowMs());

@@ -1,3 +1,4 @@
+import type { StoppedBy } from "../faults/guard/result.ts";
 import type { LoadResult } from "../load/result.ts";
 import type { StretchJudgement } from "../load/windows/judge.ts";
 import type { ActRecord } from "./acts.ts";
@@ -26,6 +27,7 @@ export interface Brought {
   failed: string | undefined;
   recovered: { ok: boolean; missing: string[] } | undefined;
   writes: ExperimentResult["writes"];
+  stoppedBy: StoppedBy | null;
   interrupted: boolean;
   /** Up to here the load is known. */
   endMs: number;
@@ -95,6 +97,7 @@ export function assembleResult(brought: Brought): ExperimentResult {
   return {
     ...verdict,
     interrupted: brought.interrupted,
+    stoppedBy: brought.stoppedBy,
     experiment: {
       name: read.name,
       file: read.shownFile,

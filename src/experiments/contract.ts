@@ -1,3 +1,4 @@
+import type { watchConditions } from "../faults/guard/index.ts";
 import type { FaultRequest, RunFaultDeps } from "../faults/run-fault.ts";
 import type { FaultResult } from "../faults/result.ts";
 import type { ExitCode } from "../errors.ts";
@@ -21,6 +22,8 @@ export interface ExperimentDeps {
   invoke: (argv: string[]) => Promise<{ exitCode: ExitCode; error?: { message: string } }>;
   /** One fault from a request to its proof. */
   runFault: (request: FaultRequest, deps: RunFaultDeps) => Promise<FaultResult>;
+  /** Replaced in tests. */
+  watchConditions?: typeof watchConditions;
   /** Hears of the writes to these collections, and audits them at the end. */
   openChecker?: (collections: readonly string[]) => Promise<Checker>;
   onPhase?: (phase: Phase) => void;

@@ -1,7 +1,8 @@
 import type { ClusterConfig } from "../config/schema.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { dotted } from "../config/source-text.ts";
-import { usageError, type Problem } from "../errors.ts";
+import { RagctlError, usageError, type Problem } from "../errors.ts";
+import { parseStopConditions, type StopConditions } from "../faults/guard/index.ts";
 import type { ThresholdInput } from "../load/contract.ts";
 import type { ReadProfile } from "../load/profile/read.ts";
 import type { Profile } from "../load/profile/schema.ts";
@@ -33,6 +34,8 @@ export interface PreparedExperiment {
   before: Threshold[];
   after: Threshold[];
   objectives: Objective[];
+  /** What ends the method before its time; undefined: nothing does. */
+  stopOn: StopConditions | undefined;
   /** When the method begins, ms after the measurement does. */
   methodAtMs: number;
   totalMs: number;
@@ -86,6 +89,7 @@ export function prepareExperiment(
   problems.push(...planned.problems.map((problem) => ({ file: shownFile, ...problem })));
   const parsed = [before, after ?? before].map((inputs) => parseThresholds(inputs, contextOf(planned.profile)));
   problems.push(...parsed[0]!.problems, ...(after ? parsed[1]!.problems : []));
+  const stopOn = stopConditionsOf(profile, cluster, reads, (message) => at(["stopIf"], message));
   if (problems.length > 0) throw usageError(problems, { code: "experiment-invalid" });
   return {
     read,
@@ -95,10 +99,27 @@ export function prepareExperiment(
     before: parsed[0]!.thresholds,
     after: parsed[1]!.thresholds,
     objectives: profile.objectives.map(parseObjective),
+    stopOn,
     methodAtMs,
     totalMs,
     setup,
   };
+}
+
+function stopConditionsOf(
+  { stopIf, stopCommand }: ReadExperiment["profile"],
+  { objectives }: ClusterConfig,
+  collection: string | undefined,
+  problem: (message: string) => void,
+): StopConditions | undefined {
+  if (stopIf.length === 0 && stopCommand === undefined) return undefined;
+  try {
+    return parseStopConditions({ stopIf, stopCommand, collection }, objectives);
+  } catch (error) {
+    if (!(error instanceof RagctlError)) throw error;
+    for (const { message } of error.details as Problem[]) problem(message);
+    return undefined;
+  }
 }
 
 function clusterThresholds({ objectives }: ClusterConfig): ThresholdInput[] {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { checkedWritesSchema } from "./checker/result.ts";
-import { blastRadiusSchema } from "../faults/guard/result.ts";
+import { blastRadiusSchema, stoppedBySchema } from "../faults/guard/result.ts";
 import { loadResultSchema } from "../load/result.ts";
 
 /** Ms after the measurement began, which is before anything was broken. */
@@ -79,6 +79,7 @@ const experimentResultSchema = z.object({
   verdict: z.enum(["pass", "fail", "inconclusive"]),
   reasons: z.array(z.string()),
   interrupted: z.boolean(),
+  stoppedBy: stoppedBySchema.nullable().describe("what ended the method before its time: a condition of the profile"),
   experiment: z.object({ name: z.string(), file: z.string(), description: z.string().optional(), seed: z.number() }),
   cluster: z.string(),
   collection: z.string().nullable().describe("that the experiment made for itself, and dropped"),

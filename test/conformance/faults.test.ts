@@ -125,6 +125,7 @@ describe.each(faultCases.map((each) => [each.title, each] as const))("%s", (_tit
     child.kill("SIGKILL");
     await ended;
     const next = await cluster.cli(["status"]);
+    expect(next.exitCode, `${next.stdout}\n${next.stderr}`).toBe(0);
     for (const target of each.targets)
       expect(next.stderr).toContain(`healed ${each.fault} on ${target}, which an earlier ragctl`);
     expect(recordIds(journal)).toEqual([]);

@@ -56,6 +56,7 @@ export function sampleExperiment({ seconds = 60 } = {}): { experiment: Experimen
     verdict: "fail",
     reasons: ["recover<5s was not met: it was 6.80 s"],
     interrupted: false,
+    stoppedBy: null,
     experiment: {
       name: "gray-failure",
       file: "profiles/chaos/gray-failure.yaml",

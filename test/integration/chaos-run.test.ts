@@ -56,6 +56,27 @@ function profile(name: string, more: object = {}): string {
   return `${name}.yaml`;
 }
 
+test("what shall stop it, stops it: the method ends, the fault is healed at once, exit 4", { timeout: slow }, async () => {
+  const method = [
+    { fault: "hang", nodes: ["n2"], for: "10m" },
+    { command: ["touch", "stop-now"] },
+    { wait: "10m" },
+    { fault: "hang", nodes: ["n3"], for: "1s" },
+  ];
+  const stop = { stopIf: ["errors>99%"], stopCommand: "test ! -e stop-now" };
+  const run = await cluster.cli(["chaos", "run", profile("stop", { method, ...stop }), "--json"], { timeoutMs: slow });
+  expect(run.exitCode, run.stdout + run.stderr).toBe(4);
+  const document = run.json();
+  expect(schemaProblems("chaos run", document)).toEqual([]);
+  expect(document.result).toMatchObject({
+    verdict: "fail",
+    stoppedBy: { kind: "command", reason: "`test ! -e stop-now` ended with exit code 1" },
+    unhealed: [],
+    steps: [{ outcome: "done", fault: { fault: "hang" } }, { outcome: "done" }, { outcome: "stopped" }, { outcome: "skipped" }],
+  });
+  expect(recordIds(join(cluster.stateDir, "faults"))).toEqual([]);
+});
+
 test(
   "a node killed under load: steady before, healed, recovered, audited, and told in every form",
   { timeout: slow },

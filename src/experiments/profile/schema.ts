@@ -100,6 +100,11 @@ export const experimentSchema = z.strictObject({
     })
     .prefault({}),
   method: z.array(stepSchema).min(1),
+  stopIf: z
+    .array(z.string())
+    .default([])
+    .describe("what ends the method and heals at once: errors>5%, p99>2s, objectives (the cluster's); told by canary searches"),
+  stopCommand: z.string().min(1).optional().describe("does the same once it fails; asked again and again"),
   recovery: z
     .strictObject({
       thresholds: thresholdsSchema.optional().describe("default: those of the steady state"),
