@@ -24,10 +24,11 @@ export default defineCommand({
   async run({ positionals: [node], flags }, { runtime, globals, note, warn }) {
     const cluster = await resolveCluster(runtime, globals);
     note(clusterLine(runtime, cluster));
-    const [{ openMigration }, { findStale, runRepairs }, { openRun }] = await Promise.all([
+    const [{ openMigration }, { findStale, runRepairs }, { openRun }, { finishSwitches }] = await Promise.all([
       import("../../src/migration/access.ts"),
       import("../../src/migration/run-repair.ts"),
       import("../../src/runs/index.ts"),
+      import("../../src/releases/finish.ts"),
     ]);
     const access = await openMigration(cluster, runtime);
     try {
@@ -50,6 +51,7 @@ export default defineCommand({
       const total: ShardRepairResult = { cluster: cluster.name, repaired: [], stale: [] };
       try {
         do {
+          for (const said of await finishSwitches(access, "shard repair")) note(said);
           const { repaired, stale } = await runRepairs(of, deps);
           for (const one of repaired) note(`${one.collection}: ${one.node} is back in service`);
           total.repaired.push(...repaired);

@@ -61,6 +61,17 @@ export async function giveAlias(
   await control.updateAliases([...(held ? [{ delete: { alias } }] : []), { create: { alias, collection: to } }]);
 }
 
+/** Gives a node that came new, or came back empty, every alias that stands for this collection. */
+export async function giveAliases(
+  state: StateStore,
+  collection: string,
+  control: Parameters<typeof giveAlias>[0],
+): Promise<void> {
+  for (const record of await state.aliases())
+    if (record.collection === collection && !record.switch)
+      await giveAlias(control, { alias: record.alias, to: collection, replaces: false });
+}
+
 /**
  * The second phase, from wherever it is: every node that lacks the decided alias gets it, all at once. Nodes that are in no table
  * any more are passed over. The caller holds the alias's lock.

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { namesIn, targetOf } from "../cluster/aliases.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Clock } from "../runtime.ts";
@@ -31,9 +32,9 @@ export async function tableOf(
   named: string | undefined,
   cluster: ClusterConfig,
 ): Promise<RoutingTable> {
-  const tables = state ? (await state.tables()).map(({ collection }) => collection) : [];
+  const tables = state ? namesIn(await state.tables(), await state.aliases()) : [];
   const collection = collectionOf(named, cluster, tables);
-  const table = await state?.getTable(collection);
+  const table = state && (await state.getTable(await targetOf(state, collection)));
   if (table) return table;
   throw new RagctlError(
     `Collection ${collection} of cluster ${cluster.name} has no routing table: ragctl does not route it yet.`,

@@ -1,24 +1,16 @@
-import { settleLeftover } from "../cluster/alias-switch.ts";
 import { RagctlError } from "../errors.ts";
 import { releaseBefore, type AliasRecord } from "../sharding/alias-record.ts";
+import { finishSwitch } from "./finish.ts";
 import { placesOf, type ReleaseAccess } from "./access.ts";
 import type { AliasStatus } from "./result.ts";
 
 /** Every alias of a cluster, or one: what it stands for, for ragctl's clients and on each node. A switch that a dead process left is settled first. */
 export async function releaseStatus(access: ReleaseAccess, alias?: string): Promise<AliasStatus[]> {
-  const { state, runtime, requestTimeoutMs } = access;
+  const { state } = access;
   const records = (await state.aliases()).filter((record) => alias === undefined || record.alias === alias);
   return await Promise.all(
     records.map(async (record) => {
-      const settled = record.switch
-        ? await settleLeftover(record.alias, {
-            state,
-            clock: runtime.clock,
-            owner: access.owner("ingest status"),
-            requestTimeoutMs,
-            placesOf: (now) => placesOf(access, now),
-          })
-        : undefined;
+      const settled = await finishSwitch(access, record, "ingest status");
       const now = (await state.getAlias(record.alias)) ?? record;
       return Object.assign(described(now), { settled: settled?.outcome ?? null, nodes: await onNodes(access, now) });
     }),

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { newAliasRecord, type AliasRecord } from "../../../src/sharding/alias-record.ts";
+import { connectCluster } from "../../../src/cluster/index.ts";
+import { seededRng } from "../../../src/runtime.ts";
+import type { NodeEndpoint, StoreControl } from "../../../src/stores/contract.ts";
 import { records, world, type World } from "./world.ts";
 
 /** A world whose collection `docs` has a twin, `docs-2`, and an alias `live` on the first. */
@@ -52,5 +55,51 @@ test("an alias is a name among the collections, its releases are not, and it can
   const client = await connect();
   expect(await until(client.collections())).toEqual(["docs", "live"]);
   await expect(until(client.dropCollection("live"))).rejects.toMatchObject({ code: "is-alias", exitCode: 7 });
+  await until(client.close());
+});
+
+test("a client that is at work finishes what a dead process had decided, and leaves alone what a living one is at", async () => {
+  const { state, until, stand, clock, shared, network, cluster } = await twoReleases();
+  const held = new Map([...network.nodes.keys()].map((id) => [id, new Map([["live", "docs"]])]));
+  const driver = network.driver();
+  const aliased = {
+    ...driver,
+    control: (node: NodeEndpoint): StoreControl => ({
+      ...driver.control(node),
+      listAliases: () => Promise.resolve([...held.get(node.id)!].map(([alias, collection]) => ({ alias, collection }))),
+      updateAliases(actions) {
+        for (const action of actions)
+          if ("create" in action) held.get(node.id)!.set(action.create.alias, action.create.collection);
+        return Promise.resolve();
+      },
+    }),
+  };
+  const switching = {
+    id: "s",
+    kind: "release",
+    from: "docs",
+    to: "docs-2",
+    nodes: ["a", "b"],
+    done: ["a"],
+    replaces: false,
+  } as const;
+  await stand({ collection: "docs-2", switch: { ...switching, nodes: ["a", "b"], done: ["a"], phase: "committing" } });
+  held.get("a")!.set("live", "docs-2");
+  const owner = { host: "elsewhere", pid: 1, startTime: "then", purpose: "ingest --into-new" };
+  await until(state.acquireLock("alias:live", owner, 20_000));
+  const client = await connectCluster(
+    cluster,
+    { clock, rng: seededRng(1), purpose: "test", cwd: "/" },
+    { createPool: ({ origin }) => network.pool(origin), driver: aliased, state, clientId: "finisher" },
+  );
+  expect(await until(client.count("live"))).toBe(0);
+  await clock.run(10_000);
+  expect(held.get("b")!.get("live")).toBe("docs");
+  // Its lease ends.
+  await clock.run(20_000);
+  expect(held.get("b")!.get("live")).toBe("docs-2");
+  const record = JSON.parse(shared.aliases.get("live")!) as AliasRecord;
+  expect(record).toMatchObject({ collection: "docs-2" });
+  expect(record.switch).toBeUndefined();
   await until(client.close());
 });

@@ -12,6 +12,7 @@ export const requestTimeoutMs = 1_000;
 
 /** A simulated cluster with one collection, `docs`, and clients of it. */
 export interface World {
+  cluster: ClusterConfig;
   clock: EventClock;
   network: SimNetwork;
   shared: MemoryState;
@@ -68,6 +69,7 @@ export async function world(
   };
   const state = memoryState(shared, clock);
   return {
+    cluster,
     clock,
     network,
     shared,
