@@ -2,7 +2,7 @@ import { changeAlias } from "../cluster/alias-switch.ts";
 import type { ClusterClient } from "../cluster/contract.ts";
 import type { HeldLock } from "../migration/lock.ts";
 import { addRelease, markReady, prunable, type AliasRecord, type Release } from "../sharding/alias-record.ts";
-import { holdBuildLock, placesOf, type ReleaseAccess } from "./access.ts";
+import { holdBuildLock, placesOf, wholeCluster, type ReleaseAccess } from "./access.ts";
 import { dropReleases } from "./drop.ts";
 import type { ReleaseOutcome, SwitchResult, Verification } from "./result.ts";
 import { nameTaken, settle, switchAlias, switchResult, withAlias, type StepJournal } from "./switch.ts";
@@ -127,7 +127,7 @@ async function requireFreeName({ alias, replaceCollection }: BuildSpec, access: 
   const places = await placesOf(access, record ?? emptyRecord(alias));
   await Promise.all(
     [...places].map(async ([node, control]) => {
-      if ((await control.listCollections()).includes(alias)) throw nameTaken(alias, node);
+      if ((await control.listCollections()).includes(alias)) throw nameTaken(alias, node === wholeCluster ? "" : node);
     }),
   );
 }
