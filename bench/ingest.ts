@@ -66,7 +66,6 @@ const template = await chunkDocument(
     idFromContent: false,
     origin: { source: "vectors.fvecs", row: 0 },
     text: "",
-    textField: "text",
     format: "text",
     vector: new Float32Array(1),
     fields: {},

@@ -81,7 +81,7 @@ export async function ingestListing(
   const deadFile =
     flags.deadLetters === undefined || resumed ? join(run.dir, "dead-letters.jsonl") : resolve(cwd, flags.deadLetters);
   const closers: (() => unknown)[] = [];
-  const task = context.progress.start("ingest", { total: input.listing.totalBytes, unit: "bytes" });
+  const task = context.progress.start("ingest", { total: input.listing.totalBytes, unit: "bytes", rate: false, eta: false });
   try {
     const deadLetters = await openDeadLetters(deadFile, {
       run: run.id,

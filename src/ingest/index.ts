@@ -1,6 +1,6 @@
 import type { ClusterClient } from "../cluster/contract.ts";
 import type { Embedder } from "../embed/contract.ts";
-import { runAfter, type Clock } from "../runtime.ts";
+import type { Clock } from "../runtime.ts";
 import { chunkDocument } from "./chunk-document.ts";
 import { checkChunkOptions } from "./chunkers/index.ts";
 import { prepareCollection, type CollectionWishes } from "./collection.ts";
@@ -11,8 +11,9 @@ import { JournalPace } from "./journal/pace.ts";
 import type { IngestJournal, ResumeState } from "./journal/contract.ts";
 import { BoundedQueue } from "./pipeline/queue.ts";
 import { sourceItems, changedFile, type Slice } from "./pipeline/source.ts";
-import { during, runStage, stageMeter, type StageMeter, type StageOptions } from "./pipeline/stage.ts";
-import { bottleneckOf, etaMs, RecentWindow, type StageUse } from "./pipeline/window.ts";
+import { every, progressOf, stageResult, useOf } from "./pipeline/account.ts";
+import { allOrFail, during, runStage, stageMeter, type StageOptions } from "./pipeline/stage.ts";
+import { bottleneckOf, RecentWindow } from "./pipeline/window.ts";
 import type { IngestProgress, IngestResult } from "./result.ts";
 import { Batcher, gather, type Batch, type EmbeddedBatch, type PlannedDocument } from "./steps/batch.ts";
 import { compareBatch } from "./steps/compare.ts";
@@ -257,75 +258,4 @@ async function firstDocument(items: AsyncGenerator<Item, undefined>, tally: Tall
     if (next.value.kind === "document") return next.value;
     tally.bury(next.value);
   }
-}
-
-/** Calls at regular intervals until stopped. */
-function every(clock: Clock, ms: number, run: () => void): () => void {
-  let cancel = () => {};
-  const again = () => {
-    cancel = runAfter(clock, ms, () => {
-      run();
-      again();
-    });
-  };
-  again();
-  return () => cancel();
-}
-
-/** Runs the stages together. The first failure ends them all, and is what is thrown. */
-async function allOrFail(queues: readonly { fail(error: unknown): void }[], stages: Promise<void>[]): Promise<void> {
-  let first: { error: unknown } | undefined;
-  await Promise.all(
-    stages.map((stage) =>
-      stage.catch((error: unknown) => {
-        first ??= { error };
-        for (const queue of queues) queue.fail(error);
-      }),
-    ),
-  );
-  if (first) throw first.error;
-}
-
-function progressOf(input: {
-  window: RecentWindow;
-  nowUs: number;
-  counters: { bytes: number; chunks: number };
-  tally: Tally;
-  totalBytes: number;
-}): IngestProgress {
-  const { window, nowUs, counters, tally, totalBytes } = input;
-  const now = window.now(nowUs, counters);
-  const left = now && etaMs({ doneBytes: counters.bytes, totalBytes, bytesPerSec: now.bytesPerSec });
-  return {
-    ...counters,
-    totalBytes,
-    documents: tally.settled,
-    dead: tally.fates.dead,
-    chunksPerSec: now?.chunksPerSec,
-    bottleneck: now && bottleneckOf(now.stages),
-    leftMs: left,
-  };
-}
-
-/** A stage over the whole of the run. */
-function useOf({ name, workers, busy, blocked, input }: StageMeter, elapsedUs: number): StageUse {
-  return {
-    name,
-    busy: busy.integralUs / (elapsedUs * workers),
-    blocked: blocked.integralUs / (elapsedUs * workers),
-    fill: input && input.level.integralUs / (elapsedUs * input.capacity),
-  };
-}
-
-function stageResult(meter: StageMeter, elapsedUs: number): IngestResult["stages"][number] {
-  const { name, busy, blocked, fill = 0 } = useOf(meter, elapsedUs);
-  const { workers, done, input } = meter;
-  return {
-    name,
-    workers,
-    done,
-    busy,
-    blocked,
-    queue: { capacity: input?.capacity ?? 0, peak: input?.peak ?? 0, meanFill: Math.min(1, fill) },
-  };
 }

@@ -10,8 +10,8 @@ interface ProgressTask {
 }
 
 export interface Progress {
-  /** Starts a line. `total` undefined: a count without ETA. `unit` is a plural: "documents". `rate` false: not said. */
-  start(label: string, options?: { total?: number; unit?: string; rate?: boolean }): ProgressTask;
+  /** Starts a line. `total` undefined: a count without ETA. `unit` is a plural: "documents". `rate`, `eta` false: not said. */
+  start(label: string, options?: { total?: number; unit?: string; rate?: boolean; eta?: boolean }): ProgressTask;
 }
 
 export const silentProgress: Progress = { start: () => ({ update() {}, setTotal() {}, end() {} }) };
@@ -21,13 +21,13 @@ const redrawEveryMs = 100;
 /** One line on a terminal, redrawn at most ten times a second and erased at the end unless a closing note is given. */
 export function terminalProgress(output: Output, clock: Clock): Progress {
   return {
-    start(label, { total, unit = "", rate = true } = {}) {
+    start(label, { total, unit = "", rate = true, eta = true } = {}) {
       const startedMs = clock.nowMs();
       let known = total;
       let lastDrawMs = startedMs;
       let ended = false;
       const draw = (done: number, note: string | undefined) => {
-        const line = progressLine({ label, done, total: known, unit, note, rate, elapsedMs: clock.nowMs() - startedMs });
+        const line = progressLine({ label, done, total: known, unit, note, rate, eta, elapsedMs: clock.nowMs() - startedMs });
         output.write(`\r\u001b[2K${line.slice(0, output.columns - 1)}`);
       };
       draw(0, undefined);
@@ -58,9 +58,10 @@ export function progressLine(state: {
   unit: string;
   note: string | undefined;
   rate?: boolean;
+  eta?: boolean;
   elapsedMs: number;
 }): string {
-  const { label, done, total, unit, note, rate = true, elapsedMs } = state;
+  const { label, done, total, unit, note, rate = true, eta = true, elapsedMs } = state;
   const unitText = unit ? ` ${unit}` : "";
   const parts = [
     total === undefined ? `${formatCount(done)}${unitText}` : `${formatCount(done)} of ${formatCount(total)}${unitText}`,
@@ -68,7 +69,7 @@ export function progressLine(state: {
   if (elapsedMs >= 1000 && done > 0) {
     const perSec = (done / elapsedMs) * 1000;
     if (rate) parts.push(formatRate(perSec));
-    if (total !== undefined && done < total) parts.push(`${formatDurationMs(((total - done) / perSec) * 1000)} left`);
+    if (eta && total !== undefined && done < total) parts.push(`${formatDurationMs(((total - done) / perSec) * 1000)} left`);
   }
   if (note) parts.push(note);
   return `${label}: ${parts.join(" · ")}`;

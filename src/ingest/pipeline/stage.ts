@@ -59,3 +59,17 @@ export async function runStage<I, O>(options: StageOptions<I, O>): Promise<void>
   if (options.flush && !options.dropping?.()) await handOn(await options.flush());
   output?.close();
 }
+
+/** Runs the stages together. The first failure ends them all, and is what is thrown. */
+export async function allOrFail(queues: readonly { fail(error: unknown): void }[], stages: Promise<void>[]): Promise<void> {
+  let first: { error: unknown } | undefined;
+  await Promise.all(
+    stages.map((stage) =>
+      stage.catch((error: unknown) => {
+        first ??= { error };
+        for (const queue of queues) queue.fail(error);
+      }),
+    ),
+  );
+  if (first) throw first.error;
+}
