@@ -3,7 +3,7 @@ import { ExitCode, RagctlError } from "../errors.ts";
 import { belowShare, chooseCover, fillUp, missingShare, ownersToAsk, substitutes } from "../sharding/cover.ts";
 import type { CoverSet, Routing } from "../sharding/owners.ts";
 import { inRanges } from "../sharding/ranges.ts";
-import { stampFields, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
+import { positionFieldOf, stampFields, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
 import type { DataFace, Hit, SearchOptions, Vector } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
 import { slowPart } from "./attempt.ts";
@@ -28,6 +28,13 @@ export interface RoutedSearch extends PreparedSearch {
   readonly fields: true | readonly string[];
   /** Made again where they have others since: the last such request. */
   renewed?: { readonly request: PreparedRequest; readonly fields: true | readonly string[] };
+  /** Where only some cells are asked: for the last routing that it was made under. */
+  probed?: {
+    readonly routing: Routing;
+    readonly covers: readonly CoverSet[];
+    readonly options: SearchOptions;
+    readonly request: PreparedRequest;
+  };
 }
 
 /** However long a node asks to be left alone. */
@@ -60,6 +67,24 @@ function requestFor(search: RoutedSearch, table: RoutingTable): PreparedRequest 
     search.renewed = { fields, request: search.face.prepareSearch(search.vector, asking(search.options, fields)) };
   }
   return search.renewed.request;
+}
+
+/** Whom to ask for a search, and what: the whole collection, or the cells nearest to the vector. */
+function probing(search: RoutedSearch, routing: Routing): Omit<NonNullable<RoutedSearch["probed"]>, "routing"> {
+  const { table } = routing;
+  const { options, vector, face } = search;
+  // What asks for the truth means all of it.
+  const covers = options.exact ? routing.covers : coversOf(routing, vector);
+  if (covers === routing.covers) return { covers, options, request: requestFor(search, table) };
+  if (search.probed?.routing !== routing) {
+    const within = withinCells(options, routing, vector);
+    const request =
+      within === options
+        ? requestFor(search, table)
+        : face.prepareSearch(vector, asking(within, withStampFields(options.withPayload, table)));
+    search.probed = { routing, covers, options: within, request };
+  }
+  return search.probed;
 }
 
 /** What the choice of a cover looks at, by index into the routing's nodes. Made once a view. */
@@ -100,6 +125,8 @@ class Scatter {
   readonly #options: CallOptions;
   readonly #covers: readonly CoverSet[];
   readonly #request: PreparedRequest;
+  /** As the caller gave them, and among the probed cells alone. */
+  readonly #asked: SearchOptions;
   readonly #outcomes: NodeOutcome[] = [];
   readonly #answers: NodeHits[] = [];
   readonly #state: Uint8Array;
@@ -129,8 +156,10 @@ class Scatter {
     this.#q = ownersToAsk(deps.level, table.replicas);
     this.#timeoutMs = options.timeoutMs ?? deps.requestTimeoutMs;
     this.#deadlineUs = deps.clock.monotonicUs() + this.#timeoutMs * 1000;
-    this.#covers = coversOf(view.routing, search.vector);
-    this.#request = requestFor(search, table);
+    const { covers, options: asked, request } = probing(search, view.routing);
+    this.#covers = covers;
+    this.#request = request;
+    this.#asked = asked;
     this.#worstFirst = rank(deps, reader.nodes, this.#open, this.#heldBack);
     this.#state = new Uint8Array(reader.nodes.length);
   }
@@ -366,7 +395,7 @@ class Scatter {
       await Promise.all(
         deeper.map(async (answer) => {
           const k = answer.k * 4;
-          const request = face.prepareSearch(vector, asking({ ...options, k }, withStampFields(options.withPayload, table)));
+          const request = face.prepareSearch(vector, asking({ ...this.#asked, k }, withStampFields(options.withPayload, table)));
           const again = await this.#send(answer.node, request, this.#deps.nodes.newAttempt(), true);
           const at = this.#answers.indexOf(answer);
           // A failure here leaves what is known, and does not ask again.
@@ -380,7 +409,9 @@ class Scatter {
 
   /** Of the cells that were probed, the share without a serving owner. */
   #unservedOfProbed(): number {
-    return Math.max(0, 1 - this.#covers.reduce((sum, { share }) => sum + share, 0));
+    const missing = 1 - this.#covers.reduce((sum, { share }) => sum + share, 0);
+    // Seven sevenths are not quite one.
+    return missing < 1e-9 ? 0 : missing;
   }
 
   #nothingAnswered(): RagctlError {
@@ -437,6 +468,17 @@ function coversOf(routing: Routing, vector: Vector): readonly CoverSet[] {
   return asked.flatMap(({ weight, covers }) =>
     covers.filter(({ read }) => read.length > 0).map(({ read, share }) => ({ read, share: (share * weight) / total })),
   );
+}
+
+/**
+ * A search among the probed cells alone. A node holds others besides, and what it finds there would depend on which of the replicas is asked. While points move
+ * between partitioners nothing is left out: all that the nodes asked hold is as good.
+ */
+function withinCells(options: SearchOptions, { table, stamper }: Routing, vector: Vector): SearchOptions {
+  const { partitioner, transition } = table;
+  if (transition || partitioner.kind !== "semantic" || partitioner.probes === undefined) return options;
+  const cells = { key: positionFieldOf(partitioner), match: { any: stamper.cellsOf(vector, partitioner.probes) } };
+  return { ...options, filter: { must: options.filter ? [options.filter, cells] : [cells] } };
 }
 
 function movedShare(parts: Routing["parts"], next: Routing["next"]): number {

@@ -214,6 +214,7 @@ function apply(node: SimNode, message: Message): unknown {
       return message.ids.flatMap((id) => points.get(id) ?? []);
     case "search":
       return [...points.values()]
+        .filter((point) => matches(point, message.options.filter))
         .map(({ id, vector, payload }): Hit => ({ id, payload: payload ?? {}, score: dot(vector!, message.vector) }))
         .sort((a, b) => b.score - a.score)
         .slice(0, message.options.k);

@@ -47,6 +47,30 @@ test.each([0, 1, 2, 3])("one probe: a search near centroid %i asks one owner of 
   await expect(sim.until(client.search(search))).rejects.toMatchObject({ code: "cluster-unreachable" });
 });
 
+test("a search stays within the probed cells, whatever else the node that is asked holds; an exact one is of all", async () => {
+  const { sim, client } = await filled(1);
+  for (const cell of [0, 1, 2, 3]) {
+    const search = client.prepareSearch("docs", axis(cell), { k: 20, withPayload: true });
+    // Asked again, it is the same whichever replica answers; a filter of the caller's holds besides.
+    for (let i = 0; i < 4; i++) {
+      const { hits } = await sim.until(client.search(search));
+      expect(hits.map(({ payload }) => payload!["cell"])).toEqual([cell, cell, cell, cell, cell]);
+    }
+    const filter = { must: [{ key: "cell", match: { value: (cell + 1) % 4 } }] };
+    expect((await sim.until(client.search(client.prepareSearch("docs", axis(cell), { k: 20, filter })))).hits).toEqual([]);
+    const exact = client.prepareSearch("docs", axis(cell), { k: 20, exact: true });
+    expect((await sim.until(client.search(exact))).hits).toHaveLength(20);
+  }
+});
+
+test("three probes of four, all answered: nothing is missing, though thirds do not quite add up to one", async () => {
+  for (const probes of [2, 3]) {
+    const { sim, client } = await filled(probes);
+    for (let cell = 0; cell < 4; cell++)
+      expect((await sim.until(client.search(client.prepareSearch("docs", axis(cell), { k: 3 })))).partial).toBeUndefined();
+  }
+});
+
 test("two probes with one of the cells out of reach: half is missing, and said to be", async () => {
   const { sim, client } = await filled(2);
   const routing = createRouting(sim.table());
