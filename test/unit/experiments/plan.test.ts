@@ -55,6 +55,23 @@ const problemsOf = async (work: Promise<unknown>): Promise<{ line?: number; path
   return (error?.details ?? []) as never;
 };
 
+describe("what shall stop it", () => {
+  test("is watched on the experiment's own collection", async () => {
+    const { stopOn } = await prepared({ setup: {}, stopIf: ["errors>5%", "p99>2s"], stopCommand: "true" });
+    expect(stopOn).toMatchObject({ command: "true", collection: "ragctl-chaos" });
+    expect(stopOn?.limits.map(({ condition }) => condition)).toEqual(["errors>5%", "p99>2s"]);
+    expect((await prepared()).stopOn).toBeUndefined();
+  });
+
+  test("says so where it makes no sense, or where the cluster has no objectives", async () => {
+    const problems = await problemsOf(prepared({ stopIf: ["errors<5%", "objectives"] }));
+    expect(problems).toMatchObject([
+      { path: "stopIf", message: expect.stringContaining('"errors<5%" would be errors>=5%') },
+      { path: "stopIf", message: expect.stringContaining("no objectives") },
+    ]);
+  });
+});
+
 describe("reading", () => {
   test("every mistake at once, with lines", async () => {
     const cwd = tempDir({
