@@ -181,9 +181,11 @@ async function resumed(wanted: string, given: ReadonlySet<string>, context: Comm
     import("../../src/warming/index.ts"),
   ]);
   const { dir, summary } = readRun(runtime.stateDir, wanted);
+  if (summary.state === "running")
+    throw usageError([{ path: "--resume", message: `run ${summary.id} is under way (pid ${summary.pid})` }]);
   const cluster = await resolveCluster(runtime, { ...globals, cluster: globals.cluster ?? clusterOfRun(dir) });
   context.note(`${clusterLine(runtime, cluster)}; going on with ${summary.id}`);
-  return await carriedOut(cluster, context, false, (deps) => resumeWarm({ runId: summary.id, dir }, deps));
+  return await carriedOut(cluster, context, false, (deps) => resumeWarm(dir, deps));
 }
 
 /** One warming as a run: its record, its progress line, its exit code. */
@@ -212,8 +214,7 @@ async function carriedOut(
         return Promise.resolve({ runId: run.id, dir: run.dir });
       },
       onProgress(now) {
-        task ??= progress.start("warm", { unit: "queries" });
-        task.update(now.done, warmProgressNote(now));
+        task?.update(now.done, warmProgressNote(now));
       },
     });
     task?.end();

@@ -20,7 +20,7 @@ export interface WarmRequest {
   pace: PaceRequest;
 }
 
-export interface PaceRequest {
+interface PaceRequest {
   startPerSec: number;
   maxPerSec: number;
   maxInFlight: number;
@@ -88,13 +88,22 @@ export async function warm(request: WarmRequest, deps: WarmDeps): Promise<CacheW
   }
 }
 
-/** Goes on with a run from its directory. What was stored stays; what failed is tried again. */
-export async function resumeWarm(run: { runId: string; dir: string }, deps: Omit<WarmDeps, "begin">): Promise<CacheWarmResult> {
-  const { head: said, lines, done } = readJournal(run.dir);
+/**
+ * Goes on with an earlier run, from its directory, as a run of its own. What was stored stays; what failed is tried again.
+ * @param dir of the earlier run
+ */
+export async function resumeWarm(dir: string, deps: WarmDeps): Promise<CacheWarmResult> {
+  const { head: said, lines, done } = readJournal(dir);
   const head = said as PlanHead;
   const { request } = head;
   const access = await openAccess(deps.cluster, request.through, { ...deps.runtime, maxInFlight: request.pace.maxInFlight });
   try {
+    const run = await deps.begin(head.plan, head.notes);
+    if (!run) return planResult(head, deps.cluster.name, access.name);
+    writePlan(run.dir, head, lines);
+    const journal = openJournal(run.dir, deps.warn);
+    for (const [index, state] of done) journal.done(index, state);
+    journal.close();
     return await carryOut({ head, queries: lines as string[], done, ...run }, access, deps);
   } finally {
     await access.close();

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openLayer } from "../../src/cache/open-layer.ts";
+import { resolveCluster } from "../../src/config/resolve.ts";
 import { rowChoice } from "../../src/datasets/choice.ts";
-import { seededRng } from "../../src/runtime.ts";
+import { realClock, seededRng } from "../../src/runtime.ts";
 import { serveHttp } from "../helpers/http-server.ts";
 import { readJson, startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
 import { startRedisCluster, type TestRedisCluster } from "../helpers/redis-cluster.ts";
@@ -182,4 +184,35 @@ withRedis("through an endpoint: the application is asked, and what it does not a
   } finally {
     await app.close();
   }
+});
+
+withRedis("from what the cache has counted; a Redis that refuses is told in a sentence", { timeout: slow }, async () => {
+  const cache = { driver: "redis" as const, url: single.url, namespace: "popular" };
+  const config = configWith(cache);
+  const empty = await warm("--from", "popular", "--config", config);
+  expect(empty.exitCode).toBe(2);
+  expect(empty.json().error.code).toBe("no-popularity");
+  const parsed = (await resolveCluster({ env: {}, cwd: local.dir }, { config, cluster: "local" })).cache!;
+  const layer = await openLayer({ cache: parsed }, { clock: realClock, rng: seededRng(1) });
+  for (const [at, question] of questions.slice(0, 20).entries())
+    for (let times = 0; times < 20 - at; times++)
+      await layer.getOrCompute("answer", question, () => Promise.resolve(Buffer.from("x")));
+  await layer.close();
+  const run = await warm("--from", "popular", "--threshold", "11", "--config", config);
+  expect(run.exitCode, run.stderr).toBe(0);
+  const { result } = run.json();
+  expect(result).toMatchObject({
+    planned: 10,
+    warmed: 10,
+    failed: 0,
+    plan: { limitedBy: "threshold", source: { distinct: 20 } },
+  });
+  expect(result.plan.first[0].query).toBe(questions[0]);
+  const dead = configWith({ driver: "redis", url: "redis://127.0.0.1:1", namespace: "dead" });
+  const refused = await warm("--from", "popular", "--config", dead);
+  expect(refused.exitCode).toBe(3);
+  expect(refused.json().error).toMatchObject({
+    code: "cache-unreachable",
+    message: expect.stringContaining("could not be reached"),
+  });
 });

@@ -6,7 +6,7 @@ import type { WarmCache } from "../run/contract.ts";
 import { decodeVector, encodeVector } from "./values.ts";
 
 /** An entry is fresh while it has this share of its TTL left. */
-export const freshShare = 0.5;
+const freshShare = 0.5;
 
 export interface CacheParts {
   link: RedisLink;

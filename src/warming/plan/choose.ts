@@ -8,7 +8,7 @@ export interface Choice {
 }
 
 /** Of the cache's free memory a plan takes so much: the rest is for what is asked meanwhile. */
-export const cacheShare = 0.9;
+const cacheShare = 0.9;
 
 /**
  * The first of the ranked queries, up to the tightest limit. The cache's free memory is one, unless a budget of bytes is given: then it may evict what is there.
@@ -16,7 +16,8 @@ export const cacheShare = 0.9;
  */
 export function choose(ranked: readonly RankedQuery[], limits: PlanLimits, facts: PlanFacts): Choice {
   const { threshold = 0, bytes } = limits;
-  const frequent = ranked.filter(({ count }) => count >= threshold);
+  // Counts that forget are never whole.
+  const frequent = ranked.filter(({ count }) => Math.round(count) >= threshold);
   const free = facts.freeBytes === undefined ? Infinity : Math.floor((facts.freeBytes * cacheShare) / facts.entryBytes);
   const caps: [PlanLimit, number][] = [
     ["top", limits.top ?? Infinity],

@@ -5,7 +5,7 @@ import type { Chances } from "./good-turing.ts";
  * What a hit of this query saves: what its rows of the log told, else what was measured (latency) or said by flags. Money is what the log told, or that of its tokens and
  * of a call.
  */
-export function savingOf({ told }: CountedQuery, { latencyMs }: Pick<PlanFacts, "latencyMs">, prices: Prices): Saving {
+function savingOf({ told }: CountedQuery, { latencyMs }: Pick<PlanFacts, "latencyMs">, prices: Prices): Saving {
   const tokens = told?.tokens ?? prices.tokensPerQuery;
   return {
     latencyMs: told?.latencyMs ?? latencyMs,

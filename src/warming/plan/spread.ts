@@ -1,5 +1,5 @@
 /** So many neighbours in rank may change places: the hottest still come first, and no server is asked twice in a row for long. */
-export const spreadWindow = 256;
+const spreadWindow = 256;
 
 /**
  * Orders items so that their groups (primaries of a cache, nodes of a store) take turns, within windows of the rank. In a window group g of n items has its i-th at (i + ½) ÷ n: every stretch of

@@ -31,7 +31,7 @@ export async function readCounts(input: LogFile, signal?: AbortSignal): Promise<
 }
 
 /** Gathers rows into a log: four bytes a reference, a text a distinct query. */
-export function gather(): { add(row: Row): void; log(): QueryLog } {
+function gather(): { add(row: Row): void; log(): QueryLog } {
   const places = new Map<string, number>();
   const told = new Map<number, Told>();
   let references = new Int32Array(1024);

@@ -13,7 +13,7 @@ export interface WarmBackend {
   answer(query: string, vector: Float32Array | undefined, signal: AbortSignal): Promise<WarmAnswer>;
 }
 
-export interface WarmAnswer {
+interface WarmAnswer {
   /** What is to be stored; undefined where the answering application has stored it itself. */
   result: Buffer | undefined;
 }
