@@ -1,4 +1,5 @@
-import { createConnection } from "node:net";
+import { createConnection, type Socket } from "node:net";
+import { createInterface } from "node:readline";
 
 /** Nobody could be asked at a Unix socket, or nobody answered. */
 export class LineSocketError extends Error {
@@ -22,6 +23,21 @@ export async function askLine(
   options: { who: string; timeoutMs: number; signal?: AbortSignal },
 ): Promise<unknown> {
   return JSON.parse(await exchange(path, `${JSON.stringify(request)}\n`, options)) as unknown;
+}
+
+/**
+ * The other end: answers what a connection asks, and hangs up. Whoever asked may be dead by then (`kill -9` is what faults are about): the
+ * answer is lost, and nothing else.
+ * @param answer never rejects; `sent` is called once the answer has gone
+ */
+export function serveLines(socket: Socket, answer: (line: string) => Promise<{ reply: unknown; sent?: () => void }>): void {
+  socket.on("error", () => undefined);
+  const lines = createInterface({ input: socket });
+  // Since Node 26 the interface passes its input's errors on, and one that nobody hears ends the process.
+  lines.on("error", () => undefined);
+  lines.on("line", (line) => {
+    void answer(line).then(({ reply, sent }) => socket.end(`${JSON.stringify(reply)}\n`, sent));
+  });
 }
 
 function exchange(

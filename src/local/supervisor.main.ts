@@ -1,8 +1,8 @@
 // The supervisor of one `.ragctl/` directory: a detached process behind a Unix socket. Arguments: directory that holds `.ragctl`, socket.
 import { chmodSync, existsSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { createServer } from "node:net";
 import { readSupervisorFile, type SupervisorReply, type SupervisorRequest } from "../faults/supervisor-socket.ts";
+import { serveLines } from "../line-socket.ts";
 import { identify } from "../process-identity.ts";
 import { realClock, seededRng } from "../runtime.ts";
 import { repairAsNeeded } from "./auto-repair.ts";
@@ -25,7 +25,7 @@ const supervisor = new Supervisor({
   log,
 });
 
-const server = createServer(serve);
+const server = createServer((socket) => serveLines(socket, answer));
 // `up` holds the directory's lock and has proven that nobody listens: what is there is a dead supervisor's.
 rmSync(socketPath, { force: true });
 server.listen(socketPath, () => {
@@ -37,22 +37,14 @@ server.on("error", (error) => {
   process.exit(1);
 });
 
-function serve(socket: Socket): void {
-  socket.on("error", () => undefined);
-  createInterface({ input: socket }).on("line", (line) => void answer(socket, line));
-}
-
-async function answer(socket: Socket, line: string): Promise<void> {
-  let reply: SupervisorReply;
-  let last = false;
+async function answer(line: string): Promise<{ reply: SupervisorReply; sent?: () => void }> {
   try {
     const request = JSON.parse(line) as SupervisorRequest;
-    last = request.op === "shutdown";
-    reply = { ok: true, status: await supervisor.handle(request) };
+    const reply: SupervisorReply = { ok: true, status: await supervisor.handle(request) };
+    return { reply, ...(request.op === "shutdown" && { sent: leave }) };
   } catch (error) {
-    reply = { ok: false, error: (error as Error).message };
+    return { reply: { ok: false, error: (error as Error).message } };
   }
-  socket.end(`${JSON.stringify(reply)}\n`, () => last && reply.ok && leave());
 }
 
 const closing = new AbortController();

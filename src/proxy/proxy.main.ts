@@ -1,7 +1,7 @@
 // The fault proxies of one `up` cluster, in one process. Arguments: control socket, what to proxy as JSON.
 import { rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { createServer } from "node:net";
+import { serveLines } from "../line-socket.ts";
 import { identify } from "../process-identity.ts";
 import { realClock, seededRng } from "../runtime.ts";
 import type { ProxyReply, ProxyRequest, ProxySpec } from "./contract.ts";
@@ -18,7 +18,7 @@ const proxies = new Proxies(self, JSON.parse(specs) as ProxySpec[], {
   log,
 });
 
-const server = createServer(serve);
+const server = createServer((socket) => serveLines(socket, async (line) => ({ reply: answer(line) })));
 // The supervisor starts one at a time: what is there is a dead proxy's.
 rmSync(socketPath, { force: true });
 // Nobody else of this machine shall break anything here, not even in the instant before a chmod.
@@ -28,11 +28,6 @@ server.on("error", (error) => {
   log(error.message);
   process.exit(1);
 });
-
-function serve(socket: Socket): void {
-  socket.on("error", () => undefined);
-  createInterface({ input: socket }).on("line", (line) => socket.end(`${JSON.stringify(answer(line))}\n`));
-}
 
 function answer(line: string): ProxyReply {
   try {
