@@ -119,6 +119,15 @@ export function driverSuite(name: string, { driver, start, apiKey, judgeAnswers,
         expect(await control.deleteCollection(name)).toBe(false);
       });
 
+      it("remember how their vectors are quantized, and answer all the same", async () => {
+        for (const quantization of ["scalar", "product", "binary"] as const) {
+          const { name, data } = await create({ quantization, payloadIndexes: [] });
+          await upsert(data, samplePoints(5));
+          expect(await control.collectionInfo(name)).toMatchObject({ size: dim, quantization });
+          expect(await count(data)).toBe(5);
+        }
+      });
+
       it("that exist are not created again", async () => {
         const { name, data } = await create();
         await upsert(data, samplePoints(3));
@@ -147,6 +156,7 @@ export function driverSuite(name: string, { driver, start, apiKey, judgeAnswers,
         await control.createPayloadIndex(name, "hash", "integer");
         await upsert(data, points.slice(20));
         expect((await control.collectionInfo(name))!.indexedPayloadFields).toEqual(["group", "hash"]);
+        expect((await control.collectionInfo(name))!.payloadIndexTypes).toEqual({ group: "keyword", hash: "integer" });
         const inRange = (point: SamplePoint) => (point.payload["hash"] as number) < 2 ** 31 && point.payload["group"] === "red";
         const filter: Filter = {
           must: [
@@ -333,7 +343,14 @@ export function driverSuite(name: string, { driver, start, apiKey, judgeAnswers,
             data,
             points.map((point) => point.id),
           );
-          expect(points.map(({ id }) => found.get(id)!.payload!["again"] === true)).toEqual([true, false, true, false, true, true]);
+          expect(points.map(({ id }) => found.get(id)!.payload!["again"] === true)).toEqual([
+            true,
+            false,
+            true,
+            false,
+            true,
+            true,
+          ]);
           // All that is left of it: nothing to do is no error.
           const nothing = { must: [{ is_empty: { key: "n" } }] };
           expect(data.parseWrite(await ok(data.prepareUpsert(points, { wait: true, onlyIf: nothing })))).toBe("applied");

@@ -15,8 +15,8 @@ export interface SafeWriter {
   readonly batch: { readonly size: number; readonly smallest: number; readonly largest: number };
 }
 
-/** Records of one write; the store's own limit is a thousand points a request. */
-const limits: BatchLimits = { min: 8, max: 1000, slowUs: 2_000_000 };
+/** Records of one write: beyond these a larger one gains little, and its text, vectors and bytes are all held in memory. */
+const limits: BatchLimits = { min: 8, max: 512, slowUs: 2_000_000 };
 /** Of text and vector, roughly: a good way below the 32 MB that a store takes in one body. */
 const maxBytes = 8 * 2 ** 20;
 const attempts = 3;

@@ -298,12 +298,7 @@ describe("refusals", () => {
     [422, "PUT", "/collections/a%2Fb", { vectors: { size: 2, distance: "Dot" } }],
     [501, "PUT", "/collections/new", { vectors: { size: 2, distance: "Manhattan" } }],
     [501, "PUT", "/collections/new", { vectors: { size: 2, distance: "Dot" }, sparse_vectors: { s: {} } }],
-    [
-      501,
-      "PUT",
-      "/collections/new",
-      { vectors: { size: 2, distance: "Dot" }, quantization_config: { scalar: { type: "int8" } } },
-    ],
+    [400, "PUT", "/collections/new", { vectors: { size: 2, distance: "Dot" }, quantization_config: "scalar" }],
     [501, "PUT", "/collections/new", { vectors: { size: 2, distance: "Dot" }, shard_number: 3 }],
     [501, "PUT", "/collections/new", { vectors: { size: 2, distance: "Dot", multivector_config: { comparator: "max_sim" } } }],
     [501, "PATCH", docs, { optimizers_config: {} }],

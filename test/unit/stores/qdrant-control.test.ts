@@ -191,6 +191,7 @@ describe("the description of a collection", () => {
       status: "green",
       pointsCount: 7,
       indexedPayloadFields: ["a", "z"],
+      payloadIndexTypes: { a: "keyword", z: "integer" },
     });
   });
 
