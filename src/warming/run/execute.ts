@@ -157,7 +157,8 @@ class Execution {
       });
       this.queue.push(backend.embed ? await this.embedded(stale) : stale);
     } catch (error) {
-      this.fatal ??= { error };
+      // What was cut short by Ctrl-C is left for the next attempt.
+      if (!this.deps.signal.aborted) this.fatal ??= { error };
     } finally {
       this.preparing = false;
       this.wake();

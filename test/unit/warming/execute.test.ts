@@ -167,6 +167,17 @@ describe("a run", () => {
     expect(outcome.warmed).toBeLessThan(150);
   });
 
+  test("Ctrl-C while texts are embedded is no failure", async () => {
+    const hanging: WarmBackend = {
+      ...backend(),
+      embed: () => new Promise((_, reject) => soft.signal.addEventListener("abort", () => reject(soft.signal.reason as Error))),
+    };
+    const running = start({}, { backend: hanging });
+    await clock.advance(500);
+    soft.abort(new Error("interrupted"));
+    expect(await through(running)).toMatchObject({ stopped: "interrupted", warmed: 0, failed: 0 });
+  });
+
   test("a cache that evicts what is stored ends it", async () => {
     let evicted = 0;
     const full = cache({
