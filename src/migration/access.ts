@@ -44,6 +44,11 @@ export async function openMigration(cluster: ClusterConfig, runtime: MigrationRu
       exitCode: 2,
       hint: "The store repairs and moves its own shards; ragctl shard plan and apply drive it.",
     });
+  return await openAccess(cluster, runtime);
+}
+
+/** Likewise, of either topology: what is changed is more than where points lie. */
+export async function openAccess(cluster: ClusterConfig, runtime: MigrationRuntime): Promise<MigrationAccess> {
   await loadHashes();
   const { clock, cwd, pid } = runtime;
   const nodes = new ClusterNodes(cluster, {

@@ -1,17 +1,11 @@
 import { routedPlaces } from "../cluster/alias-keeper.ts";
 import { aliasLock, type AliasPlaces } from "../cluster/alias-switch.ts";
-import { openClusterState } from "../cluster/index.ts";
-import { ClusterNodes, defaultRequestTimeoutMs, thisHost } from "../cluster/nodes.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
-import { createPool } from "../http/pool.ts";
-import type { MigrationAccess, MigrationRuntime } from "../migration/access.ts";
+import { openAccess, type MigrationAccess, type MigrationRuntime } from "../migration/access.ts";
 import { deadHere, holdLock, type HeldLock } from "../migration/lock.ts";
-import { identify } from "../process-identity.ts";
-import { loadHashes } from "../sharding/hash.ts";
 import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { StoreControl } from "../stores/contract.ts";
-import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
 
 /** The one place of a cluster that shards by itself: its aliases are the whole cluster's. */
@@ -22,8 +16,6 @@ export type ReleaseAccess = MigrationAccess;
 
 /** @throws RagctlError exit 2 for what the config has wrong, 3 where the state store cannot be reached */
 export async function openReleases(cluster: ClusterConfig, runtime: MigrationRuntime): Promise<ReleaseAccess> {
-  await loadHashes();
-  const { clock, cwd, pid } = runtime;
   const driver = driverFor(cluster);
   if (!driver.capabilities.supportsAliases)
     throw new RagctlError(`Stores of the kind ${driver.name} have no aliases, and so no releases.`, {
@@ -31,26 +23,7 @@ export async function openReleases(cluster: ClusterConfig, runtime: MigrationRun
       exitCode: 2,
       hint: "Ingest into the collection itself, without --into-new.",
     });
-  const nodes = new ClusterNodes(cluster, {
-    driver,
-    createPool,
-    endpointOf: (of, node) => endpointOf(of, node, cwd),
-    poolOptionsOf,
-    clock,
-  });
-  const state = await openClusterState(cluster, runtime);
-  return {
-    cluster,
-    runtime,
-    state,
-    nodes,
-    requestTimeoutMs: cluster.store.timeout ?? defaultRequestTimeoutMs,
-    owner: (purpose) => ({ host: thisHost, pid, startTime: identify(pid)?.startTime ?? "unknown", purpose }),
-    async close() {
-      await nodes.close();
-      await state.close();
-    },
-  };
+  return await openAccess(cluster, runtime);
 }
 
 /** Every place that must have the alias: each node of a routed cluster; of a native one the cluster as a whole. */

@@ -41,7 +41,7 @@ export interface Build {
 }
 
 /** For people, and for a collection's name: which release. */
-export function releaseCollection(alias: string, id: string): string {
+function releaseCollection(alias: string, id: string): string {
   return `${alias}-${id}`;
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 const count = z.number().int().min(0);
 
 /** How a release was looked at before it may serve. */
-export const verificationSchema = z.object({
+const verificationSchema = z.object({
   ok: z.boolean(),
   points: count.describe("distinct points"),
   expected: count.nullable().describe("what the ingest says that it holds; null: not known"),
@@ -30,7 +30,7 @@ export const verificationSchema = z.object({
 export type Verification = z.output<typeof verificationSchema>;
 
 /** What became of the alias. */
-export const switchSchema = z.object({
+const switchSchema = z.object({
   alias: z.string(),
   from: z.string().nullable(),
   to: z.string(),

@@ -14,7 +14,6 @@ export async function rollback(spec: { alias: string; to: string | undefined }, 
     const { outcome } = await settle(access, alias, lock);
     const record = await access.state.getAlias(alias);
     const { collection } = targetOf(record, spec, access.cluster.name);
-    await requireWhole(deps, collection);
     if (record) await alignNodes(access, record, lock);
     const switched = await switchAlias({ alias, to: collection, kind: "rollback", replaces: false }, deps, lock);
     return { cluster: access.cluster.name, settled: outcome ?? null, switch: switched };
@@ -40,18 +39,5 @@ function targetOf(record: AliasRecord | undefined, { alias, to }: { alias: strin
       others.length === 0
         ? "--keep of ragctl ingest --into-new says how many stay."
         : `--to takes ${others.map(({ id }) => id).join(", ")}.`,
-  });
-}
-
-/** A node that missed writes of the old release would serve less than there was. */
-async function requireWhole({ access }: SwitchDeps, collection: string): Promise<void> {
-  const table = await access.state.getTable(collection);
-  const stale = Object.entries(table?.nodes ?? {}).filter(([, { state }]) => state === "stale");
-  if (stale.length === 0) return;
-  const names = stale.map(([id]) => id).join(", ");
-  throw new RagctlError(`${names} missed writes of ${collection}, and applications that read it directly would not see them.`, {
-    code: "release-stale",
-    exitCode: ExitCode.refused,
-    hint: `ragctl shard repair --collection ${collection} first.`,
   });
 }

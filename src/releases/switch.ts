@@ -53,6 +53,7 @@ export async function switchAlias(
 ): Promise<SwitchResult> {
   const { alias, to, kind, replaces } = spec;
   const { state, runtime } = access;
+  await requireWhole(access, to);
   const known = (await state.getAlias(alias))!;
   const places = await placesOf(access, { ...known, collection: to });
   const id = `${to}@${known.version}`;
@@ -131,6 +132,19 @@ async function prepareNode(
       hint: "ragctl shard repair gives it one; or build the release again.",
     });
   if (collections.includes(alias) && !replaces) throw nameTaken(alias, node);
+}
+
+/** A node that missed writes of the release would serve less than there is. */
+async function requireWhole(access: ReleaseAccess, collection: string): Promise<void> {
+  const table = await access.state.getTable(collection);
+  const stale = Object.entries(table?.nodes ?? {}).filter(([, { state }]) => state === "stale");
+  if (stale.length === 0) return;
+  const names = stale.map(([id]) => id).join(", ");
+  throw new RagctlError(`${names} missed writes of ${collection}, and applications that read it directly would not see them.`, {
+    code: "release-stale",
+    exitCode: ExitCode.refused,
+    hint: `ragctl shard repair --collection ${collection} first.`,
+  });
 }
 
 /** The alias cannot be where a collection has its name. */

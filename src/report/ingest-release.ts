@@ -70,7 +70,7 @@ function oneAlias({ alias, collection, settled, switching, nodes, releases }: Al
     );
   for (const { id, collection: held, problem } of nodes)
     if (problem !== null)
-      lines.push(style.bad(`  ${id}: ${problem === "behind" ? `answers with ${held ?? "nothing"}` : problem}`));
+      lines.push(style.bad(`  ${problem === "behind" ? `${id} answers with ${held ?? "nothing"}` : problem}`));
   lines.push(
     table(
       [

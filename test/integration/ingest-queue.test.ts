@@ -80,9 +80,9 @@ describe.skipIf(!serviceBinary("redis-server"))(`the work queue${skipReason("red
     const worker = cluster.start(["ingest", "worker", ...queue(), "--json"]);
     await until((status) => doneOf(status) >= 2);
     worker.child.kill("SIGINT");
-    const { exitCode, json: document } = await worker.ended;
-    expect(exitCode).toBe(130);
-    expect(document().result).toMatchObject({ ended: "interrupted", jobs: { failed: 0 } });
+    const ended = await worker.ended;
+    expect(ended.exitCode).toBe(130);
+    expect(ended.json().result).toMatchObject({ ended: "interrupted", jobs: { failed: 0 } });
     const { jobs, batches } = await queueStatus(link, realClock);
     expect(jobs).toMatchObject({ active: 0, delayed: 0, failed: 0 });
     expect(jobs.waiting + batches[0]!.jobs.done).toBe(28);

@@ -35,7 +35,7 @@ export type WorkerResult = z.output<typeof workerSchema>;
 
 const jobCounts = z.object({ waiting: count, active: count, delayed: count, failed: count });
 
-export const queueStatusSchema = z.object({
+const queueStatusSchema = z.object({
   queue: z.string(),
   jobs: jobCounts.describe("delayed: tried, and waiting to be tried again; failed: given up on"),
   rates: z

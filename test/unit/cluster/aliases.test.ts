@@ -3,10 +3,10 @@ import { newAliasRecord, type AliasRecord } from "../../../src/sharding/alias-re
 import { connectCluster } from "../../../src/cluster/index.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import type { NodeEndpoint, StoreControl } from "../../../src/stores/contract.ts";
-import { records, world, type World } from "./world.ts";
+import { records, world } from "./world.ts";
 
 /** A world whose collection `docs` has a twin, `docs-2`, and an alias `live` on the first. */
-async function twoReleases(): Promise<World & { stand: (record: Partial<AliasRecord>) => Promise<boolean> }> {
+async function twoReleases() {
   const made = await world({ a: "serving", b: "serving" });
   made.shared.tables.set("docs-2", JSON.stringify({ ...made.table(), collection: "docs-2", epoch: 1 }));
   made.shared.epochs.set("docs-2", 1);
@@ -15,7 +15,9 @@ async function twoReleases(): Promise<World & { stand: (record: Partial<AliasRec
     return await made.until(made.state.compareAndSetAlias({ ...record, ...change, version: record.version + 1 }));
   };
   await stand({ collection: "docs" });
-  return { ...made, stand };
+  const connect = () => made.connect();
+  const until: <T>(work: Promise<T>) => Promise<T> = (work) => made.until(work);
+  return { ...made, connect, until, stand };
 }
 
 test("reads and writes by an alias go to the collection that it stands for, and follow it within a renewal", async () => {
@@ -24,7 +26,8 @@ test("reads and writes by an alias go to the collection that it stands for, and 
   const write = async (from: number) => expect((await until(client.upsert("live", records(2, from)))).failed).toEqual([]);
   await write(0);
   const search = client.prepareSearch("live", [1, 0, 0, 0], { k: 10, withPayload: true });
-  const keysOf = async () => (await until(client.search(search))).hits.map(({ payload }) => payload?.["n"]).toSorted();
+  const keysOf = async () =>
+    (await until(client.search(search))).hits.map(({ payload }) => Number(payload?.["n"])).toSorted((a, b) => a - b);
   expect(await keysOf()).toEqual([0, 1]);
 
   await stand({ collection: "docs-2" });

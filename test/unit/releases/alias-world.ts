@@ -9,7 +9,7 @@ import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
 import { tableOf } from "../sharding/tables.ts";
 
 /** A node that has collections and aliases, and nothing else. */
-export class AliasNode {
+class AliasNode {
   readonly collections = new Set<string>();
   readonly aliases = new Map<string, string>();
   up = true;
