@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { serveHttp } from "./http-server.ts";
 
-export interface EmbeddingCall {
+interface EmbeddingCall {
   texts: string[];
   /** When its bytes were here, ms. */
   atMs: number;

@@ -81,7 +81,7 @@ export class Acknowledged {
     const digests = this.#digests;
     this.#digests = [];
     this.#seen += digests.length;
-    const files = [...this.#moved].map((position) => ({ ...position }));
+    const files = [...this.#moved].map((position) => structuredClone(position));
     this.#moved.clear();
     this.fresh = 0;
     return { entry: { files, seen: this.#seen, documents: { ...this.documents } }, digests };

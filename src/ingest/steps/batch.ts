@@ -57,8 +57,7 @@ export function gather(first: EmbeddedBatch, waiting: Pick<BoundedQueue<Embedded
     records += more.vectors.size;
   }
   if (batches.length === 1) return first;
-  return {
-    documents: batches.flatMap(({ documents }) => documents),
-    vectors: new Map(batches.flatMap(({ vectors }) => [...vectors])),
-  };
+  const vectors = new Map<string, Float32Array>();
+  for (const batch of batches) for (const [key, vector] of batch.vectors) vectors.set(key, vector);
+  return { documents: batches.flatMap(({ documents }) => documents), vectors };
 }
