@@ -54,26 +54,23 @@ const written = z.strictObject({
   mayFail: z.boolean().optional().describe("the method goes on where it ends with another code than 0"),
 });
 
-/** Nodes that a fault is to hit. */
-export interface Aim {
-  nodes?: string[];
-  zone?: string;
-  random?: number | "minority";
-}
-
-export interface Common {
-  name?: string;
-  atMs?: number;
-}
-export type Step = Common &
-  (
-    | { kind: "fault"; fault: string; aim: Aim; forMs: number; options: Record<string, unknown>; rolling: boolean }
-    | { kind: "wait"; ms: number }
-    | { kind: "until"; until: z.output<typeof until>; atMostMs: number }
-    | { kind: "scale"; factor: number; overMs: number }
-    | { kind: "ragctl"; argv: string[]; timeoutMs: number; mayFail: boolean }
-    | { kind: "command"; argv: string[]; timeoutMs: number; mayFail: boolean }
-  );
+/** What one step does, worked out of what was written. */
+export type Step = { name?: string; atMs?: number } & (
+  | {
+      kind: "fault";
+      fault: string;
+      /** Nodes that it is to hit. */
+      aim: { nodes?: string[]; zone?: string; random?: number | "minority" };
+      forMs: number;
+      options: Record<string, unknown>;
+      rolling: boolean;
+    }
+  | { kind: "wait"; ms: number }
+  | { kind: "until"; until: z.output<typeof until>; atMostMs: number }
+  | { kind: "scale"; factor: number; overMs: number }
+  | { kind: "ragctl"; argv: string[]; timeoutMs: number; mayFail: boolean }
+  | { kind: "command"; argv: string[]; timeoutMs: number; mayFail: boolean }
+);
 
 const defaultForMs = 10_000;
 const defaultTimeoutMs = 5 * 60_000;
@@ -95,7 +92,7 @@ export const stepSchema = written
     if (action === "fault") checkFault(step, context);
   })
   .transform((step): Step => {
-    const common: Common = {
+    const common: Pick<Step, "name" | "atMs"> = {
       ...(step.name !== undefined && { name: step.name }),
       ...(step.at !== undefined && { atMs: step.at }),
     };
