@@ -132,12 +132,12 @@ async function fill(
 ): Promise<void> {
   const { fillKeys } = await import("../../src/cache/bench-keys.ts");
   const { clock } = runtime;
-  const { written, tookMs, problem } = await fillKeys(cluster, { keys, valueBytes: valueSize, ttlMs: ttl, seed, clock });
-  if (problem !== undefined)
-    throw new RagctlError(`only ${plural(written, "key")} of ${plural(keys.length, "key")} could be written: ${problem}`, {
+  const { written, tookMs, failure } = await fillKeys(cluster, { keys, valueBytes: valueSize, ttlMs: ttl, seed, clock });
+  if (failure !== undefined)
+    throw new RagctlError(`${written} of ${plural(keys.length, "key")} could be written: ${failure.message}`, {
       code: "cache-refused",
       exitCode: ExitCode.unreachable,
-      hint: "fewer keys or smaller values, or --cold to begin without",
+      hint: failure.hint ?? "fewer keys or smaller values, or --cold to begin without",
     });
   note(`${plural(written, "key")} written before, at ${formatRate((written / tookMs) * 1000)}`);
 }

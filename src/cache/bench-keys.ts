@@ -1,10 +1,11 @@
 import type { ClusterConfig } from "../config/schema.ts";
+import type { RagctlError } from "../errors.ts";
 import { seededRng, type Clock } from "../runtime.ts";
 import { bulkWriter } from "./bulk/writer.ts";
 import { unlinkKeys } from "./invalidate/server.ts";
 import { openServers } from "./nodes.ts";
 
-type Cached = Pick<ClusterConfig, "cache" | "name" | "state">;
+type Cached = Pick<ClusterConfig, "cache" | "name">;
 
 const batch = 250;
 /** Batches under way at once. */
@@ -20,13 +21,13 @@ interface BenchKeys {
 
 /**
  * Writes a benchmark's keys, so that it measures a cache that is warm.
- * @returns how long it took, and a sentence where some were refused
+ * @returns how long it took, and why some were refused
  * @throws RagctlError exit 3 where the Redis does not answer
  */
 export async function fillKeys(
   cluster: Cached,
   { keys, valueBytes, ttlMs, seed, clock }: BenchKeys,
-): Promise<{ written: number; tookMs: number; problem: string | undefined }> {
+): Promise<{ written: number; tookMs: number; failure: RagctlError | undefined }> {
   const { link } = await openServers(cluster, clock);
   const writer = bulkWriter(link, clock);
   const random = seededRng(seed);
@@ -35,17 +36,17 @@ export async function fillKeys(
   try {
     let written = 0;
     let next = 0;
-    let problem: string | undefined;
+    let failure: RagctlError | undefined;
     const lane = async () => {
-      while (next < keys.length && problem === undefined) {
+      while (next < keys.length && failure === undefined) {
         const part = keys.slice(next, (next += batch));
         const outcome = await writer.write(part.map((key) => ({ key, value, ttlMs })));
         written += outcome.written;
-        problem ??= outcome.failures[0]?.error.message;
+        failure ??= outcome.failures[0]?.error;
       }
     };
     await Promise.all(Array.from({ length: lanes }, lane));
-    return { written, tookMs: (clock.monotonicUs() - startUs) / 1000, problem };
+    return { written, tookMs: (clock.monotonicUs() - startUs) / 1000, failure };
   } finally {
     writer.close();
     link.close();

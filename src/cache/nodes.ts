@@ -1,8 +1,7 @@
 import type { Redis } from "ioredis";
-import type { CacheConfig, StateConfig } from "../config/schema.ts";
+import type { CacheConfig } from "../config/schema.ts";
 import { usageError } from "../errors.ts";
 import type { Clock } from "../runtime.ts";
-import { refuseStateStore } from "./not-the-state.ts";
 import { redisLink, type RedisLink } from "./redis-link.ts";
 import { redisTarget } from "./redis-target.ts";
 
@@ -17,7 +16,7 @@ export interface CacheServer {
  * @throws RagctlError exit 2 where there is no Redis to ask, exit 3 where it does not answer
  */
 export async function openServers(
-  { cache, name, state }: { cache?: CacheConfig | undefined; name: string; state?: StateConfig | undefined },
+  { cache, name }: { cache?: CacheConfig | undefined; name: string },
   clock: Clock,
 ): Promise<{ link: RedisLink; servers: CacheServer[] }> {
   const problem =
@@ -28,7 +27,6 @@ export async function openServers(
         : undefined;
   if (cache === undefined || problem !== undefined)
     throw usageError([{ path: "cache", message: problem! }], { hint: "give cache.url, cache.cluster or cache.sentinel" });
-  refuseStateStore(cache, state);
   const link = await redisLink(redisTarget(cache), { clock });
   try {
     await link.ask(() => link.client.ping());

@@ -1,4 +1,4 @@
-import type { CacheConfig, EmbedderConfig, StateConfig } from "../config/schema.ts";
+import type { CacheConfig, EmbedderConfig } from "../config/schema.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import type { CacheLayer, MemoryOnly } from "./contract.ts";
 import { cacheLayer } from "./layer/layer.ts";
@@ -7,7 +7,6 @@ import { memoryCache } from "./memory.ts";
 import { memoryPopularity } from "./popularity/memory.ts";
 import { redisPopularity } from "./popularity/redis.ts";
 import type { PopularityReader, PopularityRecorder } from "./popularity/contract.ts";
-import { refuseStateStore } from "./not-the-state.ts";
 import { redisLink, type RedisLink } from "./redis-link.ts";
 import { redisLocks } from "./redis-lock.ts";
 import { redisStore } from "./redis.ts";
@@ -24,17 +23,15 @@ export interface LayerDeps {
 export interface CachedCluster {
   cache: CacheConfig;
   embedder?: EmbedderConfig | undefined;
-  state?: StateConfig | undefined;
 }
 
 /**
  * The cache of a cluster as applications use it. Nothing is asked of a Redis yet. Close it when done.
- * @throws RagctlError exit 2 where the config does not say which Redis, names that of the state store, or has a key template that cannot be read
+ * @throws RagctlError exit 2 where the config does not say which Redis, or has a key template that cannot be read
  */
-export async function openLayer({ cache, embedder, state }: CachedCluster, deps: LayerDeps): Promise<CacheLayer> {
+export async function openLayer({ cache, embedder }: CachedCluster, deps: LayerDeps): Promise<CacheLayer> {
   const { clock } = deps;
   const settings = cacheSettings(cache, embedder);
-  refuseStateStore(cache, state);
   const near = memoryCache({ maxBytes: cache.maxBytes, clock });
   const link = cache.driver === "memory" ? undefined : await redisLink(redisTarget(cache), { clock });
   const far: FarStore | undefined = link && { ...redisStore(link, { clock }), ...redisLocks(link) };

@@ -7,6 +7,8 @@ import { slotOf } from "./slot.ts";
 
 /** Beyond ioredis's own timeouts, because a command that waits for a cluster's slots has none. */
 const deadlineMs = 2000;
+/** After failures, at most. */
+const lookAroundEveryMs = 500;
 
 /** One connection to a Redis, of whatever kind, with failures as sentences. */
 export interface RedisLink {
@@ -34,6 +36,14 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
   client.on("node error", (error: Error) => (lastProblem = rootMessage(error)));
   client.on("ready", () => (lastProblem = undefined));
 
+  let lookedAtMs = 0;
+  /** Who holds which slot now? Of a node that is merely lost ioredis would never ask, and go on trying it after its replica has taken over. */
+  function lookAround(): void {
+    if (!("refreshSlotsCache" in client) || clock.nowMs() - lookedAtMs < lookAroundEveryMs) return;
+    lookedAtMs = clock.nowMs();
+    client.refreshSlotsCache(() => {});
+  }
+
   return {
     client,
     endpoints,
@@ -50,7 +60,9 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
           }),
         ]);
       } catch (error) {
-        throw asCacheError(error as Error, where, lastProblem);
+        const failure = asCacheError(error as Error, where, lastProblem);
+        if (failure.code === "cache-unreachable") lookAround();
+        throw failure;
       } finally {
         late.abort();
       }

@@ -30,6 +30,8 @@ export async function startRedisCluster({
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
   try {
     const clustered = ["--cluster-enabled", "yes", "--cluster-node-timeout", String(nodeTimeoutMs), ...args];
+    // Only a replica that has been filled may take over: five seconds after it was made, unless told otherwise.
+    clustered.push("--repl-diskless-sync-delay", "0");
     // One after the other: two at once may be given the same free port. Its own choice for the bus, 10,000 above, may not exist.
     while (nodes.length < 6) nodes.push(await startRedis([...clustered, "--cluster-port", String(await freePort())]));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
@@ -59,7 +61,12 @@ export async function startRedisCluster({
 }
 
 async function seesAll(port: number, cli: TestRedisCluster["cli"]): Promise<boolean> {
-  const [info, members] = await Promise.all([cli(port, "cluster", "info"), cli(port, "cluster", "nodes")]);
+  const [info, members, replication] = await Promise.all([
+    cli(port, "cluster", "info"),
+    cli(port, "cluster", "nodes"),
+    cli(port, "info", "replication"),
+  ]);
+  if (!/master_link_status:up|slave0:.*state=online/.test(replication)) return false;
   const replicas = members.split("\n").filter((line) => /\bslave\b/.test(line)).length;
   return info.includes("cluster_state:ok") && info.includes("cluster_slots_ok:16384") && replicas === 3;
 }

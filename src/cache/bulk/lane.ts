@@ -64,11 +64,11 @@ export async function openLane(server: Redis, onLost: () => void): Promise<Lane>
     }),
   );
 
-  const write = (bytes: Buffer | string, wanted: number) =>
+  const write = (pieces: Iterable<Buffer | string>, wanted: number) =>
     new Promise<Outcome[]>((resolve, reject) => {
       if (closed) return reject(new Error("the connection was closed"));
       batches.push({ outcomes: [], wanted, resolve, reject });
-      socket.write(bytes);
+      for (const piece of pieces) socket.write(piece);
     });
 
   const { username, password, db } = options;
@@ -79,7 +79,7 @@ export async function openLane(server: Redis, onLost: () => void): Promise<Lane>
   ];
   const words = (command: readonly string[]) =>
     `*${command.length}\r\n${command.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`;
-  const greeted = await write(greeting.map(words).join(""), greeting.length);
+  const greeted = await write([greeting.map(words).join("")], greeting.length);
   const refused = greeted.find((line) => line?.startsWith("-"));
   if (refused !== undefined) {
     end(new Error(refused.slice(1)));

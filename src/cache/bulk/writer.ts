@@ -30,18 +30,20 @@ const slowAtOnce = 128;
  * A raw connection to each server that holds keys: ioredis spends several times as long on a command as Redis itself does. What fails there (a slot has moved, a
  * server was lost) goes the slow way, through ioredis, which follows the cluster, again and again until it is written or 15 s have passed: setting a value twice is setting it.
  */
-export function bulkWriter(link: RedisLink, clock: Clock): BulkWriter {
+export function bulkWriter(link: RedisLink, clock: Clock, lanesPerServer = 2): BulkWriter {
   const lanes = new Map<string, Promise<Lane>>();
+  let turn = 0;
 
-  /** The one lane to a server, however many ask for it at once; another one once it is lost. */
+  /** A server's lanes take turns; one that is lost is opened again. */
   function laneOf(address: string): Promise<Lane> {
-    const known = lanes.get(address);
+    const name = `${address} ${turn++ % lanesPerServer}`;
+    const known = lanes.get(name);
     if (known) return known;
     const { server } = link.primaries().find((each) => sameServer(each.address, address)) ?? link.primaries()[0]!;
     const opening = openLane(server, () => {
-      if (lanes.get(address) === opening) lanes.delete(address);
+      if (lanes.get(name) === opening) lanes.delete(name);
     });
-    lanes.set(address, opening);
+    lanes.set(name, opening);
     return opening;
   }
 

@@ -32,10 +32,7 @@ const keysOfOurs = 4;
  * The keys that are asked for most: by Redis's own HOTKEYS where it has it, by its LFU counters where its policy keeps them, else by the questions that applications recorded.
  * @throws RagctlError exit 2 where the source that is wanted is not there; exit 3, 7
  */
-export async function hotKeys(
-  cluster: Pick<ClusterConfig, "cache" | "name" | "state">,
-  options: HotOptions,
-): Promise<CacheHotResult> {
+export async function hotKeys(cluster: Pick<ClusterConfig, "cache" | "name">, options: HotOptions): Promise<CacheHotResult> {
   const { clock, top, source } = options;
   const { link, servers } = await openServers(cluster, clock);
   try {

@@ -29,7 +29,7 @@ const shownExamples = 5;
  * @throws RagctlError exit 2 where there is no Redis, exit 3 where it does not answer, and what `confirm` throws
  */
 export async function invalidate(
-  cluster: Pick<ClusterConfig, "cache" | "name" | "state">,
+  cluster: Pick<ClusterConfig, "cache" | "name">,
   options: InvalidateOptions,
 ): Promise<CacheInvalidateResult> {
   const { patterns, dryRun, clock, signal } = options;

@@ -31,13 +31,16 @@ export interface FarCounts {
 export interface FarTier {
   ask<T>(key: string, command: () => Promise<T>): Promise<FarAnswer<T>>;
   readonly counts: FarCounts;
-  readonly episodes: MemoryOnly[];
+  /** Those of servers that hold no keys any more, because others took over, are ended. */
+  episodes(): readonly MemoryOnly[];
 }
 
 export interface FarDeps {
   clock: Clock;
   /** Which server holds a key: each is left alone by itself. */
   addressOf: (key: string) => string;
+  /** Whether that server still holds keys. */
+  holdsKeys: (address: string) => boolean;
   /** A server is left alone (no `untilMs`), or was found well again. */
   onMemoryOnly?: ((episode: MemoryOnly) => void) | undefined;
 }
@@ -45,7 +48,7 @@ export interface FarDeps {
 /** Episodes that are kept: the last ones tell enough. */
 const keptEpisodes = 100;
 
-export function farTier({ clock, addressOf, onMemoryOnly }: FarDeps): FarTier {
+export function farTier({ clock, addressOf, holdsKeys, onMemoryOnly }: FarDeps): FarTier {
   const troubles = new Map<string, Trouble>();
   const counts: FarCounts = { failures: 0, skipped: 0, wrongType: 0 };
   const episodes: MemoryOnly[] = [];
@@ -73,14 +76,21 @@ export function farTier({ clock, addressOf, onMemoryOnly }: FarDeps): FarTier {
     const trouble = troubles.get(where);
     // What was sent before the failure may still be answered; only the try after the pause proves that it is well.
     if (!trouble?.trying) return;
+    end(where, trouble);
+  }
+
+  function end(where: string, { episode }: Trouble): void {
     troubles.delete(where);
-    trouble.episode.untilMs = clock.nowMs();
-    onMemoryOnly?.(trouble.episode);
+    episode.untilMs = clock.nowMs();
+    onMemoryOnly?.(episode);
   }
 
   return {
     counts,
-    episodes,
+    episodes() {
+      for (const [where, trouble] of troubles) if (!holdsKeys(where)) end(where, trouble);
+      return episodes;
+    },
     async ask(key, command) {
       const where = addressOf(key);
       const trouble = troubles.get(where);
@@ -118,6 +128,7 @@ export function farTier({ clock, addressOf, onMemoryOnly }: FarDeps): FarTier {
 /** What the layer asks of Redis beyond a store: locks that other processes see, and which server holds a key. */
 export interface FarStore extends CacheStore {
   addressOf: (key: string) => string;
+  holdsKeys: (address: string) => boolean;
   /** True: `token` holds it until `ttlMs` have passed. */
   lock(key: string, token: string, ttlMs: number): Promise<boolean>;
   /** Only where `token` still holds it. */

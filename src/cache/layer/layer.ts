@@ -38,7 +38,10 @@ export function cacheLayer(parts: LayerParts): CacheLayer {
   const { settings, near, popularity, clock, rng, nearFirst, onMemoryOnly } = parts;
   const { namespace, templates } = settings;
   const report = emptyReport();
-  const far = parts.far && { store: parts.far, tier: farTier({ clock, addressOf: parts.far.addressOf, onMemoryOnly }) };
+  const far = parts.far && {
+    store: parts.far,
+    tier: farTier({ clock, addressOf: parts.far.addressOf, holdsKeys: parts.far.holdsKeys, onMemoryOnly }),
+  };
   const longestMs = Math.max(...Object.values(settings.ttlMs));
   const held = values({
     tiers: tiers({ near, far, nearFirst, nearTtlMs: nearFirst ? settings.nearTtlMs : longestMs }),
@@ -149,7 +152,7 @@ export function cacheLayer(parts: LayerParts): CacheLayer {
       wrongType: far?.tier.counts.wrongType ?? 0,
       redisFailures: far?.tier.counts.failures ?? 0,
       withoutRedis: far?.tier.counts.skipped ?? 0,
-      memoryOnly: structuredClone(far?.tier.episodes ?? []),
+      memoryOnly: structuredClone([...(far?.tier.episodes() ?? [])]),
     }),
     async close() {
       await Promise.all(refreshing.values());

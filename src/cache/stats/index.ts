@@ -8,7 +8,7 @@ import type { CacheStatsResult } from "./result.ts";
  * @throws RagctlError exit 2 where there is no Redis to ask, exit 3 where none answers
  */
 export async function cacheStats(
-  cluster: Pick<ClusterConfig, "cache" | "name" | "state">,
+  cluster: Pick<ClusterConfig, "cache" | "name">,
   options: Omit<CollectOptions, "cluster">,
 ): Promise<CacheStatsResult> {
   const { link, servers } = await openServers(cluster, options.clock);

@@ -37,6 +37,7 @@ function sharedRedis(clock: SimClock) {
     set: (key, value, ttlMs) => guard("write", () => store.set(key, value, ttlMs)),
     delete: (key) => guard("write", () => store.delete(key)),
     addressOf: (key) => (key.includes("other") ? "r2:6379" : "r1:6379"),
+    holdsKeys: () => true,
     lock: (key, token, ttlMs) =>
       guard("write", async () => {
         const held = locks.get(key);
