@@ -122,7 +122,7 @@ export function createScans(deps: ScanDeps): Scans {
         const from = task.offset === undefined ? {} : { offset: task.offset };
         if (task.placed?.epoch !== view.epoch) {
           const fresh = assign(view, task.area, failed, why, filter).map(({ area, node, filter: within }): Task => {
-            return { area, ...from, placed: { node: node.id, epoch: view.epoch, filter: within } };
+            return Object.assign({ area, placed: { node: node.id, epoch: view.epoch, filter: within } }, from);
           });
           tasks = [...fresh, ...tasks];
           return [];
@@ -225,7 +225,7 @@ function placed(
       within:
         all && beside.length === 0
           ? [{ partitioner: own, ranges }]
-          : within.map((one, index) => ({ ...one, ranges: lists[index]! })),
+          : within.map(({ partitioner }, index) => ({ partitioner, ranges: lists[index]! })),
     };
     const must = filter ? [...conditions, filter] : conditions;
     return { area, node, filter: conditions.length === 0 ? filter : { must } };

@@ -108,7 +108,7 @@ export class GroupFreight implements Freight {
       const asked = part.sources.map((source) => this.#carrier.versionsOf(source.from, source, routing, ids, manner));
       const [right, ...sources] = await Promise.all([this.#carrier.versionsOf(part.to, part, routing, ids, manner), ...asked]);
       const left = new Map<string, number | undefined>();
-      for (const [id, version] of sources.flatMap((source) => [...source]))
+      for (const [id, version] of sources.flatMap((source) => Array.from(source)))
         if ((version ?? -1) >= (left.get(id) ?? -1)) left.set(id, version);
       for (const id of ids)
         if (left.has(idKey(id)) !== right.has(idKey(id)) || left.get(idKey(id)) !== right.get(idKey(id)))

@@ -177,11 +177,9 @@ async function compareWhole(
         ({ point }) => versionIn(point.payload) === versionIn(first!.point.payload) && !samePoint(point, first!.point),
       );
       if (unequal.length === 0) continue;
-      const copies = [first!, ...others].map(({ node, point }) => ({
-        node,
-        version: versionIn(point.payload),
-        ...placeIn(routing, point.payload),
-      }));
+      const copies = [first!, ...others].map(({ node, point }): Copy =>
+        Object.assign({ node, version: versionIn(point.payload) }, placeIn(routing, point.payload)),
+      );
       found.push({ id, key, missing: [], orphaned: [], different: unequal.map(({ node }) => node), copies });
     }
   }

@@ -28,15 +28,9 @@ interface Piece {
   share: number;
 }
 
-/** @param segments of the old positions, with their sets */
 export function cutChanging(
   table: RoutingTable,
-  {
-    segments,
-    next,
-    moved,
-    indexOf,
-  }: { segments: readonly OwnedSegment[]; next: Placement; moved: readonly Range[]; indexOf: ReadonlyMap<string, number> },
+  { next, moved, indexOf }: { next: Placement; moved: readonly Range[]; indexOf: ReadonlyMap<string, number> },
 ): Changing {
   const pieces = piecesOf(table, next, moved);
   const sets = new Map<string, OwnerSet & { share: number }>();

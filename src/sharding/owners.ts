@@ -114,7 +114,7 @@ export function createRouting(table: RoutingTable, previous?: Routing): Routing 
     };
   }
   const next = reuse?.next ?? placementOf({ ...table, partitioner: moving.to });
-  const changing = cutChanging(table, { segments, next, moved: moving.moved, indexOf });
+  const changing = cutChanging(table, { next, moved: moving.moved, indexOf });
   const toAt = segmentLookup(changing.pieces, next.space);
   const setAt = (position: number, to?: number) => {
     const old = position < 0 ? undefined : segments[at(position)]!;
@@ -123,7 +123,7 @@ export function createRouting(table: RoutingTable, previous?: Routing): Routing 
   const { unmoved } = changing;
   const parts: Part[] = [];
   const scale = changing.unmovedShare;
-  const remaining = scale > 0 ? placed.map((set) => ({ ...set, share: set.share * scale })) : [];
+  const remaining = scale > 0 ? placed.map((set) => Object.assign({}, set, { share: set.share * scale })) : [];
   if (unmoved.length > 0)
     parts.push({
       placement,

@@ -45,11 +45,11 @@ test(
       maxRate: { per: "points", perSec: 2000 },
     });
     writeFileSync(join(cluster.dir, "plan.json"), JSON.stringify(plan));
-    let searching = true;
+    const searching = new AbortController();
     const failures: unknown[] = [];
     const query = clusteredVectors({ size: dim, clusters: 5, seed: 1 });
     const searches = (async () => {
-      while (searching) {
+      while (!searching.signal.aborted) {
         try {
           const { hits, partial } = await cluster.client.search(
             cluster.client.prepareSearch(collection, query(), { k: 10, withPayload: ["n"] }),
@@ -67,7 +67,8 @@ test(
           NODE_OPTIONS: `--import ${join(packageRoot, "test/helpers/crash-at.ts")}`,
           RAGCTL_TEST_CRASH_AT: String(moment + Math.floor(rng() * 3)),
         };
-        const { exitCode, stdout, stderr } = await cluster.start(["rebalance", "apply", file, "--resume", "--yes"], { env }).ended;
+        const { exitCode, stdout, stderr } = await cluster.start(["rebalance", "apply", file, "--resume", "--yes"], { env })
+          .ended;
         if (exitCode !== 137) {
           expect(exitCode, stdout + stderr).toBe(0);
           break;
@@ -90,7 +91,7 @@ test(
         expect(reversed.exitCode, reversed.stderr).toBe(0);
       }
     }
-    searching = false;
+    searching.abort();
     await searches;
     expect(failures).toEqual([]);
     await writer.stop();

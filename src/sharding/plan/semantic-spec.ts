@@ -50,7 +50,7 @@ export function splitCell(
     throw usageError([{ message: `A half has ${wrong.length} dimensions; the model has ${old.length}.` }], {
       code: "dimension-mismatch",
     });
-  const rows = centroids.map((row, index) => (index === cell ? [...halves[0]] : row));
+  const rows = centroids.with(cell, [...halves[0]]);
   return {
     modelId,
     centroids: [...rows, [...halves[1]]],
