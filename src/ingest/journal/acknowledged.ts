@@ -46,8 +46,11 @@ export class Acknowledged {
     return { position: { ...position }, waiting: [], taken: 0, ended: false };
   }
 
-  /** An item of the file, in the file's order. */
-  read(file: OpenFile, item: Item): void {
+  /**
+   * An item of the file, in the file's order.
+   * @param repeats a document whose id another one has already: the id is noted with that one, which may be done later than this
+   */
+  read(file: OpenFile, item: Item, repeats = false): void {
     const { line, offset, row } = item.place ?? item.origin;
     const place: Place = {
       ...(line === undefined ? {} : { line }),
@@ -56,7 +59,7 @@ export class Acknowledged {
     };
     const ticket: Ticket = { file };
     if (Object.keys(place).length > 0) ticket.place = place;
-    if (item.kind === "document") ticket.digest = digestOf(item.id);
+    if (item.kind === "document" && !repeats) ticket.digest = digestOf(item.id);
     file.waiting.push(ticket);
     this.#tickets.set(item, ticket);
   }

@@ -61,9 +61,10 @@ export async function* sourceItems(listing: Listing, context: SourceContext): As
       const { item } = read;
       tally.read++;
       // What could not be read on is not done: the next run may.
+      const repeats = item.kind === "document" && !seen.add(item.id);
       if (item.kind === "dead" && item.rest) cut.add(file);
-      else if (position) acknowledged.read(opened(file, position), item);
-      if (item.kind === "dead" || seen.add(item.id)) yield item;
+      else if (position) acknowledged.read(opened(file, position), item, repeats);
+      if (item.kind === "dead" || !repeats) yield item;
       // The same record once more, word for word: it is stored already, or about to be.
       else if (item.idFromContent) tally.settle("unchanged", item);
       else tally.buryDocument(item, "read", sameId(item.id));

@@ -50,6 +50,19 @@ describe("what is acknowledged", () => {
     expect(acknowledged.take()?.entry.files).toEqual([{ ...position(), items: 4, place: { line: 4, offset: 40 }, done: true }]);
   });
 
+  it("notes an id with the document that is stored under it, not with one that repeats it", () => {
+    const acknowledged = new Acknowledged();
+    const [one, two] = [acknowledged.open(position("/a")), acknowledged.open(position("/b"))];
+    const [first, again] = [documentAt(1), documentAt(1)];
+    acknowledged.read(one, first);
+    acknowledged.read(two, again, true);
+    acknowledged.settled(again, "dead");
+    // A crash now leaves the first to be read again, and to be stored.
+    expect(acknowledged.take()).toMatchObject({ entry: { seen: 0, files: [{ path: "/b", items: 1 }] }, digests: [] });
+    acknowledged.settled(first, "ok");
+    expect(acknowledged.take()?.digests).toEqual([digestOf("d1")]);
+  });
+
   it("is always a prefix, in whatever order items end", () => {
     const seed = 5;
     const rng = seededRng(seed);
