@@ -60,7 +60,7 @@ function ragctl(argv: readonly string[]): Promise<{ result?: unknown; error?: un
       try {
         resolve(JSON.parse(stdout) as { result?: unknown });
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });
