@@ -13,7 +13,7 @@ export interface PositionTerm {
 }
 
 /** One condition for ranges of a field's positions; cells are matched one by one. */
-export function rangeCondition({ field, coordinate, ranges }: PositionTerm): Condition {
+function rangeCondition({ field, coordinate, ranges }: PositionTerm): Condition {
   if (coordinate === "cell")
     return {
       key: field,

@@ -6,7 +6,7 @@ import { plural } from "../units.ts";
 import { planRefused, refuseOffline } from "./refuse-plan.ts";
 
 /** The moves of a plan in a table are named after it. */
-export function moveIdOf(planId: string, stepId: string): string {
+function moveIdOf(planId: string, stepId: string): string {
   return `${planId}/${stepId}`;
 }
 

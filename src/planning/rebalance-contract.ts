@@ -2,6 +2,6 @@
  * What `ragctl rebalance plan | apply | verify | reverse` call. Plans of a change of partitioner are plans like all others (`kind` is
  * `rebalance`): they are read by `readPlan`, applied by `runApply`, verified by `runVerify` and reversed by `reversePlan`, all of `migration`.
  */
-export type { BackfillStep, ExpectedSearch, Plan, RegroupStep, SettleStep, StampStep } from "../sharding/plan/contract.ts";
-export { planTransition, type TransitionRequest } from "../sharding/plan/transition.ts";
-export { semanticSpec, splitCell, type ModelCells } from "../sharding/plan/semantic-spec.ts";
+export type { ExpectedSearch, Plan } from "../sharding/plan/contract.ts";
+export { planTransition } from "../sharding/plan/transition.ts";
+export { semanticSpec, splitCell } from "../sharding/plan/semantic-spec.ts";

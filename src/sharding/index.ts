@@ -3,7 +3,7 @@ export { chooseCover, missingShare, substitutes } from "./cover.ts";
 export { hash32, loadHashes } from "./hash.ts";
 export { createStamper, stampPayload } from "./keys.ts";
 export { movement } from "./movement.ts";
-export { moveSelects, movesShare, selectorRanges } from "./moves.ts";
+export { selectorRanges } from "./moves.ts";
 export * as change from "./partitioner-change.ts";
 export { createRouting, placementOf, type Routing } from "./owners.ts";
 export { createPlacement, primaryShares, shares, type Member } from "./placement.ts";

@@ -6,7 +6,7 @@ export function selectorRanges(selector: Selector): [lo: number, hi: number][] {
   return selector.kind === "ranges" ? selector.ranges : selector.cells.map((cell) => [cell, cell + 1]);
 }
 
-export function selects(selector: Selector, position: number): boolean {
+function selects(selector: Selector, position: number): boolean {
   if (selector.kind === "cells") return selector.cells.includes(position);
   return selector.ranges.some(([lo, hi]) => position >= lo && position < hi);
 }

@@ -54,7 +54,7 @@ export function beginMoving(table: RoutingTable, repairs: ReadonlyMap<string, nu
 }
 
 /** The new positions of a group, as ranges; of a change that does not say so, all of them. */
-export function groupRanges(into: Selector): Range[] {
+function groupRanges(into: Selector): Range[] {
   return selectorRanges(into);
 }
 

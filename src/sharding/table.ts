@@ -91,7 +91,7 @@ export interface Move {
  * A change of partitioner under way (ROUTING.md, "Change of partitioner"). While `stamping`, owners are the old ones, and writers stamp
  * positions of both partitioners. While `moving`, a point is owned as `to` says where its new position is in `moved`, else as before.
  */
-export interface TableTransition {
+interface TableTransition {
   to: PartitionerSpec;
   phase: "stamping" | "moving";
   /** Ascending, disjoint ranges of the new partitioner's positions; neighbours are merged. */

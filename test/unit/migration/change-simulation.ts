@@ -15,7 +15,7 @@ const busyMs = 15_000;
 const leaseMs = 5_000;
 const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
-export const changes = ["ring to model", "model to model", "model to ring", "split"] as const;
+const changes = ["ring to model", "model to model", "model to ring", "split"] as const;
 
 export interface ChangeOutcome {
   seed: number;
