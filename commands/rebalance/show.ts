@@ -16,7 +16,8 @@ export default defineCommand({
       import("../../src/rebalance/plan/result-of.ts"),
     ]);
     const plan = readPlan(runtime.cwd, file);
-    if (plan.kind !== "rebalance")
+    // Where the number of probed cells alone changes, it is a plan that only settles.
+    if (plan.kind !== "rebalance" && plan.steps.some(({ kind }) => kind !== "settle"))
       throw usageError([{ file, message: `is a ${plan.kind} plan, and changes no partitioner` }], { code: "plan-invalid" });
     const result = rebalancePlanResult(plan, { notes: [], file });
     return { result, next: result.changes ? [shellLine(["ragctl", "rebalance", "apply", file])] : [] };

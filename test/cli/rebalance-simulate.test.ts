@@ -147,6 +147,15 @@ describe("what is wrong is said in a sentence", () => {
     writeFileSync(join(cwd, "no.jsonl"), "");
     writeFileSync(join(cwd, "notes.json"), "{}");
     const nan = Float32Array.from(vectors[0]!, () => Number.NaN);
+    const equal = vectors.slice(0, 300).map(() => vectors[0]!);
+    writeFileSync(join(cwd, "equal.npy"), npyBytes(equal));
+    writeFileSync(join(cwd, "few.npy"), npyBytes(equal.map((_, row) => vectors[row % 5]!)));
+    const long = Array.from({ length: 17_100 }, (_, row) => Float32Array.of(row % 7, row % 11));
+    const spoiled = (value: Float32Array) => long.map((row, at) => (at === 17_003 ? value : row));
+    writeFileSync(join(cwd, "long-nan.npy"), npyBytes(spoiled(Float32Array.of(1, Number.NaN))));
+    writeFileSync(join(cwd, "long-inf.npy"), npyBytes(spoiled(Float32Array.of(-Infinity, 1))));
+    const lines = spoiled(Float32Array.of(1, 2, 3)).map((row) => `${JSON.stringify(Array.from(row))}\n`);
+    writeFileSync(join(cwd, "long-dim.jsonl"), lines.join(""));
     writeFileSync(join(cwd, "nan.npy"), npyBytes(vectors.map((vector, row) => (row === 1703 ? nan : vector))));
   });
 
@@ -157,6 +166,15 @@ describe("what is wrong is said in a sentence", () => {
     [["--vectors", "x.npy", "--queries", "short.npy"], "short.npy: its vectors have 5 dimensions, the rows have 12"],
     [["--vectors", "x.npy", "--queries", "no.jsonl"], "no.jsonl"],
     [["--vectors", "nan.npy"], "nan.npy: row 1703: component 0 is NaN"],
+    [["--vectors", "long-nan.npy", "--shards", "4"], "long-nan.npy: row 17003: component 1 is NaN"],
+    [["--vectors", "long-inf.npy", "--shards", "4"], "long-inf.npy: row 17003: component 0 is -Infinity"],
+    [["--vectors", "long-dim.jsonl", "--shards", "4"], "long-dim.jsonl: row 17003: has 3 dimensions"],
+    [["--vectors", "equal.npy", "--shards", "4"], "equal.npy: 4 shards cannot be made: all 270 vectors are equal"],
+    [
+      ["--vectors", "few.npy", "--shards", "8"],
+      "few.npy: 8 shards cannot be made: there are only 5 different vectors in 270 rows",
+    ],
+    [["--vectors", "no.jsonl", "--shards", "4"], "no.jsonl"],
     [["--vectors", "x.npy", "--sample", "5"], "has 5 rows: too few to hold any out as queries"],
     [["--vectors", "x.npy", "--shards", "8,x"], 'expected whole numbers above zero such as 16,32, got "8,x"'],
     [["--vectors", "x.npy", "--nodes", "2", "--replicas", "3"], "--replicas: 3 replicas need as many nodes; there are 2"],

@@ -52,11 +52,11 @@ async function run(...argv: string[]) {
 /** Writes new vectors for random keys, and deletes and brings back a few, until it is stopped. What is acknowledged is remembered. */
 function startWriter() {
   const rng = seededRng(5);
-  let stopped = false;
+  const state = { stopped: false };
   const failed: unknown[] = [];
   let written = 0;
   const work = async () => {
-    while (!stopped) {
+    while (!state.stopped) {
       const key = `doc ${Math.floor(rng() * points)}`;
       const record = { key, vector: vector() };
       const result = await client.upsert(collection, [record], { timeoutMs: 20_000 });
@@ -69,7 +69,7 @@ function startWriter() {
   const done = work();
   return {
     stop: async () => {
-      stopped = true;
+      state.stopped = true;
       await done;
       return { failed, written };
     },
@@ -78,12 +78,13 @@ function startWriter() {
 
 /** Searches without a pause, until it is stopped. */
 function startReader() {
-  let stopped = false;
+  const state = { stopped: false };
   let asked = 0;
   const wrong: unknown[] = [];
   const work = async () => {
-    while (!stopped) {
-      const search = client.prepareSearch(collection, queries[asked++ % queries.length]!, { k });
+    while (!state.stopped) {
+      const search = client.prepareSearch(collection, queries[asked % queries.length]!, { k });
+      asked++;
       try {
         const { hits, partial } = await client.search(search, { timeoutMs: 20_000 });
         if (partial || hits.length < k) wrong.push({ partial, hits: hits.length });
@@ -96,7 +97,7 @@ function startReader() {
   const done = work();
   return {
     stop: async () => {
-      stopped = true;
+      state.stopped = true;
       await done;
       return { wrong, asked };
     },
@@ -246,11 +247,43 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     // A client's view may lag by its lease.
     await vi.waitFor(async () => expect((await measure()).recall).toBeGreaterThan(0.99), { timeout: 30_000, interval: 500 });
 
+    expect((await run("rebalance", "show", "all.json")).exitCode).toBe(0);
+    expect((await run("rebalance", "reverse", "all.json", "-o", "few.json")).exitCode).toBe(0);
+    expect((await run("rebalance", "apply", "few.json", "--yes")).exitCode).toBe(0);
+
     const split = await run("rebalance", "plan", "--split", "0", "--probes", "3", "-o", "split.json");
     expect(split.exitCode, split.stderr).toBe(0);
     expect(split.result.groups.flatMap(({ cells }: { cells: number[] }) => cells)).toHaveLength(13);
     // Only what was in that cell, and what is nearer to one of its halves now, can move.
     expect(split.result.movedFraction).toBeLessThan(0.3);
+  }, 200_000);
+
+  test("drift: nothing to say at first; a refit pays once other things are stored", async () => {
+    const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
+    expect(calm.exitCode, calm.stderr + calm.stdout).toBe(0);
+    expect(schemaProblems("rebalance drift", calm.document)).toEqual([]);
+    expect(calm.result).toMatchObject({ refitPays: false, collection });
+    expect(calm.result.moved).toBeLessThan(0.2);
+    const wrong = await run("rebalance", "drift", "--model", "sampled.json");
+    expect([wrong.exitCode, wrong.document.error.code]).toEqual([2, "model-mismatch"]);
+
+    const other = clusteredVectors({ size: dim, clusters: 6, seed: 99, spread: 0.1 });
+    const records = Array.from({ length: points }, (_, n) => ({ key: `new ${n}`, vector: other() }));
+    for (let start = 0; start < points; start += 400)
+      expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
+    for (const record of records) truth.set(record.key, record.vector);
+    const drifted = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
+    expect(drifted.exitCode, drifted.stdout).toBe(4);
+    expect(drifted.result.refitPays).toBe(true);
+    expect(drifted.result.moved).toBeGreaterThan(calm.result.moved);
+    expect(drifted.result.refit.inertiaPerPoint).toBeLessThan(0.9 * drifted.result.now.inertiaPerPoint);
+    const gone = await client.delete(
+      collection,
+      records.map(({ key }) => key),
+      { timeoutMs: 30_000 },
+    );
+    expect(gone.failed).toEqual([]);
+    for (const { key } of records) truth.delete(key);
   }, 200_000);
 
   test("kill -9 in the middle: it is refused without --resume, and finished with it; nothing is lost", async () => {

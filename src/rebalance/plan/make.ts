@@ -70,12 +70,12 @@ function specOf({ model, probes }: { model: SemanticModel; probes?: number }, no
   return now.field === undefined ? rest : { ...rest, field: now.field };
 }
 
-/** Where only the number of probed cells changes, nothing moves: one step says so to the table. */
+/** Where only the number of probed cells changes, nothing moves and no partitioner does: one step of a plain plan says so to the table. */
 function otherProbes(plan: Plan, to: PartitionerSpec, table: NonNullable<CollectionRows["table"]>): Plan {
   const { partitioner } = table;
   if (plan.steps.length > 0 || to.kind !== "semantic" || partitioner.kind !== "semantic" || to.probes === partitioner.probes)
     return plan;
-  return { ...plan, steps: [{ id: "settle", kind: "settle", layout: { ...layoutOf(table), partitioner: to } }] };
+  return { ...plan, kind: "shard", steps: [{ id: "settle", kind: "settle", layout: { ...layoutOf(table), partitioner: to } }] };
 }
 
 /** Points of each new cell, and from which old cell they come, as a sample has them. */

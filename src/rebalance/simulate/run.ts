@@ -15,6 +15,8 @@ export interface SimulateRequest {
   metric: Metric;
   /** A model that is there already. */
   model?: { name: string; model: SemanticModel };
+  /** Others that are there already. */
+  others?: readonly { name: string; model: SemanticModel }[];
   /** Models that are fitted now, to be seen beside it. */
   shards: readonly number[];
   fit: Partial<FitSpec>;
@@ -48,7 +50,7 @@ export async function runSimulation(
   const data = await readData(rows, { metric, sample, seed, ...(!fromFile && { heldOut: limit }) }, { ...deps, threads });
   const { points, keyOf, heldOut } = data;
   try {
-    const models = model ? [model] : [];
+    const models = [...(model ? [model] : []), ...(request.others ?? [])];
     for (const count of shards) {
       const spec = fitSpec({ ...request.fit, shards: count, metric });
       const fitted = await fit(sourceOf(points, rows.path), spec, "file", {
