@@ -133,6 +133,10 @@ export const commands = {
     summary: "the plan that undoes a plan",
     load: async () => (await import("./rebalance/reverse.ts")).default,
   },
+  "rebalance drift": {
+    summary: "do the cells still fit what is in them? would a refit pay?",
+    load: async () => (await import("./rebalance/drift.ts")).default,
+  },
   "lock show": { summary: "who holds which lock, since when", load: async () => (await import("./lock/show.ts")).default },
   "lock release": { summary: "take a lock from a dead holder", load: async () => (await import("./lock/release.ts")).default },
   "cache size": {
