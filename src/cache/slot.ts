@@ -6,7 +6,7 @@ const table = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /** Slots of a Redis Cluster. */
-export const slotCount = 16_384;
+const slotCount = 16_384;
 
 /** The slot of a key, 0 to 16,383: of what stands in its first pair of braces, where there is something, else of all of it. */
 export function slotOf(key: string): number {

@@ -5,7 +5,7 @@ import type { RedisLink } from "../redis-link.ts";
 import type { BulkEntry } from "./encode.ts";
 import { openLane, type Lane } from "./lane.ts";
 
-export interface BulkOutcome {
+interface BulkOutcome {
   written: number;
   /** Entries of `written` and `failures` that had to be sent more than once. */
   retried: number;
@@ -27,10 +27,10 @@ const longestPauseMs = 1000;
 const slowAtOnce = 128;
 
 /**
- * A raw connection to each server that holds keys: ioredis spends several times as long on a command as Redis itself does. What fails there (a slot has moved, a
+ * Raw connections to each server that holds keys, several, so that it finds work whenever it looks: ioredis spends several times as long on a command as Redis itself does. What fails there (a slot has moved, a
  * server was lost) goes the slow way, through ioredis, which follows the cluster, again and again until it is written or 15 s have passed: setting a value twice is setting it.
  */
-export function bulkWriter(link: RedisLink, clock: Clock, lanesPerServer = 2): BulkWriter {
+export function bulkWriter(link: RedisLink, clock: Clock, lanesPerServer = 8): BulkWriter {
   const lanes = new Map<string, Promise<Lane>>();
   let turn = 0;
 

@@ -7,7 +7,7 @@ import type { RedisLink } from "../redis-link.ts";
 import type { CacheInvalidateResult } from "./result.ts";
 import { matchingKeys, unlinkKeys } from "./server.ts";
 
-export { invalidatePatterns, type InvalidateWish } from "./patterns.ts";
+export { invalidatePatterns } from "./patterns.ts";
 
 export interface InvalidateOptions {
   patterns: readonly string[];

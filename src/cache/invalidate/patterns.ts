@@ -3,7 +3,7 @@ import type { CacheKind } from "../contract.ts";
 import { cacheKinds, cacheSettings } from "../settings.ts";
 
 /** What is to go: globs as they are, or everything of one namespace, corpus version, or kind. */
-export interface InvalidateWish {
+interface InvalidateWish {
   patterns: readonly string[];
   namespace?: string | undefined;
   /** Of that corpus, whatever embedder made it. */

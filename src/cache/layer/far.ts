@@ -8,9 +8,7 @@ const firstPauseMs = 250;
 const longestPauseMs = 5000;
 
 /** What asking Redis came to. `skipped`: it was not asked, because it failed a moment ago. */
-export type FarAnswer<T> =
-  | { state: "ok"; value: T }
-  | { state: "down" | "skipped" | "writes-refused" | "wrong-type"; reason: string };
+type FarAnswer<T> = { state: "ok"; value: T } | { state: "down" | "skipped" | "writes-refused" | "wrong-type"; reason: string };
 
 interface Trouble {
   pauseMs: number;
@@ -21,7 +19,7 @@ interface Trouble {
   episode: MemoryOnly;
 }
 
-export interface FarCounts {
+interface FarCounts {
   failures: number;
   skipped: number;
   wrongType: number;

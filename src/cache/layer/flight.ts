@@ -2,7 +2,7 @@ import type { Clock } from "../../runtime.ts";
 import type { FarStore, FarTier } from "./far.ts";
 
 /** Ends what was begun; never throws. */
-export type Release = () => Promise<void>;
+type Release = () => Promise<void>;
 
 /** One flight per key across processes: who may compute it. */
 export interface Flights {

@@ -2,9 +2,9 @@ import type { CacheStore } from "../contract.ts";
 import type { FarStore, FarTier } from "./far.ts";
 
 /** What the tiers hold under a key. `wrong-type`: something that is no value stands there, and may not be overwritten. */
-export type Held = { from: "memory" | "redis"; bytes: Buffer } | { from: "nowhere"; wrongType: boolean };
+type Held = { from: "memory" | "redis"; bytes: Buffer } | { from: "nowhere"; wrongType: boolean };
 
-export interface Placed {
+interface Placed {
   in: "redis" | "memory";
   reason?: string;
 }

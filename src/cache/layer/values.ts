@@ -9,7 +9,7 @@ export interface Found extends Frame {
   from: "memory" | "redis";
 }
 
-export type Lookup = { found: Found } | { found: undefined; wrongType: boolean };
+type Lookup = { found: Found } | { found: undefined; wrongType: boolean };
 
 /** Values in the tiers: framed or raw, compressed, checked. */
 export interface Values {

@@ -14,7 +14,7 @@ export interface PopularitySnapshot {
 }
 
 /** A question with the text that was asked, so that a key's hash can be turned back into it. */
-export interface PopularQuery {
+interface PopularQuery {
   /** Normalised. */
   query: string;
   /** At most so often, the past counting for less (see `halfLifeMs`), and at least `count − error`. */
