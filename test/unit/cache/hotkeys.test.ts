@@ -3,9 +3,20 @@ import { parseHotkeys } from "../../../src/cache/hot/hotkeys.ts";
 
 // As redis.io shows the answer of HOTKEYS GET.
 const reply = [
-  ...["tracking-active", 1, "sample-ratio", 1, "selected-slots", [], "all-commands-all-slots-us", 220],
-  ...["net-bytes-all-commands-all-slots", 200, "collection-duration-ms", 6408],
-  ...["by-cpu-time-us", ["x", 104, "y", 98, "z", 18]],
+  "tracking-active",
+  1,
+  "sample-ratio",
+  1,
+  "selected-slots",
+  [],
+  "all-commands-all-slots-us",
+  220,
+  "net-bytes-all-commands-all-slots",
+  200,
+  "collection-duration-ms",
+  6408,
+  "by-cpu-time-us",
+  ["x", 104, "y", 98, "z", 18],
 ];
 
 test.each([

@@ -4,9 +4,16 @@ import { parseInfo } from "../../../src/cache/redis-info.ts";
 
 const info = parseInfo(
   [
-    ...["redis_version:7.0.15", "used_memory:1000", "maxmemory:0", "mem_fragmentation_ratio:1.50", "keyspace_hits:3"],
-    ...["keyspace_misses:1", "db0:keys=5,expires=5,avg_ttl=1", "cmdstat_get:calls=4,usec=20,usec_per_call=5.00"],
-    ...["cmdstat_info:calls=1,usec=900,usec_per_call=900.00", "latency_percentiles_usec_get:p50=4.015,p99=9.023,p99.9=9.023"],
+    "redis_version:7.0.15",
+    "used_memory:1000",
+    "maxmemory:0",
+    "mem_fragmentation_ratio:1.50",
+    "keyspace_hits:3",
+    "keyspace_misses:1",
+    "db0:keys=5,expires=5,avg_ttl=1",
+    "cmdstat_get:calls=4,usec=20,usec_per_call=5.00",
+    "cmdstat_info:calls=1,usec=900,usec_per_call=900.00",
+    "latency_percentiles_usec_get:p50=4.015,p99=9.023,p99.9=9.023",
   ].join("\r\n"),
 );
 
