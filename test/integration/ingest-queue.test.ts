@@ -1,7 +1,7 @@
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openQueue, type QueueLink } from "../../src/ingest/queue/link.ts";
+import { openQueue, readResults, type QueueLink } from "../../src/ingest/queue/link.ts";
 import { queueStatus } from "../../src/ingest/queue/status.ts";
 import { realClock } from "../../src/runtime.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
@@ -46,22 +46,29 @@ describe.skipIf(!serviceBinary("redis-server"))(`the work queue${skipReason("red
     "two workers, one of them killed in mid-job: everything is there once, as one process would have left it",
     { timeout: 240_000 },
     async () => {
-      const enqueued = await json("enqueue", "docs.jsonl", "--collection", "queued", "--items-per-job", "50", ...queue());
-      expect(enqueued.exitCode, enqueued.stderr).toBe(0);
-      expect(enqueued.result).toMatchObject({ jobs: 28, files: 1 });
       const victim = cluster.start(["ingest", "worker", ...queue()]);
-      await until((status) => doneOf(status) >= 3 && status.workers.some(({ state }) => state === "busy"));
+      const survivor = cluster.start(["ingest", "worker", ...queue(), "--json"]);
+      await until(({ workers }) => workers.length === 2);
+      const enqueued = await json("enqueue", "docs.jsonl", "--collection", "queued", "--items-per-job", "10", ...queue());
+      expect(enqueued.exitCode, enqueued.stderr).toBe(0);
+      expect(enqueued.result).toMatchObject({ jobs: 140, files: 1 });
+      const ofVictim = async () =>
+        (await readResults(link)).filter(({ worker }) => worker.includes(`-${victim.child.pid}-`)).length;
+      while ((await ofVictim()) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
       victim.child.kill("SIGKILL");
       await victim.ended;
-      expect(doneOf(await queueStatus(link, realClock))).toBeLessThan(28);
-      const survivor = await json("worker", "--until-empty", ...queue());
-      expect(survivor.exitCode, survivor.stderr).toBe(0);
+      expect(await ofVictim()).toBeLessThan(140);
+      await until((status) => doneOf(status) === 140 && status.jobs.active === 0);
+      survivor.child.kill("SIGINT");
+      const ended = await survivor.ended;
+      expect(ended.exitCode, ended.stderr).toBe(130);
+      expect(ended.json().result.jobs.done + (await ofVictim())).toBeGreaterThanOrEqual(140);
 
       const status = await json("status", ...queue());
       expect(status.exitCode).toBe(0);
       expect(status.result.queue).toMatchObject({
         jobs: { waiting: 0, active: 0, delayed: 0, failed: 0 },
-        batches: [{ complete: true, jobs: { total: 28, done: 28 }, documents: { read: 1400, skipped: 2, dead: 0 } }],
+        batches: [{ complete: true, jobs: { total: 140, done: 140 }, documents: { read: 1400, skipped: 2, dead: 0 } }],
         leftMs: null,
       });
       expect(status.result.queue.workers.map(({ state }: { state: string }) => state)).toEqual(["stalled"]);
@@ -70,6 +77,8 @@ describe.skipIf(!serviceBinary("redis-server"))(`the work queue${skipReason("red
       const again = await json("docs.jsonl", "--collection", "queued");
       expect(again.result.documents).toEqual({ read: 1400, ok: 0, unchanged: 1398, skipped: 2, dead: 0 });
       expect(again.result.chunks).toEqual({ written: 0, unchanged: alone.result.chunks.written, deleted: 0 });
+      const complete = await json("verify", "docs.jsonl", "--collection", "queued");
+      expect(complete.exitCode, complete.stderr).toBe(0);
       const verified = await cluster.cli(["shard", "verify", "--collection", "queued", "--json"]);
       expect(verified.json().result).toMatchObject({ clean: true, checked: alone.result.chunks.written });
     },
