@@ -60,8 +60,8 @@ export async function* sourceItems(listing: Listing, context: SourceContext): As
       }
       const { item } = read;
       tally.read++;
-      // What could not be read on is not done: the next run may.
       const repeats = item.kind === "document" && !seen.add(item.id);
+      // What could not be read on is not done: the next run may.
       if (item.kind === "dead" && item.rest) cut.add(file);
       else if (position) acknowledged.read(opened(file, position), item, repeats);
       if (item.kind === "dead" || !repeats) yield item;
