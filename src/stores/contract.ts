@@ -39,7 +39,7 @@ export type Condition =
 export type Distance = "Cosine" | "Dot" | "Euclid";
 
 export const payloadIndexTypes = ["keyword", "integer", "float", "bool", "datetime", "text", "uuid", "geo"] as const;
-export type PayloadIndexType = (typeof payloadIndexTypes)[number];
+type PayloadIndexType = (typeof payloadIndexTypes)[number];
 /** Smaller vectors beside the whole ones: int8 components, product codes, single bits. */
 export const quantizations = ["scalar", "product", "binary"] as const;
 export type Quantization = (typeof quantizations)[number];

@@ -56,7 +56,9 @@ test("every problem of the flags at once", async () => {
       --objective: is what --no-guard does not mind
     hint: ragctl cache warm --help"
   `);
-  expect(await refused(["--resume", "latest", "--top", "3"])).toMatchInlineSnapshot(`"2 error: --resume: goes on with what the run's plan says: leave the other flags out"`);
+  expect(await refused(["--resume", "latest", "--top", "3"])).toMatchInlineSnapshot(
+    `"2 error: --resume: goes on with what the run's plan says: leave the other flags out"`,
+  );
 });
 
 test("a cluster without a cache that others share", async () => {
