@@ -4,16 +4,12 @@ import { rebalanceDriftReport } from "../../src/report/rebalance-drift.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagValues } from "../flags.ts";
 import { shellLine } from "../shell.ts";
-import { openSource, phases, sampleFlag, type Source } from "./inputs.ts";
+import { openSource, phases, queriesOf, queryFlags, queryProblems, sampleFlag, type Source } from "./inputs.ts";
 
 const flags = {
   model: flag.file({ description: "the present model's file, to compare with what it was fitted to" }),
   collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
-  queries: flag.file({ description: "recent ones, as of simulate (default: points held out)" }),
-  queryField: flag.string({ description: "of --queries: its data set or column" }),
-  limit: flag.positive({ description: "queries at most, chosen at random", default: 500 }),
-  k: flag.positive({ description: "neighbours wanted", default: 10, short: "k" }),
-  target: flag.fraction({ description: "the recall that work is compared at", default: 0.95 }),
+  ...queryFlags,
   minGain: flag.fraction({ description: "what of the inertia, or of a query's work, a refit must save to pay", default: 0.1 }),
   minRecall: flag.fraction({ description: "or what it must add to the recall", default: 0.01 }),
   maxSkew: flag.number({
@@ -38,12 +34,8 @@ export default defineCommand({
   resultSchema: rebalanceDriftSchema,
   async run({ flags }, context) {
     const { runtime, note } = context;
-    const problems: Problem[] = [];
-    if (!(flags.target > 0 && flags.target <= 1))
-      problems.push({ path: "--target", message: "expected a share above 0 and at most 1" });
+    const problems: Problem[] = queryProblems(flags);
     if (!(flags.maxSkew >= 1)) problems.push({ path: "--max-skew", message: "expected a number of 1 or more" });
-    if (flags.queryField !== undefined && flags.queries === undefined)
-      problems.push({ path: "--query-field", message: "goes with --queries" });
     if (problems.length > 0) throw usageError(problems);
     const source = await openSource({ ...flags, vectors: undefined }, 0, context);
     const progress = phases<string>(context, (phase) => ({ label: phase, unit: "done" }));
@@ -90,9 +82,7 @@ async function measured(
       rows,
       model,
       ...(file && { file }),
-      ...(flags.queries !== undefined && {
-        queries: { file: flags.queries, ...(flags.queryField !== undefined && { field: flags.queryField }) },
-      }),
+      ...queriesOf(flags),
       limit: flags.limit,
       embedding,
       k: flags.k,

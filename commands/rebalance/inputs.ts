@@ -1,5 +1,6 @@
 import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
+import type { Problem } from "../../src/errors.ts";
 import type { Metric } from "../../src/kmeans/contract.ts";
 import type { CollectionRows } from "../../src/rebalance/collection.ts";
 import type { Embedding, Rows } from "../../src/rebalance/sources.ts";
@@ -24,6 +25,36 @@ export const sourceFlags = {
   collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
   sample: sampleFlag,
 };
+
+/** What is asked, how many neighbours it wants, and what recall is good. */
+export const queryFlags = {
+  queries: flag.file({
+    description: "vectors or texts: npy, fvecs, hdf5, jsonl …; or a log, one a line (.txt, .log) (default: rows held out)",
+  }),
+  queryField: flag.string({ description: "of --queries: its data set or column" }),
+  limit: flag.positive({ description: "queries at most, chosen at random; without --queries, rows held out", default: 500 }),
+  k: flag.positive({ description: "neighbours wanted", default: 10, short: "k" }),
+  target: flag.fraction({ description: "the recall to reach", default: 0.95 }),
+};
+
+interface QueryFlags {
+  queries?: string | undefined;
+  queryField?: string | undefined;
+  target: number;
+}
+
+export function queryProblems({ queries, queryField, target }: QueryFlags): Problem[] {
+  const problems: Problem[] = [];
+  if (!(target > 0 && target <= 1)) problems.push({ path: "--target", message: "expected a share above 0 and at most 1" });
+  if (queryField !== undefined && queries === undefined) problems.push({ path: "--query-field", message: "goes with --queries" });
+  return problems;
+}
+
+/** The file of queries as a simulation takes it, where there is one. */
+export function queriesOf({ queries, queryField }: QueryFlags): { queries?: { file: string; field?: string } } {
+  if (queries === undefined) return {};
+  return { queries: { file: queries, ...(queryField !== undefined && { field: queryField }) } };
+}
 
 const defaultLiveSample = 100_000;
 

@@ -11,7 +11,7 @@ import { defaultVirtualNodes, type PartitionerSpec } from "../../src/sharding/ta
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 import { shellLine } from "../shell.ts";
-import { openSource, phases, sampleFlag, type Source } from "./inputs.ts";
+import { openSource, phases, queriesOf, queryFlags, queryProblems, sampleFlag, type Source } from "./inputs.ts";
 
 const probesFlag: FlagSpec<number | "all" | "auto" | undefined> = {
   kind: "value",
@@ -39,11 +39,7 @@ const flags = {
   hash: flag.boolean({ description: "in the place of a model: back to a ring of hashes" }),
   collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
   probes: probesFlag,
-  queries: flag.file({ description: "what recall and heat are predicted with, as of simulate (default: points held out)" }),
-  queryField: flag.string({ description: "of --queries: its data set or column" }),
-  limit: flag.positive({ description: "queries at most, chosen at random", default: 500 }),
-  k: flag.positive({ description: "neighbours wanted", default: 10, short: "k" }),
-  target: flag.fraction({ description: "the recall that --probes auto reaches", default: 0.95 }),
+  ...queryFlags,
   sample: sampleFlag,
   seed: flag.count({ description: "of the sample and of --split", default: 1 }),
   threads: flag.positive({ description: "default: one a processor" }),
@@ -90,15 +86,11 @@ export default defineCommand({
 });
 
 function checkFlags(flags: Values, given: ReadonlySet<string>): void {
-  const problems: Problem[] = [];
+  const problems: Problem[] = queryProblems(flags);
   const ways = [flags.model !== undefined && "--model", flags.split !== undefined && "--split", flags.hash && "--hash"].filter(
     (way) => way !== false,
   );
   if (ways.length > 1) problems.push({ path: ways.join(" "), message: "give one of them" });
-  if (!(flags.target > 0 && flags.target <= 1))
-    problems.push({ path: "--target", message: "expected a share above 0 and at most 1" });
-  if (flags.queryField !== undefined && flags.queries === undefined)
-    problems.push({ path: "--query-field", message: "goes with --queries" });
   if (flags.hash)
     for (const name of ["probes", "queries", "target"])
       if (given.has(name)) problems.push({ path: `--${name}`, message: "is of cells: --hash has none" });
@@ -209,9 +201,7 @@ async function predict(
         model: { name: "plan", model: { ...model, spill: null } },
         shards: [],
         fit: {},
-        ...(flags.queries !== undefined && {
-          queries: { file: flags.queries, ...(flags.queryField !== undefined && { field: flags.queryField }) },
-        }),
+        ...queriesOf(flags),
         limit: flags.limit,
         embedding,
         nodes: nodesOfTable(collection.table!),

@@ -8,7 +8,7 @@ import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 import { shellLine } from "../shell.ts";
 import { writePage } from "../write-page.ts";
-import { openSource, phases, sourceFlags, type Source } from "./inputs.ts";
+import { openSource, phases, queriesOf, queryFlags, queryProblems, sourceFlags, type Source } from "./inputs.ts";
 
 const shardCounts: FlagSpec<number[]> = {
   kind: "list",
@@ -28,13 +28,7 @@ const flags = {
   ...sourceFlags,
   model: flag.file({ description: "of rebalance fit (default: model.json, unless --shards is given)" }),
   shards: shardCounts,
-  queries: flag.file({
-    description: "vectors or texts: npy, fvecs, hdf5, jsonl …; or a log, one a line (.txt, .log) (default: rows held out)",
-  }),
-  queryField: flag.string({ description: "of --queries: its data set or column" }),
-  limit: flag.positive({ description: "queries at most, chosen at random; without --queries, rows held out", default: 500 }),
-  k: flag.positive({ description: "neighbours wanted", default: 10, short: "k" }),
-  target: flag.fraction({ description: "the recall to reach", default: 0.95 }),
+  ...queryFlags,
   probes: flag.positive({ description: "judge so many, instead of the least that reaches the target" }),
   nodes: flag.list({ description: "of files: place the shards on so many nodes, or on these", placeholder: "n|a,b,…" }),
   replicas: flag.positive({ description: "of --nodes: copies of each shard", default: 1 }),
@@ -81,9 +75,7 @@ export default defineCommand({
 });
 
 function checkFlags(flags: Values, given: ReadonlySet<string>): void {
-  const problems: Problem[] = [];
-  if (!(flags.target > 0 && flags.target <= 1))
-    problems.push({ path: "--target", message: "expected a share above 0 and at most 1" });
+  const problems: Problem[] = queryProblems(flags);
   if (flags.vectors === undefined) {
     if (flags.nodes.length > 0) problems.push({ path: "--nodes", message: "goes with --vectors: a live collection has nodes" });
     if (given.has("metric"))
@@ -92,8 +84,6 @@ function checkFlags(flags: Values, given: ReadonlySet<string>): void {
   } else if (flags.collection !== undefined)
     problems.push({ path: "--collection", message: "is of a live cluster; --vectors asks none" });
   if (given.has("replicas") && flags.nodes.length === 0) problems.push({ path: "--replicas", message: "goes with --nodes" });
-  if (flags.queryField !== undefined && flags.queries === undefined)
-    problems.push({ path: "--query-field", message: "goes with --queries" });
   if (problems.length > 0) throw usageError(problems);
 }
 
@@ -130,9 +120,7 @@ async function simulated(
         }),
         ...(flags.algorithm && { algorithm: flags.algorithm }),
       },
-      ...(flags.queries !== undefined && {
-        queries: { file: flags.queries, ...(flags.queryField !== undefined && { field: flags.queryField }) },
-      }),
+      ...queriesOf(flags),
       limit: flags.limit,
       embedding,
       ...(nodes && { nodes }),

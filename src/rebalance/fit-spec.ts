@@ -1,7 +1,7 @@
 import type { FitSpec } from "../kmeans/index.ts";
 
 /** What `rebalance fit` does unless told otherwise. */
-export const fitDefaults = { algorithm: "minibatch", metric: "l2", seed: 1, epsilon: 0.1, restarts: 10, batch: 10_000 } as const;
+const fitDefaults = { algorithm: "minibatch", metric: "l2", seed: 1, epsilon: 0.1, restarts: 10, batch: 10_000 } as const;
 
 /** A whole spec from what is given of it. */
 export function fitSpec(given: Partial<FitSpec> & Pick<FitSpec, "shards">): FitSpec {

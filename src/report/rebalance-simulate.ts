@@ -8,7 +8,7 @@ type Probe = SimulateResult["curve"][number];
 type Layout = SimulateResult["layouts"][number];
 
 /** Numbers of probes that a table shows: all up to eight, then fewer and fewer, the recommended one and all. */
-export function shownProbes(shards: number, chosen: number): number[] {
+function shownProbes(shards: number, chosen: number): number[] {
   const steps = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
   return [...new Set([...steps.filter((probes) => probes < shards), chosen, shards])].sort((a, b) => a - b);
 }

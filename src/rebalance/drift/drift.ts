@@ -60,6 +60,8 @@ export async function measureDrift(
     work: layout.at.work,
     heatMaxOverMean: layout.at.heatMaxOverMean,
   });
+  const highAt = (count: number) => byNow!.curve[Math.min(count, shards) - 1]!.high;
+  const doubt = { atProbes: highAt(probes), atRefits: highAt(byRefit!.at.probes) };
   const training = file?.training;
   const { sizes } = now;
   const drawn = {
@@ -104,7 +106,7 @@ export async function measureDrift(
         inertiaPerPoint: size > 0 ? now.inertias[id]! / size : 0,
       })),
       moved: training ? variation(file, sizes, rows.rows) : 0,
-      ...judgeDrift(figures, limits),
+      ...judgeDrift({ ...figures, target }, doubt, limits),
     },
   };
 }

@@ -1,11 +1,5 @@
 import type { Division } from "../../kmeans/index.ts";
 
-/** A node that cells may be placed on. */
-export interface SimulatedNodes {
-  ids: readonly string[];
-  replicas: number;
-}
-
 /** One way to divide the rows into shards, and what a search of it asks. */
 export interface Layout {
   name: string;

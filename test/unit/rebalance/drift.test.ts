@@ -10,8 +10,9 @@ const side = {
   work: 0.2,
   heatMaxOverMean: 1.3,
 };
-const judge = (refit: Partial<typeof side>, now: Partial<typeof side> = {}, sampleError = 0.01) =>
-  judgeDrift({ now: { ...side, ...now }, refit: { ...side, ...refit }, sampleError }, defaultLimits);
+const sure = { atProbes: 0.965, atRefits: 0.94 };
+const judge = (refit: Partial<typeof side>, now: Partial<typeof side> = {}, sampleError = 0.01, doubt = sure) =>
+  judgeDrift({ now: { ...side, ...now }, refit: { ...side, ...refit }, sampleError, target: 0.95 }, doubt, defaultLimits);
 
 test.each([
   ["nothing gained", {}, {}, false],
@@ -33,4 +34,9 @@ test.each([
 test("what a sample cannot tell from chance is no reason", () => {
   expect(judge({ inertiaPerPoint: 0.88 }, {}, 0.1).refitPays).toBe(false);
   expect(judge({ inertiaPerPoint: 0.88 }, {}, 0.05).refitPays).toBe(true);
+});
+
+test("what few queries cannot tell from chance is none either", () => {
+  expect(judge({ recall: 0.975 }, {}, 0.01, { ...sure, atProbes: 0.98 }).refitPays).toBe(false);
+  expect(judge({ work: 0.1, probesForTarget: 2 }, {}, 0.01, { ...sure, atRefits: 0.955 }).refitPays).toBe(false);
 });
