@@ -117,6 +117,7 @@ export async function ingestListing(
             collection: target,
             // What is not known to be done of it is not counted on.
             ...(resumed?.state ? { continues: resumed.run } : {}),
+            ...(resumed ? { takesOver: resumed.run } : {}),
           } satisfies IngestBegin,
         },
         { durable: true },

@@ -29,8 +29,10 @@ const beginSchema = z.object({
   cwd: z.string(),
   cluster: z.string(),
   collection: z.string(),
-  /** The run that this one goes on from. */
+  /** The run whose positions this one goes on from. */
   continues: z.string().optional(),
+  /** The run in whose place this one is, whether anything of it was done or not: it is not gone on with any more. */
+  takesOver: z.string().optional(),
 });
 
 /** What a run was asked to do, written as its first event and read by `--resume`. */
@@ -42,15 +44,15 @@ export type IngestBegin = z.output<typeof beginSchema>;
  * @throws RagctlError exit 2 where there is none
  */
 export function readIngestRun(stateDir: string, wanted: string): { detail: RunDetail; begin: IngestBegin } {
-  const id = wanted === "latest" ? runIds(stateDir).find((id) => isOpenIngest(stateDir, id)) : wanted;
+  const id = wanted === "latest" ? latestOpen(stateDir) : wanted;
   if (id === undefined)
     throw usageError([{ path: "--resume", message: "there is no run of ingest that stopped before its end" }], {
       code: "run-unknown",
       hint: "ragctl runs lists all runs",
     });
   const detail = readRun(stateDir, id);
-  const parsed = beginSchema.safeParse(detail.events.find(({ kind, name }) => kind === "ingest" && name === beginEvent)?.detail);
-  if (parsed.success) return { detail, begin: parsed.data };
+  const begin = beginOf(detail);
+  if (begin) return { detail, begin };
   const { command } = detail.summary;
   const why = command === "ingest" ? "it stopped before it began to read" : `it is one of ragctl ${command}`;
   throw usageError([{ path: "--resume", message: `run ${detail.summary.id} cannot be gone on with: ${why}` }], {
@@ -102,13 +104,37 @@ function tryRead(stateDir: string, id: string) {
   }
 }
 
-function isOpenIngest(stateDir: string, id: string): boolean {
-  try {
-    const { summary } = readRun(stateDir, id);
-    return summary.command === "ingest" && summary.state !== "running" && summary.resume !== undefined;
-  } catch {
-    return false;
+/** The ingest run that stopped last, and that no other has taken over. */
+function latestOpen(stateDir: string): string | undefined {
+  const takenOver = new Set<string>();
+  // Ids tell seconds alone: of those of one second, the time in their records decides.
+  for (const second of Map.groupBy(runIds(stateDir), (id) => id.slice(0, secondDigits)).values()) {
+    const runs = second.flatMap((id) => tryReadRun(stateDir, id) ?? []).filter(({ summary }) => summary.command === "ingest");
+    for (const run of runs) {
+      const before = beginOf(run)?.takesOver;
+      if (before !== undefined) takenOver.add(before);
+    }
+    const found = runs
+      .toSorted((a, b) => b.summary.startedAt - a.summary.startedAt)
+      .find(({ summary }) => summary.state !== "running" && summary.resume !== undefined && !takenOver.has(summary.id));
+    if (found) return found.summary.id;
   }
+  return undefined;
+}
+
+/** `20260131-235959` of a run's id. */
+const secondDigits = 15;
+
+function tryReadRun(stateDir: string, id: string): RunDetail | undefined {
+  try {
+    return readRun(stateDir, id);
+  } catch {
+    return undefined;
+  }
+}
+
+function beginOf({ events }: RunDetail): IngestBegin | undefined {
+  return beginSchema.safeParse(events.find(({ kind, name }) => kind === "ingest" && name === beginEvent)?.detail).data;
 }
 
 /** Whole ids alone: a crash can leave a part of one. */

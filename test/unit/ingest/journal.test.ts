@@ -97,13 +97,20 @@ describe("what is acknowledged", () => {
 /** A run's journal on disk, and what `--resume` makes of it. */
 function onDisk() {
   const runtime = fakeRuntime({ cwd: tempDir() });
-  const begin = (continues?: string) => {
+  const begin = (continues?: string, takesOver = continues) => {
     const run = openRun(runtime, { command: "ingest", cluster: "c", resume: "ragctl ingest --resume {id}" });
     run.event({
       kind: "ingest",
       name: beginEvent,
       phase: "start",
-      detail: { input: {}, cwd: "/", cluster: "c", collection: "docs", ...(continues ? { continues } : {}) },
+      detail: {
+        input: {},
+        cwd: "/",
+        cluster: "c",
+        collection: "docs",
+        ...(continues ? { continues } : {}),
+        ...(takesOver ? { takesOver } : {}),
+      },
     });
     return { run, journal: runJournal(run) };
   };
@@ -143,6 +150,20 @@ describe("a journal on disk", () => {
     expect(read(one.run.id)).toBeUndefined();
     expect(read(begin("20200101-000000-gone").run.id)).toBeUndefined();
     expect(read(begin().run.id)).toBeUndefined();
+  });
+
+  it("that another run has taken over is not the latest any more, though both began in one second", () => {
+    const { begin, runtime } = onDisk();
+    const ended = (run: ReturnType<typeof begin>["run"]) => run.end({ exitCode: 130, state: "interrupted", resume: "again" });
+    const one = begin();
+    ended(one.run);
+    expect(readIngestRun(runtime.stateDir, "latest").detail.summary.id).toBe(one.run.id);
+    const two = begin(undefined, one.run.id);
+    two.run.end({ exitCode: 0, state: "done" });
+    expect(() => readIngestRun(runtime.stateDir, "latest")).toThrow("no run of ingest that stopped");
+    const three = begin(one.run.id);
+    ended(three.run);
+    expect(readIngestRun(runtime.stateDir, "latest").detail.summary.id).toBe(three.run.id);
   });
 
   it("names runs that are none of ingest, or never began", () => {
