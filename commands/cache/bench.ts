@@ -110,7 +110,15 @@ async function profileOf({
     duration: `${duration}ms`,
     workers,
     feed,
-    operation: { kind: "cache", keys, valueBytes: valueSize, ttl: `${ttl}ms`, writes: sets ? 1 : 0, fill: cold && !sets },
+    operation: {
+      kind: "cache",
+      keys,
+      valueBytes: valueSize,
+      ttl: `${ttl}ms`,
+      writes: sets ? 1 : 0,
+      fill: cold && !sets,
+      standBy: false,
+    },
   });
   const { profileSchema } = await import("../../src/load/profile/schema.ts");
   return profileSchema.parse({

@@ -74,6 +74,8 @@ export interface CacheLayer {
     compute: () => Promise<Buffer | undefined>,
     options?: ComputeOptions,
   ): Promise<CacheAnswer>;
+  /** Whether memory alone answers for this key now, because the Redis that holds it failed. */
+  onMemoryOnly(kind: CacheKind, query: string): boolean;
   /** What this process did since it was opened. */
   report(): CacheLayerReport;
   /** Waits for refreshes under way, and for popularity to be written. */

@@ -13,12 +13,13 @@ import type { Clock } from "../runtime.ts";
  * | `stale` | this client sees that the node missed an acknowledged write | it was repaired, and serves | `collection`; `own`: by this client's write |
  * | `quiet` | an unanswered write to it may still land: nobody writes to it | that time is over | `collection` |
  * | `hedge` | others are asked in the node's place because it takes long: the first time in a second | the first time after that second, or the client's end | at the end: `count` |
+ * | `memory-only` | `name` is a Redis: it failed, and the cache goes on from memory | it is well again | `problem` |
  */
-type ClientEventKind = "breaker" | "half-open" | "silent" | "stale" | "quiet" | "hedge";
+type ClientEventKind = "breaker" | "half-open" | "silent" | "stale" | "quiet" | "hedge" | "memory-only";
 
 export interface ClientEvent extends RunEvent {
   kind: ClientEventKind;
-  detail: { client: string; collection?: string; own?: boolean; share?: number; count?: number };
+  detail: { client: string; collection?: string; own?: boolean; share?: number; count?: number; problem?: string };
 }
 
 /** Takes them, in the order in which they happen. Must not throw. */

@@ -201,6 +201,8 @@ export interface CacheOperationSpec {
   /** Share of the operations that are sets, 0 to 1. */
   writes: number;
   fill: boolean;
+  /** Through the cache layer: where Redis fails memory answers. False: the cache itself, whose failures are errors. */
+  standBy: boolean;
   tag: string;
 }
 

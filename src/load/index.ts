@@ -11,6 +11,7 @@ import type { ObservedOperation } from "./observe.ts";
 import { preflight } from "./operations/index.ts";
 import { audit } from "./audit.ts";
 import { Measurement } from "./measurement.ts";
+import { memoryOnlyEpisodes } from "./memory-only.ts";
 import { prepareHistograms } from "./recorder/histogram.ts";
 import type { LoadProgress, LoadResult, LoadTarget } from "./result.ts";
 import { executorSummary, planOf, startScenarios, type RunPlan } from "./scenarios.ts";
@@ -146,6 +147,8 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     const { counts } = measured;
     const { lag, droppedByCause } = measurement.recorder;
     const scheduleLagP99Us = lag.quantile(0.99);
+    const timeline = [...events, ...clientEvents].toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs));
+    const memoryOnly = memoryOnlyEpisodes(timeline);
     return {
       ...decideVerdict({
         counts,
@@ -179,7 +182,8 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         scheduleLagP99Us,
         paced: plan.ratePerSec !== null,
       }),
-      events: [...events, ...clientEvents].toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs)),
+      ...(memoryOnly.length > 0 && { memoryOnly }),
+      events: timeline,
       generator: {
         colocated,
         cores: availableParallelism(),

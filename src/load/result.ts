@@ -166,7 +166,18 @@ export const loadResultSchema = z.object({
     .describe("empty for a single scenario"),
   perCache: z
     .array(z.object({ outcome: z.string(), responseTimeUs: latency }))
-    .describe("ok operations by what the cache said: hit, miss"),
+    .describe("ok operations by what the cache said: hit, miss, write; with memory- before it while memory alone answered"),
+  memoryOnly: z
+    .array(
+      z.object({
+        where: z.string().describe("the Redis that failed"),
+        fromMs: z.number().describe("after the measured part began"),
+        untilMs: z.number().nullable().describe("null: it still did when the run ended"),
+        problem: z.string(),
+      }),
+    )
+    .optional()
+    .describe("when a cache went on from memory because its Redis failed; absent where none did"),
   times: z.array(time).describe("what operations measured beside their response time: freshness, timeToFirstToken"),
   recall: z.array(recall).describe("of the searches whose true neighbours are known"),
   recallTruth: z
@@ -246,7 +257,9 @@ export const loadResultSchema = z.object({
         detail: z.unknown().optional(),
       }),
     )
-    .describe("what happened meanwhile: this run's own phases, faults and migrations of the cluster, and what --events told"),
+    .describe(
+      "what happened meanwhile: this run's own phases, faults and migrations of the cluster, what clients made of nodes and caches, and what --events told",
+    ),
   histograms: z
     .object({ responseTime: z.string(), serviceTime: z.string() })
     .optional()

@@ -1,5 +1,5 @@
 import type { LoadResult } from "../load/result.ts";
-import { formatCount, formatDurationUs, formatPercent } from "../units.ts";
+import { formatCount, formatDurationMs, formatDurationUs, formatPercent } from "../units.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -61,6 +61,22 @@ export function splitLines({ perScenario, perCache }: LoadResult, style: Style):
   return [
     "",
     table([{ header: "" }, right("operations"), right("not ok"), right("p50"), right("p99"), right("max")], rows, style),
+  ];
+}
+
+/** When the cache went on from memory, and how many operations memory alone answered: a sentence a Redis and episode. */
+export function memoryOnlyLines({ memoryOnly = [], perCache }: Pick<LoadResult, "memoryOnly" | "perCache">): string[] {
+  if (memoryOnly.length === 0) return [];
+  const answered = perCache
+    .filter(({ outcome }) => outcome.startsWith("memory-"))
+    .reduce((sum, { responseTimeUs }) => sum + responseTimeUs.n, 0);
+  const when = (ms: number) => (ms < 0 ? "the warm-up" : formatDurationMs(ms));
+  return [
+    `the cache went on from memory, which alone answered ${formatCount(answered)} operations:`,
+    ...memoryOnly.map(
+      ({ where, fromMs, untilMs, problem }) =>
+        `  without ${where} from ${when(fromMs)} ${untilMs === null ? "to the end" : `to ${when(untilMs)}`}: ${problem}`,
+    ),
   ];
 }
 

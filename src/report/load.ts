@@ -1,6 +1,6 @@
 import type { LoadResult } from "../load/result.ts";
 import { formatBytes, formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
-import { auditLines, intervalLines, measuredLines, splitLines } from "./load-figures.ts";
+import { auditLines, intervalLines, measuredLines, memoryOnlyLines, splitLines } from "./load-figures.ts";
 import { barPlot } from "./load-plot.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
@@ -17,6 +17,7 @@ export function loadReport(result: LoadResult, style: Style): string {
     ...intervalLines(result, style),
     ...measuredLines(result),
     ...splitLines(result, style),
+    ...memoryOnlyLines(result).map((line) => style.warn(line)),
     ...nodeLines(result, style),
     "",
     ...generatorLines(result, style),

@@ -79,7 +79,10 @@ export function cacheText(cache: CacheStatus): string {
   const [first, ...others] = cache.endpoints;
   const where = first === undefined ? cache.driver : others.length === 0 ? first : `${first} and ${others.length} more`;
   const problem = cache.problem ?? "does not answer";
-  if (!cache.ok) return problem.includes(where) ? problem : `${where}: ${problem}`;
+  if (!cache.ok) {
+    const trouble = problem.includes(where) ? problem : `${where}: ${problem}`;
+    return cache.meanwhile === null ? trouble : `${trouble}; meanwhile an application ${cache.meanwhile}`;
+  }
   if (cache.driver === "memory") return "memory: in each process of its own, nothing is shared";
   const parts = [where];
   if (cache.usedBytes !== null)

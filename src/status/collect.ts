@@ -158,15 +158,17 @@ async function askCache(deps: StatusDeps): Promise<CacheStatus | null> {
     );
     const [latencyUs, described] = await Promise.all([answeredIn, cache.describe()]);
     const { driver, ok, endpoints, usedBytes, maxBytes, entries, problem } = described;
+    const answers = ok && latencyUs !== null;
     return {
       driver,
-      ok: ok && latencyUs !== null,
+      ok: answers,
       endpoints,
       latencyMs: latencyUs === null ? null : toMs(latencyUs),
       usedBytes: usedBytes ?? null,
       maxBytes: maxBytes ?? null,
       entries: entries ?? null,
       problem: problem ?? null,
+      meanwhile: answers || driver === "memory" ? null : "goes on from memory",
     };
   } finally {
     await cache.close();

@@ -43,6 +43,8 @@ const cache = z.object({
   maxBytes: z.number().nullable(),
   entries: z.number().nullable(),
   problem: z.string().nullable(),
+  /** What applications that use ragctl's layer do while it does not answer; null where it answers. */
+  meanwhile: z.literal("goes on from memory").nullable(),
 });
 
 /** A fault that was injected on purpose, by the journal of this machine. */

@@ -29,6 +29,8 @@ interface FarCounts {
 export interface FarTier {
   ask<T>(key: string, command: () => Promise<T>): Promise<FarAnswer<T>>;
   readonly counts: FarCounts;
+  /** Whether the server that holds this key is left alone now. */
+  leftAlone(key: string): boolean;
   /** Those of servers that hold no keys any more, because others took over, are ended. */
   episodes(): readonly MemoryOnly[];
 }
@@ -85,6 +87,7 @@ export function farTier({ clock, addressOf, holdsKeys, onMemoryOnly }: FarDeps):
 
   return {
     counts,
+    leftAlone: (key) => troubles.has(addressOf(key)),
     episodes() {
       for (const [where, trouble] of troubles) if (!holdsKeys(where)) end(where, trouble);
       return episodes;

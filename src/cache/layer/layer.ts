@@ -147,6 +147,7 @@ export function cacheLayer(parts: LayerParts): CacheLayer {
       underWay.set(key, flight);
       return await flight;
     },
+    onMemoryOnly: (kind, query) => far?.tier.leftAlone(keyOf(kind, query)) ?? false,
     report: () => ({
       ...structuredClone(report),
       wrongType: far?.tier.counts.wrongType ?? 0,

@@ -18,6 +18,8 @@ const help: Record<string, string> = {
   ragctl_load_service_time_seconds: "Service time of ok operations, from when they were sent",
   ragctl_load_schedule_lag_seconds: "How late operations were sent",
   ragctl_load_node_service_time_seconds: "Service time of single requests to a node",
+  ragctl_load_cache_operations:
+    "Ok operations on the cache, by what it said; memory-hit, memory-miss and memory-write while its Redis failed",
   ragctl_load_recall: "Mean recall of the searches whose true neighbours are known",
 };
 
@@ -45,6 +47,7 @@ export function windowSamples(window: Window, startedAtMs: number, labels: Reado
     ...Object.entries(window.perNode).flatMap(([node, { serviceTimeUs }]) =>
       times("ragctl_load_node_service_time_seconds", serviceTimeUs, { node }),
     ),
+    ...Object.entries(window.perCache).flatMap(([outcome, { n }]) => sample("ragctl_load_cache_operations", n, { outcome })),
     ...Object.entries(window.recall ?? {}).flatMap(([name, { mean }]) =>
       sample("ragctl_load_recall", mean, { k: name.replace("recall@", "") }),
     ),

@@ -131,11 +131,22 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
     };
   },
 
-  async cache({ keys, valueBytes, ttl, writes, fill }, { feed }, context) {
+  async cache({ keys, valueBytes, ttl, writes, fill, standBy }, { feed }, context) {
     const { cache, name } = clusterOf(context);
     if (!cache) throw usageError([{ path: "operation", message: `cluster ${name} has no cache in its config` }]);
     return {
-      operation: { kind: "cache", cache, keys, choice: choiceOf(feed), valueBytes, ttlMs: ttl, writes, fill, tag: context.tag },
+      operation: {
+        kind: "cache",
+        cache,
+        keys,
+        choice: choiceOf(feed),
+        valueBytes,
+        ttlMs: ttl,
+        writes,
+        fill,
+        standBy,
+        tag: context.tag,
+      },
       does: `${cache.driver} cache, ${keys} keys by ${feed.choice}${cache.driver === "memory" ? " (of each worker its own)" : ""}`,
     };
   },

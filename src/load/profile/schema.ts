@@ -84,6 +84,10 @@ const operation = z.discriminatedUnion(
       ttl: positiveDuration.prefault("1m"),
       writes: fraction.prefault(0).describe("share of the operations that are sets"),
       fill: z.boolean().default(true).describe("a miss is followed by a set"),
+      standBy: z
+        .boolean()
+        .default(true)
+        .describe("as an application: while Redis fails memory answers, and the result says so; false: its failures are errors"),
     }),
     z.strictObject({ kind: z.literal("embed"), batch: positive.max(1000).default(1) }),
     z.strictObject({

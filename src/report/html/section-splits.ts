@@ -1,11 +1,13 @@
 import { formatCount } from "../../units.ts";
 import type { LoadResult } from "../../load/result.ts";
+import { memoryOnlyLines } from "../load-figures.ts";
 import { duration } from "./figures.ts";
 import { markup, type Content, type Markup } from "./markup.ts";
 import { htmlTable, section } from "./tables.ts";
 
 /** The same figures by scenario and by what the cache said, and what was measured beside them. */
-export function splitsSection({ perScenario, perCache, times, recall }: LoadResult): Markup | undefined {
+export function splitsSection({ perScenario, perCache, times, recall, memoryOnly }: LoadResult): Markup | undefined {
+  const withoutRedis = memoryOnlyLines({ memoryOnly, perCache });
   const latency = ({ n, p50, p95, p99, max }: LoadResult["responseTimeUs"]): Content[] => [
     formatCount(n),
     duration(p50),
@@ -46,13 +48,12 @@ export function splitsSection({ perScenario, perCache, times, recall }: LoadResu
         ]),
       ),
   ].filter((table) => table !== false);
-  if (tables.length === 0) return undefined;
-  return section(
-    "splits",
-    perScenario.length > 0 ? "By scenario" : "Measured beside the latency",
-    undefined,
-    tables.map((table) => markup`<div class="split">${table}</div>`),
-  );
+  if (tables.length === 0 && withoutRedis.length === 0) return undefined;
+  return section("splits", perScenario.length > 0 ? "By scenario" : "Measured beside the latency", undefined, [
+    ...tables.map((table) => markup`<div class="split">${table}</div>`),
+    withoutRedis.length > 0 &&
+      markup`<ul class="audit">${withoutRedis.map((line) => markup`<li class="warn">${line}</li>`)}</ul>`,
+  ]);
 }
 
 function lost(count: number): Content {

@@ -77,6 +77,7 @@ function paired(events: readonly ReportEvent[], seconds: number, keyOf: (event: 
 
 /** `kill-node n2`: a fault's event says on whom, where its name does not. */
 function labelOf({ kind, name, detail }: ReportEvent): string {
+  if (kind === "memory-only") return `memory only, without ${name}`;
   const targets = kind === "fault" ? (detail as { targets?: unknown } | undefined)?.targets : undefined;
   if (!Array.isArray(targets) || name.includes(" ")) return name;
   const nodes = [

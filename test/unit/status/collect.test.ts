@@ -128,7 +128,7 @@ test("hangs, answers with an error, stops answering: unhealthy each", async () =
 test("the cache is asked and closed; one that does not answer is down", async () => {
   const cache = memoryCache({ maxBytes: 1_000, clock });
   const up = fake({ n1: { healths: [ok()], points: {} } }, { cache: async () => cache });
-  expect((await collectStatus(up.cluster, up.deps)).cache).toMatchObject({ driver: "memory", ok: true });
+  expect((await collectStatus(up.cluster, up.deps)).cache).toMatchObject({ driver: "memory", ok: true, meanwhile: null });
   let closed = false;
   const dead = {
     ...cache,
@@ -138,7 +138,7 @@ test("the cache is asked and closed; one that does not answer is down", async ()
   };
   const down = fake({ n1: { healths: [ok()], points: {} } }, { cache: async () => dead });
   const status = await collectStatus(down.cluster, down.deps);
-  expect(status.cache).toMatchObject({ ok: false, problem: "refused", latencyMs: null });
+  expect(status.cache).toMatchObject({ ok: false, problem: "refused", latencyMs: null, meanwhile: "goes on from memory" });
   expect(closed).toBe(true);
   expect(somethingIsDown(status)).toBe(true);
 });

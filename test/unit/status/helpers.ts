@@ -43,6 +43,7 @@ export const troubled: StatusResult = {
     maxBytes: 67_108_864,
     entries: 12,
     problem: null,
+    meanwhile: null,
   },
   objectives: { p99: 100, errorRate: 0.001, availability: 0.9999 },
   at: 1_700_000_000_000,

@@ -27,6 +27,8 @@ test("what is wrong stands first, and everything fits 80 columns", () => {
 });
 
 test("a cache that does not answer is said with why", () => {
-  const cache = { ...troubled.cache!, ok: false, problem: "connection refused" };
-  expect(statusReport({ ...troubled, cache }, style)).toContain("redis://127.0.0.1:7100: connection refused");
+  const cache = { ...troubled.cache!, ok: false, problem: "connection refused", meanwhile: "goes on from memory" as const };
+  expect(statusReport({ ...troubled, cache }, style)).toContain(
+    "redis://127.0.0.1:7100: connection refused; meanwhile an application goes on from memory",
+  );
 });
