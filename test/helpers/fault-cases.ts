@@ -5,7 +5,7 @@ import type { LocalCluster } from "./local-cluster.ts";
 import { serviceBinary } from "./service.ts";
 
 /**
- * The faults that `test/conformance/faults.test.ts` breaks an `up` cluster with, in a table.
+ * The faults that `test/conformance/fault-suite.ts` breaks an `up` cluster with, in a table.
  *
  * To have a new fault, or a new way of it, held to the contract (it breaks, its probe says so, it is gone after a heal, after
  * `kill -9` of ragctl at any moment, and by the next command after `kill -9` of the watchdog too), add a line to `faultCases`:
@@ -226,6 +226,11 @@ export const faultCases: readonly FaultCase[] = [
     ...noRedis,
   },
 ];
+
+/** Two halves of the table, about as long as each other: they run side by side. */
+export function isOfTheNetwork({ fault }: FaultCase): boolean {
+  return ["partition", "latency", "loss", "bandwidth", "reset", "wrong-answers", "zone-outage"].includes(fault);
+}
 
 /** Faults that cannot run on an `up` cluster, or do not last, and where they are tested instead. */
 export const elsewhere: Readonly<Record<string, string>> = {
