@@ -1,3 +1,4 @@
+import { allFinite } from "../../datasets/problems.ts";
 import { RagctlError } from "../../errors.ts";
 import type { Embedder } from "../../embed/contract.ts";
 import type { Chunk } from "../contract.ts";
@@ -77,5 +78,5 @@ export function embedStep(deps: { embedder: Embedder; dim: number; tally: Tally;
 /** What is wrong with a vector that came with its record; undefined where nothing is. */
 function vectorProblem(vector: Float32Array, dim: number): string | undefined {
   if (vector.length !== dim) return `its vector has ${vector.length} dimensions; the collection takes ${dim}`;
-  return vector.every(Number.isFinite) ? undefined : "its vector has something in it that is not a finite number";
+  return allFinite(vector) ? undefined : "its vector has something in it that is not a finite number";
 }
