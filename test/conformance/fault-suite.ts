@@ -12,7 +12,7 @@ import { watchdogPid, withReusedPid } from "../helpers/fault-journal.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
 import { serviceBinary } from "../helpers/service.ts";
 
-const crashes = Number(process.env["RAGCTL_TEST_CRASHES"] ?? 3);
+const crashes = Number(process.env["RAGCTL_TEST_CRASHES"] ?? 2);
 const promisedMs = leaseTtlMs + 2_000;
 const boundMs = process.env["RAGCTL_TEST_CRASHES"] ? promisedMs : 30_000;
 const seed = Number(process.env["RAGCTL_SEED"] ?? 20_261_120);
