@@ -47,7 +47,10 @@ export async function readRows(
     source = await openSource(file, stdin);
     await readBlocks(
       source,
-      (bytes, end, last) => (take ??= readerOf(bytes, end, sink))(bytes, end, last),
+      (bytes, end, last) => {
+        take ??= readerOf(bytes, end, sink);
+        return take ? take(bytes, end, last) : blank(bytes, end, sink);
+      },
       () => signal?.throwIfAborted(),
     );
   } catch (error) {
@@ -60,10 +63,12 @@ export async function readRows(
   if (rows === 0) throw usageError([{ file: name, message: "holds no queries" }], { code: "log-invalid" });
 }
 
-/** By the first line: JSON, a header of CSV, or a query. */
-function readerOf(bytes: Buffer, end: number, sink: Sink): Take {
+/** By the first line: JSON, a header of CSV, or a query. Undefined where nothing but empty lines has come so far. */
+function readerOf(bytes: Buffer, end: number, sink: Sink): Take | undefined {
   let begin = 0;
   while (begin < end && (bytes[begin] === lineFeed || bytes[begin] === 0x0d)) begin++;
+  // What lies behind the end is anything: there is no first line to look at.
+  if (begin === end) return undefined;
   const first = bytes.toString("utf8", begin, bytes.indexOf(lineFeed, begin)).trim();
   if (first.startsWith("{") || first.startsWith('"')) return lines((text) => sink.row(jsonRow(text)), sink);
   const header = csvRecord(bytes, begin, end);
@@ -72,6 +77,11 @@ function readerOf(bytes: Buffer, end: number, sink: Sink): Take {
     if (queryField(names) !== undefined) return csvRows(names, sink);
   }
   return lines((text) => sink.row({ query: normalizeQuery(text), count: 1, told: {} }), sink);
+}
+
+function blank(bytes: Buffer, end: number, sink: Sink): number {
+  for (let at = 0; at < end; at++) if (bytes[at] === lineFeed) sink.line++;
+  return end;
 }
 
 function lines(each: (text: string) => void, sink: Sink): Take {
