@@ -14,11 +14,13 @@ export function checkDim(path: string, dim: number, wanted: number | undefined):
     throw datasetError(path, `vectors have ${dim} dimensions, and ${wanted} are wanted`);
 }
 
-/** Whether no component is NaN or infinite: zero times a finite number is zero, and times any other it is NaN, which stays. */
+/** The largest 32-bit float. */
+const largest = 3.4028234663852886e38;
+
+/** Whether no component is NaN or infinite. Comparisons alone, which NaN fails: several times as fast as a call for each. */
 export function allFinite(vector: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < vector.length; i++) sum += vector[i]! * 0;
-  return sum === 0;
+  for (let i = 0; i < vector.length; i++) if (!(Math.abs(vector[i]!) <= largest)) return false;
+  return true;
 }
 
 /** @throws where a component is NaN or infinite: no store takes it, and no distance to it means anything */
