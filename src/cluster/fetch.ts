@@ -6,7 +6,8 @@ import { slowPart } from "./attempt.ts";
 import type { FetchOptions, StoredRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { recordOf, withStampFields } from "./records.ts";
-import { rank, type Reader } from "./search.ts";
+import { rank } from "./rank.ts";
+import type { Reader } from "./search.ts";
 import { unreachable } from "./unreachable.ts";
 import type { View } from "./watch.ts";
 

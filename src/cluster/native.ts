@@ -10,7 +10,7 @@ import type { ClusterDeps } from "./deps.ts";
 import { nodeView } from "./node-view.ts";
 import { statusOf, type ClusterNode, type NodeFailure } from "./nodes.ts";
 import { recordOf, withStampFields } from "./records.ts";
-import { rank } from "./search.ts";
+import { rank } from "./rank.ts";
 
 interface NativeSearch extends PreparedSearch {
   readonly request: PreparedRequest;

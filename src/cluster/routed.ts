@@ -9,7 +9,8 @@ import { fetchRouted } from "./fetch.ts";
 import { nodeView } from "./node-view.ts";
 import { QuietKeeper } from "./quiet.ts";
 import { createScans } from "./scan.ts";
-import { prepareRoutedSearch, searchRouted, type Reader, type RoutedSearch } from "./search.ts";
+import { searchRouted, type Reader } from "./search.ts";
+import { prepareRoutedSearch, type RoutedSearch } from "./search-request.ts";
 import type { View } from "./watch.ts";
 import { noTable, Writer } from "./write.ts";
 

@@ -28,8 +28,12 @@ export interface SetAside {
  * The same for nodes that hang, while their answers are still waited for: those that can be marked stale are, with something to gain, and need not be
  * waited for any longer (what they were sent may land late, as after a timeout). Nothing is done about the others.
  */
-export async function setAsideSilent(deps: RoutedDeps, view: View, silent: readonly FailedNode[]): Promise<SetAside> {
-  const result = nothingAside();
+export async function setAsideSilent(
+  deps: RoutedDeps,
+  view: View,
+  silent: readonly FailedNode[],
+  result: SetAside,
+): Promise<SetAside> {
   for (const { node, gains } of byGains(silent)) {
     if (gains === 0) continue;
     const id = view.routing.nodeIds[node]!;
@@ -48,12 +52,7 @@ export async function setAsideSilent(deps: RoutedDeps, view: View, silent: reado
  * land, becomes quiet: the next write to it could be undone by this one's late arrival.
  * @param result what was set aside before: added to
  */
-export async function setAside(
-  deps: RoutedDeps,
-  view: View,
-  failed: readonly FailedNode[],
-  result = nothingAside(),
-): Promise<SetAside> {
+export async function setAside(deps: RoutedDeps, view: View, failed: readonly FailedNode[], result: SetAside): Promise<SetAside> {
   for (const { node, mayLand, gains, message } of byGains(failed)) {
     if (result.stale.has(node)) continue;
     const id = view.routing.nodeIds[node]!;
@@ -76,7 +75,7 @@ export async function setAside(
   return result;
 }
 
-function nothingAside(): SetAside {
+export function nothingAside(): SetAside {
   return { stale: new Set(), marked: [], refusals: new Map(), untold: [] };
 }
 

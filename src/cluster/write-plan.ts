@@ -86,6 +86,19 @@ export function workByNode(keys: readonly PlannedKey[]): NodeWork[] {
   return [...work.values()];
 }
 
+/** The work of taking keys away where their owners do not want them; not from nodes that are stale by now. */
+export function removalsByNode(keys: readonly PlannedKey[], stale: ReadonlySet<number>): NodeWork[] {
+  const work = new Map<number, NodeWork>();
+  for (const planned of keys)
+    for (const node of planned.elsewhere) {
+      if (stale.has(node)) continue;
+      const mine = work.get(node) ?? { node, upsert: [], remove: [] };
+      work.set(node, mine);
+      mine.remove.push(planned);
+    }
+  return [...work.values()];
+}
+
 export function pointOf({ key, stamp, record }: PlannedKey, version: number): Point {
   return {
     id: stamp.id,

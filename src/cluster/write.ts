@@ -7,20 +7,13 @@ import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { statusOf, type ClusterNode } from "./nodes.ts";
-import { setAside, setAsideSilent, type FailedNode, type SetAside } from "./set-aside.ts";
+import { nothingAside, setAside, setAsideSilent, type SetAside } from "./set-aside.ts";
 import type { Attempt } from "./silence.ts";
 import { silentPart } from "./attempt.ts";
 import type { View } from "./watch.ts";
-import {
-  idsOf,
-  planWrite,
-  pointOf,
-  workByNode,
-  type NodeWork,
-  type PlannedKey,
-  type WriteItem,
-  type WritePlan,
-} from "./write-plan.ts";
+import { planWrite, removalsByNode, workByNode, type PlannedKey, type WriteItem, type WritePlan } from "./write-plan.ts";
+import { prepareWork, type WriteRequest } from "./write-requests.ts";
+import { tallyOf, type Sent } from "./write-tally.ts";
 
 const endPauseAfterMs = 2_000;
 /** Sends of one write to one node, where the node says that it has done nothing of those before. */
@@ -30,13 +23,12 @@ const repeatAfterMs = 50;
 const longestWaitMs = 1_000;
 const lookAgainMs = 25;
 
-/** One request of a batch to one node, and what became of it. */
-interface Sent {
-  node: number;
-  keys: readonly PlannedKey[];
-  failure?: { message: string; mayLand: boolean; status?: number };
-  /** It hangs, and its answer may still come. */
-  silent?: true;
+const leaseRanOut = "the lease on the routing table ran out while it was written, so it is not acknowledged";
+
+/** What was sent so far of one write, and whom that took out of service. */
+interface Wave {
+  sent: readonly Sent[];
+  aside: SetAside;
 }
 
 /** The write path of a routed client (ROUTING.md, "Writing"). One instance a client: it knows which keys are in flight. */
@@ -165,23 +157,21 @@ export class Writer {
       await this.#log(collection, plan.keys, "after", op);
       return failAll(`overload: too much is under way at ${full.id}`);
     }
-    const first = await this.#sendAll(view, data, requests, options, []);
+    const nothing: Wave = { sent: [], aside: nothingAside() };
+    let wave = await this.#sendAll(view, data, requests, options, nothing);
     // Only what its owners have may be taken away elsewhere: a write that fails must not cost what was there before.
-    const stored = plan.keys.filter((planned) => planned.elsewhere.length > 0 && this.#isStored(first, planned));
-    let { sent, aside } = first;
+    const stored = this.#storedOf(
+      plan.keys.filter(({ elsewhere }) => elsewhere.length > 0),
+      wave,
+    );
     if (stored.length > 0) {
-      if (!watch.leaseHolds) {
-        await watch.refresh().catch(() => undefined);
-        if (!watch.leaseHolds || watch.peek(collection)?.epoch !== view.epoch)
-          return failAll("the lease on the routing table ran out while it was written, so it is not acknowledged");
-      }
-      const removals = removalsByNode(stored, aside.stale).flatMap((work) =>
+      if (await this.#leaseLost(view)) return failAll(leaseRanOut);
+      const removals = removalsByNode(stored, wave.aside.stale).flatMap((work) =>
         prepareWork(data, work, version, this.#deps.capabilities.maxBatch),
       );
-      const second = await this.#sendAll(view, data, removals, options, sent);
-      ({ sent } = second);
-      aside = joined(aside, second.aside);
+      wave = await this.#sendAll(view, data, removals, options, wave);
     }
+    const { sent, aside } = wave;
     const tally = tallyOf(sent);
     result.markedStale.push(...aside.marked);
     const unanswered = (planned: PlannedKey) => tally.of(planned).failures.some(({ mayLand }) => mayLand);
@@ -191,11 +181,7 @@ export class Writer {
       "after",
       op,
     );
-    if (!watch.leaseHolds) {
-      await watch.refresh().catch(() => undefined);
-      if (!watch.leaseHolds || watch.peek(collection)?.epoch !== view.epoch)
-        return failAll("the lease on the routing table ran out while it was written, so it is not acknowledged");
-    }
+    if (await this.#leaseLost(view)) return failAll(leaseRanOut);
     for (const planned of plan.keys) {
       const { acks, failures } = tally.of(planned);
       const open = failures.find(({ node }) => !aside.stale.has(node));
@@ -212,20 +198,31 @@ export class Writer {
     return result;
   }
 
-  /** Whether all owners that serve have it, and enough of them. */
-  #isStored({ sent, aside }: { sent: readonly Sent[]; aside: SetAside }, planned: PlannedKey): boolean {
-    const { acks, failures } = tallyOf(sent).of(planned);
-    return acks >= this.#deps.minAcks && failures.every(({ node }) => aside.stale.has(node));
+  /** Whether what is in flight may not be acknowledged any more: the table has changed under it, or cannot be looked at. */
+  async #leaseLost(view: View): Promise<boolean> {
+    const { watch } = this.#deps;
+    if (watch.leaseHolds) return false;
+    await watch.refresh().catch(() => undefined);
+    return !watch.leaseHolds || watch.peek(view.collection)?.epoch !== view.epoch;
   }
 
-  /** Sends requests, and takes out of service whom that shows to have failed. @param before what was sent for the same keys already */
+  /** Those that all owners that serve have, and enough of them. */
+  #storedOf(keys: readonly PlannedKey[], { sent, aside }: Wave): PlannedKey[] {
+    const tally = tallyOf(sent);
+    return keys.filter((planned) => {
+      const { acks, failures } = tally.of(planned);
+      return acks >= this.#deps.minAcks && failures.every(({ node }) => aside.stale.has(node));
+    });
+  }
+
+  /** Sends requests, and takes out of service whom that shows to have failed. @param before what was sent for the same keys already, and whom that took out: added to */
   async #sendAll(
     view: View,
     data: DataFace,
-    requests: ReturnType<typeof prepareWork>,
+    requests: readonly WriteRequest[],
     options: CallOptions,
-    before: readonly Sent[],
-  ): Promise<{ sent: readonly Sent[]; aside: SetAside }> {
+    before: Wave,
+  ): Promise<Wave> {
     const { collection } = view;
     const outcomes: NodeOutcome[] = [];
     const sending = requests.map(({ node, keys, request }) => {
@@ -242,12 +239,13 @@ export class Writer {
     // A node that hangs is taken out of service before its time is up, where somebody else has the keys; where that cannot be, it is waited for.
     const early = await Promise.all(sending.map((each) => each.early));
     const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
-    const hanging = silent.size === 0 ? [] : tallyOf([...before, ...early]).failedNodes.filter(({ node }) => silent.has(node));
-    const gone = await setAsideSilent(this.#deps, view, hanging);
+    const hanging =
+      silent.size === 0 ? [] : tallyOf([...before.sent, ...early]).failedNodes.filter(({ node }) => silent.has(node));
+    const gone = await setAsideSilent(this.#deps, view, hanging, before.aside);
     const sent = await Promise.all(
       sending.map(async ({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : await answer)),
     );
-    const all = [...before, ...sent];
+    const all = [...before.sent, ...sent];
     const failed = new Set(sent.flatMap(({ node, failure }) => (failure ? [node] : [])));
     const failedNodes = tallyOf(all).failedNodes.filter(({ node }) => failed.has(node));
     const aside = await setAside(this.#deps, view, failedNodes, gone);
@@ -298,88 +296,6 @@ export class Writer {
       if (!watch.leaseHolds) return failed;
     }
   }
-}
-
-/** The requests of one node's work, cut at the store's limits. */
-function prepareWork(data: DataFace, work: NodeWork, version: number, maxBatch: number) {
-  const requests: { node: number; keys: readonly PlannedKey[]; request: PreparedRequest }[] = [];
-  const add = (keys: readonly PlannedKey[], prepare: (keys: readonly PlannedKey[]) => PreparedRequest): void => {
-    if (keys.length === 0) return;
-    const half = Math.ceil(keys.length / 2);
-    const halves = () => {
-      add(keys.slice(0, half), prepare);
-      add(keys.slice(half), prepare);
-    };
-    if (keys.length > maxBatch) return halves();
-    try {
-      requests.push({ node: work.node, keys, request: prepare(keys) });
-    } catch (error) {
-      if (!(error instanceof RagctlError && error.code === "batch-too-large") || keys.length === 1) throw error;
-      halves();
-    }
-  };
-  add(work.upsert, (keys) =>
-    data.prepareUpsert(
-      keys.map((planned) => pointOf(planned, version)),
-      { wait: true },
-    ),
-  );
-  add(work.remove, (keys) => data.prepareDelete({ ids: idsOf(keys) }, { wait: true }));
-  return requests;
-}
-
-interface KeyTally {
-  /** Owners that have it. */
-  acks: number;
-  failures: { node: number; message: string; mayLand: boolean; status?: number }[];
-}
-
-/** The work of taking keys away where their owners do not want them; not from nodes that are stale by now. */
-function removalsByNode(keys: readonly PlannedKey[], stale: ReadonlySet<number>): NodeWork[] {
-  const work = new Map<number, NodeWork>();
-  for (const planned of keys)
-    for (const node of planned.elsewhere) {
-      if (stale.has(node)) continue;
-      const mine = work.get(node) ?? { node, upsert: [], remove: [] };
-      work.set(node, mine);
-      mine.remove.push(planned);
-    }
-  return [...work.values()];
-}
-
-/** What two waves of one write have taken out of service. */
-function joined(a: SetAside, b: SetAside): SetAside {
-  return {
-    stale: new Set([...a.stale, ...b.stale]),
-    marked: [...a.marked, ...b.marked],
-    untold: [...a.untold, ...b.untold],
-    refusals: new Map([...a.refusals, ...b.refusals]),
-  };
-}
-
-/** What the answers mean for each key and each node. */
-function tallyOf(sent: readonly Sent[]): { of(planned: PlannedKey): KeyTally; failedNodes: FailedNode[] } {
-  const byKey = new Map<PlannedKey, KeyTally>();
-  const of = (planned: PlannedKey) => {
-    let tally = byKey.get(planned);
-    if (!tally) byKey.set(planned, (tally = { acks: 0, failures: [] }));
-    return tally;
-  };
-  for (const { node, keys, failure } of sent)
-    for (const planned of keys) {
-      if (failure) of(planned).failures.push({ node, ...failure });
-      else if (planned.owners.includes(node)) of(planned).acks++;
-    }
-  const failedNodes = new Map<number, FailedNode>();
-  for (const { node, keys, failure } of sent) {
-    if (!failure) continue;
-    const known = failedNodes.get(node) ?? { node, mayLand: false, gains: 0, message: failure.message };
-    known.mayLand ||= failure.mayLand;
-    // Only what is stored somewhere can be acknowledged, and so needs the node out of the way.
-    known.gains += keys.filter((planned) => of(planned).acks > 0).length;
-    failedNodes.set(node, known);
-  }
-  return { of, failedNodes: [...failedNodes.values()] };
 }
 
 function busyKey(collection: string, id: number | string): string {
