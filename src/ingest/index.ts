@@ -91,7 +91,10 @@ export async function runIngest(spec: IngestSpec, deps: IngestDeps): Promise<Ing
   });
   // The first document says whether the input brings vectors, and of which size.
   const first = await firstDocument(items, tally);
-  const maker = first?.vector ? { name: "vectors of the input", dim: first.vector.length } : embedder;
+  // Where nothing is left to go on with, nothing says it any more, and what is there is as it should be.
+  const there = first === undefined && resume ? await client.collectionInfo(spec.collection) : undefined;
+  const vectorDim = first?.vector?.length ?? there?.size;
+  const maker = vectorDim === undefined ? embedder : { name: "vectors of the input", dim: vectorDim };
   const { created, dim } = await prepareCollection(client, spec.collection, maker, spec.wishes ?? {});
 
   const writer = safeWriter({

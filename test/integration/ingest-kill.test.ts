@@ -99,7 +99,10 @@ function hasBegun(stateDir: string): boolean {
 }
 
 it("killed once more while it goes on, it goes on again", async () => {
-  const paths = corpus("twice");
+  // Records enough for the journal to be written three times by their number alone, however fast the machine is.
+  const paths = [join(cluster.dir, "twice.jsonl")];
+  const records = Array.from({ length: 36_000 }, (_, id) => JSON.stringify({ id, vector: [1 + (id % 3), id / 36_000, 1, 0.5] }));
+  writeFileSync(paths[0]!, records.join("\n"));
   const crashing = { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../helpers/crash-at.ts")}` };
   const first = await cluster.cli(["ingest", ...paths, "--collection", "twice", "--json"], {
     env: { ...crashing, RAGCTL_TEST_CRASH_AT: "2" },
@@ -112,6 +115,7 @@ it("killed once more while it goes on, it goes on again", async () => {
   expect(await verify(paths, "twice")).toMatchObject({ verdict: "same" });
   // And what is done has nothing left to go on with.
   const again = await cluster.cli(["ingest", result.runId, "--resume", "--json"]);
+  expect(again.json().error, again.stderr).toBeUndefined();
   expect(again.json().result).toMatchObject({ documents: { read: 0 }, chunks: { written: 0, unchanged: 0, deleted: 0 } });
 }, 180_000);
 
