@@ -11,7 +11,8 @@ import { selectorsShare } from "./positions.ts";
 import { cleanToTheEnd, sweep } from "./sweep.ts";
 import { TableAccess, together } from "./table.ts";
 import { dropHolds } from "./verify-repair.ts";
-import { TrackedCopy, type CopyJob } from "./tracked-copy.ts";
+import type { CopyJob } from "./copy-job.ts";
+import { TrackedCopy } from "./tracked-copy.ts";
 import { halfDone, isFull } from "./trouble.ts";
 
 export interface ApplyDeps extends MoverDeps {
@@ -39,7 +40,7 @@ export interface ApplyOutcome {
 export async function applyPlan(plan: Plan, deps: ApplyDeps): Promise<ApplyOutcome> {
   const { journal, clock } = deps;
   const beganMs = clock.nowMs();
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const layout = layoutOf(plan);
   if (!layout) return { stepsDone: 0, epoch: (await table.read()).table.epoch, finished: true };
   const begun = (await table.read()).table.moves.some((move) => isOfPlan(move, plan.planId));
@@ -170,7 +171,7 @@ export async function abortPlan(
   deps: MoverDeps,
   { keepChange = false } = {},
 ): Promise<{ aborted: number; cutOver: number; epoch: number }> {
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const mine = (await table.read()).table.moves.filter((move) => isOfPlan(move, planId));
   const open = mine.filter(({ phase }) => phase !== "cutover");
   deps.journal.record("abort", "start", { moves: open.map(({ id }) => id) });

@@ -5,12 +5,12 @@ import type { Routing } from "../sharding/owners.ts";
 import { intersectRanges, subtractRanges, type Range } from "../sharding/ranges.ts";
 import type { Selector } from "../sharding/table.ts";
 import type { AnnouncedMove } from "../sharding/transitions.ts";
+import type { CopyJob, GroupJob } from "./copy-job.ts";
 import { replaceable } from "./freight.ts";
 import type { GroupPart } from "./group-freight.ts";
 import { isOfStep, newMoveId } from "./plan-state.ts";
 import { selectorOf } from "./positions.ts";
 import { regionSources } from "./sources.ts";
-import type { CopyJob, GroupJob } from "./tracked-copy.ts";
 
 /** The tracked copy that brings a group of new positions to where the new partitioner has them, or back. */
 export function regroupJob(plan: Pick<Plan, "planId">, { id, into, back = false }: RegroupStep): CopyJob {

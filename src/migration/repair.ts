@@ -9,8 +9,9 @@ import type { Range } from "../sharding/ranges.ts";
 import { selectorOf } from "./positions.ts";
 import type { Region } from "./sources.ts";
 import { TableAccess, together } from "./table.ts";
-import { StartOver, TrackedCopy, type CopyJob } from "./tracked-copy.ts";
-import { halfDone } from "./trouble.ts";
+import type { CopyJob } from "./copy-job.ts";
+import { TrackedCopy } from "./tracked-copy.ts";
+import { halfDone, StartOver } from "./trouble.ts";
 
 const lookEveryMs = 250;
 const slackMs = 500;
@@ -63,7 +64,7 @@ function ownedRegions(routing: Routing, id: string): (Region & { moved: boolean 
  * @throws RagctlError exit 5 where it does not answer, or no source is left; exit 7 where the table does not know it
  */
 export async function repairNode(node: string, deps: RepairDeps): Promise<boolean> {
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const io = new NodeIo(deps, table);
   const job: CopyJob = {
     name: `repair ${node}`,

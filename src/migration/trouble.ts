@@ -30,6 +30,9 @@ export class PauseLost extends Error {
   }
 }
 
+/** The repair's moves are gone, because the node was marked stale again: it starts over. */
+export class StartOver extends Error {}
+
 /** Whether a node that has no room is the reason: to try again is of no use until somebody makes some. */
 export function isFull(error: unknown): error is RagctlError {
   return error instanceof RagctlError && error.code === "node-full";
