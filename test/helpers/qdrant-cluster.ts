@@ -3,11 +3,13 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "../../src/runtime.ts";
 import type { ReplicaState, ShardTransfer } from "../../src/stores/contract.ts";
 import { validateAnswer, validateRequest, type Finding } from "./openapi.ts";
+import { answerPoints, Refused, type Key, type PointShard, type PointSpace } from "./qdrant-points.ts";
 
 /**
  * A stand-in for Qdrant's cluster API: one process, a port for each peer, the documented paths, bodies and states, judged
- * against Qdrant's own OpenAPI file in both directions. It holds no points, only counts. Time is its own: `clock.sleep` moves
- * transfers on and returns at once, so that an hour of a stuck transfer takes no time and every run is the same.
+ * against Qdrant's own OpenAPI file in both directions. Its first collection has only counts until points are written to it; others can be
+ * made, sharded by ids or by keys, with aliases. Time is its own: `clock.sleep` moves transfers on and returns at once, so that an hour of a
+ * stuck transfer takes no time and every run is the same.
  */
 export interface StandInOptions {
   peers: number;
@@ -17,6 +19,10 @@ export interface StandInOptions {
   replicationFactor?: number;
   /** By shard; 1,000 unless given. */
   points?: number[];
+  /** By shard: the collection is sharded by keys. */
+  keys?: Key[];
+  /** Of the vectors; 4 unless given. */
+  size?: number;
   /** Points a second that a transfer copies; 500 unless given. */
   pointsPerSec?: number;
   /** False: `/cluster/telemetry` is not there, as before 1.17. */
@@ -40,7 +46,19 @@ interface Replica {
   state: ReplicaState;
   points: number;
 }
+interface Shard extends PointShard {
+  points: number;
+  replicas: Map<number, Replica>;
+}
+interface Collection extends PointSpace {
+  shards: Map<number, Shard>;
+  /** Of each key, or of the whole. */
+  shardNumber: number;
+  replicationFactor: number;
+  indexes: Record<string, string>;
+}
 interface Running extends ShardTransfer {
+  collection: Collection;
   fate: Fate;
   copied: number;
   beganMs: number;
@@ -49,12 +67,18 @@ interface Running extends ShardTransfer {
 export class QdrantStandIn {
   readonly collection: string;
   readonly peers: Peer[] = [];
-  readonly shards = new Map<number, { points: number; replicas: Map<number, Replica> }>();
+  readonly collections = new Map<string, Collection>();
+  readonly aliases = new Map<string, string>();
+  /** Of the first collection. */
+  readonly shards: Map<number, Shard>;
   transfers: Running[] = [];
   /** The fate of the n-th transfer of all, 0 the first; good unless it says otherwise. */
   fate: (transfer: ShardTransfer, n: number) => Fate = () => "good";
   /** What becomes of the n-th change that is asked for. */
   reply: (n: number) => Reply = () => "good";
+  /** Sees each request for points before it is carried out; `unanswered`: it is carried out, and nobody is told. */
+  onPoints: (request: { method: string; path: string; body: unknown }) => "good" | "unanswered" | Promise<"good" | "unanswered"> =
+    () => "good";
   /** Without it there is no leader, even where a majority is up. */
   consensus = true;
   resharding = false;
@@ -76,6 +100,17 @@ export class QdrantStandIn {
   private constructor(options: StandInOptions) {
     this.#options = options;
     this.collection = options.collection ?? "docs";
+    this.shards = new Map();
+    this.collections.set(this.collection, {
+      name: this.collection,
+      custom: options.keys !== undefined,
+      size: options.size ?? 4,
+      distance: "Cosine",
+      shards: this.shards,
+      shardNumber: options.keys ? 1 : options.shards.length,
+      replicationFactor: options.replicationFactor ?? 1,
+      indexes: {},
+    });
   }
 
   static async start(options: StandInOptions): Promise<QdrantStandIn> {
@@ -84,7 +119,8 @@ export class QdrantStandIn {
     for (const [id, on] of options.shards.entries()) {
       const points = options.points?.[id] ?? 1_000;
       const replicas = new Map(on.map((at) => [cluster.peers[at]!.id, { state: "Active", points }] as [number, Replica]));
-      cluster.shards.set(id, { points, replicas });
+      const key = options.keys?.[id];
+      cluster.shards.set(id, { points, replicas, ...(key !== undefined && { key }) });
     }
     cluster.#watch();
     return cluster;
@@ -123,7 +159,7 @@ export class QdrantStandIn {
     peer.server.closeAllConnections();
     await new Promise((resolve) => peer.server.close(resolve));
     if (marked)
-      for (const { replicas } of this.shards.values()) {
+      for (const { replicas } of this.#allShards()) {
         const replica = replicas.get(peer.id);
         const others = [...replicas].some(([id, { state }]) => id !== peer.id && state === "Active");
         // The last active replica is never called dead.
@@ -145,18 +181,18 @@ export class QdrantStandIn {
   freeze(position: number): void {
     this.#frozen.set(
       position,
-      structuredClone({ peer: this.#clusterStatus(position), shards: this.#collectionCluster(position) }),
+      structuredClone({ peer: this.#clusterStatus(position), shards: this.#collectionCluster(position, this.#first()) }),
     );
   }
 
   /** A transfer that somebody else begins. */
   begin(shardId: number, from: number, to: number, sync: boolean): void {
-    this.#start({ shardId, from: this.peers[from]!.id, to: this.peers[to]!.id, sync, method: "snapshot" });
+    this.#start(this.#first(), { shardId, from: this.peers[from]!.id, to: this.peers[to]!.id, sync, method: "snapshot" });
   }
 
   /** By shard, positions of the peers that hold it, with the state where it is not active: `[["0", "1:Dead"]]`. */
-  placement(): string[][] {
-    return [...this.shards.values()].map(({ replicas }) =>
+  placement(collection = this.collection): string[][] {
+    return [...this.collections.get(collection)!.shards.values()].map(({ replicas }) =>
       [...replicas].map(([id, { state }]) => `${this.#position(id)}${state === "Active" ? "" : `:${state}`}`).toSorted(),
     );
   }
@@ -186,6 +222,14 @@ export class QdrantStandIn {
         return new Promise((resolve) => server.close(resolve));
       }),
     );
+  }
+
+  #first(): Collection {
+    return this.collections.get(this.collection)!;
+  }
+
+  #allShards(): Shard[] {
+    return [...this.collections.values()].flatMap(({ shards }) => [...shards.values()]);
   }
 
   #listen(peer: Peer): Promise<void> {
@@ -219,7 +263,7 @@ export class QdrantStandIn {
 
   #advance(transfer: Running, ms: number): void {
     if (!this.#isUp(transfer.from) || !this.#isUp(transfer.to) || transfer.fate === "stuck") return;
-    const shard = this.shards.get(transfer.shardId)!;
+    const shard = transfer.collection.shards.get(transfer.shardId)!;
     const rate = (this.#options.pointsPerSec ?? 500) * (transfer.fate === "slow" ? 0.05 : 1);
     transfer.copied = Math.min(shard.points, transfer.copied + (rate * ms) / 1000);
     const target = shard.replicas.get(transfer.to);
@@ -236,7 +280,7 @@ export class QdrantStandIn {
   #abort(transfer: Running): void {
     this.#commit++;
     this.transfers = this.transfers.filter((other) => other !== transfer);
-    const { replicas } = this.shards.get(transfer.shardId)!;
+    const { replicas } = transfer.collection.shards.get(transfer.shardId)!;
     if (!transfer.sync) replicas.delete(transfer.to);
     else {
       const target = replicas.get(transfer.to);
@@ -249,23 +293,23 @@ export class QdrantStandIn {
       for (const [to, { state }] of replicas) {
         if (state !== "Dead" || !this.#isUp(to) || this.transfers.some((transfer) => transfer.shardId === shardId)) continue;
         const from = [...replicas].find(([id, replica]) => replica.state === "Active" && this.#isUp(id))?.[0];
-        if (from !== undefined) this.#start({ shardId, from, to, sync: true, method: "wal_delta" });
+        if (from !== undefined) this.#start(this.#first(), { shardId, from, to, sync: true, method: "wal_delta" });
       }
   }
 
-  #start(transfer: ShardTransfer): void {
-    const { replicas } = this.shards.get(transfer.shardId)!;
+  #start(collection: Collection, transfer: ShardTransfer): void {
+    const { replicas } = collection.shards.get(transfer.shardId)!;
     const state: ReplicaState = transfer.method === "stream_records" ? "Partial" : "Recovery";
     replicas.set(transfer.to, { state, points: 0 });
-    this.transfers.push({ ...transfer, fate: this.fate(transfer, this.#began++), copied: 0, beganMs: this.#nowMs });
+    this.transfers.push({ ...transfer, collection, fate: this.fate(transfer, this.#began++), copied: 0, beganMs: this.#nowMs });
     this.#watch();
   }
 
   /** The checks that Qdrant makes when a change is agreed on; undefined: none failed. */
-  #validate(operation: Operation): string | undefined {
-    const shard = this.shards.get(operation.shardId);
+  #validate(collection: Collection, operation: Operation): string | undefined {
+    const shard = collection.shards.get(operation.shardId);
     const { shardId } = operation;
-    if (!shard) return `Bad request: Shard ${shardId} of ${this.collection} does not exist`;
+    if (!shard) return `Bad request: Shard ${shardId} of ${collection.name} does not exist`;
     if (operation.kind === "drop") {
       const replica = shard.replicas.get(operation.peerId);
       if (!replica) return `Bad request: Peer ${operation.peerId} has no replica of shard ${shardId}`;
@@ -275,34 +319,42 @@ export class QdrantStandIn {
         : undefined;
     }
     const { from, to } = operation;
-    const running = this.transfers.filter((transfer) => transfer.shardId === shardId);
+    const running = this.transfers.filter((transfer) => transfer.collection === collection && transfer.shardId === shardId);
     if (operation.kind === "abort")
       return running.some((transfer) => transfer.from === from && transfer.to === to)
         ? undefined
-        : `Not found: Shard transfer ${from} -> ${to} for collection ${this.collection}:${shardId} does not exist`;
+        : `Not found: Shard transfer ${from} -> ${to} for collection ${collection.name}:${shardId} does not exist`;
     for (const id of [from, to]) if (this.#position(id) < 0) return `Bad request: Peer ${id} does not exist`;
     if (shard.replicas.get(from)?.state !== "Active") return `Bad request: Shard ${shardId} is not active on peer ${from}`;
     const other = running.find((transfer) => [transfer.from, transfer.to].some((id) => id === from || id === to));
     return other && `Bad request: Shard ${shardId} is already involved in transfer ${other.from} -> ${other.to}`;
   }
 
-  #apply(operation: Operation): void {
-    if (this.#validate(operation) !== undefined) return;
+  #apply(collection: Collection, operation: Operation): void {
+    if (this.#validate(collection, operation) !== undefined) return;
     this.#commit++;
-    const shard = this.shards.get(operation.shardId)!;
+    const shard = collection.shards.get(operation.shardId)!;
     const at = (id: number) => this.#position(id) + 1;
     if (operation.kind === "drop") {
       this.changes.push(`drop ${operation.shardId} ${at(operation.peerId)}`);
       shard.replicas.delete(operation.peerId);
       for (const transfer of this.transfers)
-        if (transfer.shardId === operation.shardId && (transfer.from === operation.peerId || transfer.to === operation.peerId))
+        if (
+          transfer.collection === collection &&
+          transfer.shardId === operation.shardId &&
+          (transfer.from === operation.peerId || transfer.to === operation.peerId)
+        )
           this.#abort(transfer);
     } else {
       const { kind, shardId, from, to, method } = operation;
       this.changes.push(`${kind} ${shardId} ${at(from)}>${at(to)}${method === undefined ? "" : ` ${method}`}`);
       if (kind === "abort")
-        this.#abort(this.transfers.find((each) => each.shardId === shardId && each.from === from && each.to === to)!);
-      else this.#start({ shardId, from, to, sync: kind === "replicate", method: method ?? "snapshot" });
+        this.#abort(
+          this.transfers.find(
+            (each) => each.collection === collection && each.shardId === shardId && each.from === from && each.to === to,
+          )!,
+        );
+      else this.#start(collection, { shardId, from, to, sync: kind === "replicate", method: method ?? "snapshot" });
     }
     this.#watch();
   }
@@ -315,7 +367,12 @@ export class QdrantStandIn {
     const body: unknown = text === "" ? undefined : JSON.parse(text);
     const at = `${method} ${path}`;
     this.findings.push(...validateRequest(method, path, body).map((finding) => ({ at, finding })));
-    const answer = this.#answer(position, method, new URL(path, "http://peer"), body);
+    const url = new URL(path, "http://peer");
+    const silent = / \/collections\/[^/]+\/points/.test(at)
+      ? (await this.onPoints({ method, path, body })) === "unanswered"
+      : false;
+    const answer = this.#answer(position, method, url, body);
+    if (silent) throw new Error("this request is not answered");
     this.findings.push(...validateAnswer(method, path, answer.status, answer.body).map((finding) => ({ at, finding })));
     return answer;
   }
@@ -326,28 +383,148 @@ export class QdrantStandIn {
     if (pathname === "/cluster") return ok(this.#frozen.get(position)?.peer ?? this.#clusterStatus(position));
     if (pathname === "/cluster/telemetry" && this.#options.telemetry !== false) return ok(this.#telemetry());
     if (first === "cluster" && second === "peer" && method === "DELETE") return this.#removePeer(Number(third));
-    if (pathname === "/collections") return ok({ collections: [{ name: this.collection }] });
+    if (pathname === "/collections") return ok({ collections: [...this.collections.keys()].map((name) => ({ name })) });
+    if (pathname === "/aliases")
+      return ok({ aliases: [...this.aliases].map(([alias_name, collection_name]) => ({ alias_name, collection_name })) });
+    if (pathname === "/collections/aliases") return this.#changeAliases(body as { actions: AliasOperation[] });
     if (first !== "collections") return failed(404, "Not found");
-    if (second !== this.collection) return failed(404, `Not found: Collection \`${second}\` doesn't exist!`);
-    if (third === undefined) return ok(this.#info());
+    const named = second!;
+    if (third === undefined && method === "PUT") return this.#create(named, body as CreateBody);
+    if (third === undefined && method === "DELETE") return this.#drop(named);
+    const collection = this.collections.get(this.aliases.get(named) ?? named);
+    if (!collection) return failed(404, `Not found: Collection \`${named}\` doesn't exist!`);
+    if (third === undefined) return ok(this.#info(collection));
+    if (third === "points") return this.#points(collection, method, pathname, body);
+    if (third === "index") {
+      const { field_name, field_schema } = body as { field_name: string; field_schema: string };
+      collection.indexes[field_name] = field_schema;
+      return ok({ operation_id: 1, status: "completed" });
+    }
+    if (third === "shards") return this.#shardKeys(collection, method, pathname.endsWith("/delete"), body as KeyBody);
     if (third !== "cluster") return failed(404, "Not found");
-    if (method === "GET") return ok(this.#frozen.get(position)?.shards ?? this.#collectionCluster(position));
-    return this.#change(body as Body, Number(searchParams.get("timeout") ?? 10));
+    const frozen = collection === this.#first() ? this.#frozen.get(position)?.shards : undefined;
+    if (method === "GET") return ok(frozen ?? this.#collectionCluster(position, collection));
+    const { create_sharding_key: create, drop_sharding_key: drop } = body as Record<string, KeyBody>;
+    if (create) return this.#shardKeys(collection, "PUT", false, create);
+    if (drop) return this.#shardKeys(collection, "POST", true, drop);
+    return this.#change(collection, body as Body, Number(searchParams.get("timeout") ?? 10));
   }
 
-  #change(body: Body, timeoutSec: number): Answer {
+  #points(collection: Collection, method: string, pathname: string, body: unknown): Answer {
+    const rest = pathname.split("/points")[1] ?? "";
+    try {
+      const result = answerPoints(collection, method, rest, (body ?? {}) as Record<string, unknown>);
+      for (const shard of collection.shards.values())
+        if (shard.data) {
+          shard.points = shard.data.size;
+          for (const replica of shard.replicas.values()) if (replica.state === "Active") replica.points = shard.points;
+        }
+      return ok(result);
+    } catch (error) {
+      if (error instanceof Refused) return failed(error.status, error.message);
+      throw error;
+    }
+  }
+
+  #create(name: string, body: CreateBody): Answer {
+    if (this.collections.has(name) || this.aliases.has(name))
+      return failed(409, `Wrong input: Collection \`${name}\` already exists!`);
+    const custom = body.sharding_method === "custom";
+    const shards = new Map<number, Shard>();
+    const factor = body.replication_factor ?? 1;
+    const number = body.shard_number ?? (custom ? 1 : this.peers.length);
+    const { size, distance } = body.vectors as unknown as { size: number; distance: Collection["distance"] };
+    const collection: Collection = {
+      name,
+      custom,
+      size,
+      distance,
+      shards,
+      shardNumber: number,
+      replicationFactor: factor,
+      indexes: {},
+    };
+    this.collections.set(name, collection);
+    if (!custom) for (let n = 0; n < number; n++) this.#addShard(collection, this.#peersFrom(n, factor));
+    return ok(true);
+  }
+
+  #peersFrom(start: number, count: number): number[] {
+    return Array.from(
+      { length: Math.min(count, this.peers.length) },
+      (_, at) => this.peers[(start + at) % this.peers.length]!.id,
+    );
+  }
+
+  #addShard({ shards }: Collection, on: readonly number[], key?: Key): void {
+    const id = Math.max(-1, ...shards.keys()) + 1;
+    const replicas = new Map(on.map((peer) => [peer, { state: "Active", points: 0 }] as [number, Replica]));
+    shards.set(id, { points: 0, replicas, data: new Map(), ...(key !== undefined && { key }) });
+  }
+
+  #drop(name: string): Answer {
+    for (const [alias, collection] of this.aliases) if (collection === name) this.aliases.delete(alias);
+    return ok(this.collections.delete(name));
+  }
+
+  /** All of them or none. */
+  #changeAliases({ actions }: { actions: AliasOperation[] }): Answer {
+    const next = new Map(this.aliases);
+    for (const { create_alias: create, delete_alias: gone } of actions) {
+      if (gone && !next.delete(gone.alias_name)) return failed(404, `Not found: Alias ${gone.alias_name} does not exists!`);
+      if (!create) continue;
+      if (!this.collections.has(create.collection_name))
+        return failed(404, `Not found: Collection \`${create.collection_name}\` doesn't exist!`);
+      if (this.collections.has(create.alias_name))
+        return failed(409, `Wrong input: Collection \`${create.alias_name}\` already exists!`);
+      next.set(create.alias_name, create.collection_name);
+    }
+    this.aliases.clear();
+    for (const [alias, collection] of next) this.aliases.set(alias, collection);
+    return ok(true);
+  }
+
+  #shardKeys(collection: Collection, method: string, gone: boolean, body: KeyBody): Answer {
+    const known = [...new Set([...collection.shards.values()].flatMap(({ key }) => (key === undefined ? [] : [key])))];
+    if (method === "GET") return ok({ shard_keys: collection.custom ? known.map((key) => ({ key })) : null });
+    const { shard_key: key, placement, shards_number: number = collection.shardNumber } = body;
+    if (!this.#quorum()) return failed(500, "Service internal error: Waiting for consensus operation commit failed.");
+    if (!collection.custom) return failed(400, `Bad request: Shard Key ${key} cannot be created with Auto sharding method`);
+    if (gone) {
+      if (!known.includes(key))
+        return failed(400, `Bad request: Sharding key ${key} does not exist for collection ${collection.name}`);
+      for (const [id, shard] of collection.shards) if (shard.key === key) collection.shards.delete(id);
+      return ok(true);
+    }
+    if (known.includes(key))
+      return failed(400, `Bad request: Sharding key ${key} already exists for collection ${collection.name}`);
+    const stranger = placement?.find((peer) => this.#position(peer) < 0);
+    if (stranger !== undefined) return failed(400, `Bad request: Peer ${stranger} does not exist`);
+    const factor = body.replication_factor ?? collection.replicationFactor;
+    const among = placement ?? this.#peersFrom(collection.shards.size, this.peers.length);
+    for (let n = 0; n < number; n++)
+      this.#addShard(
+        collection,
+        Array.from({ length: Math.min(factor, among.length) }, (_, at) => among[(n + at) % among.length]!),
+        key,
+      );
+    this.#commit++;
+    return ok(true);
+  }
+
+  #change(collection: Collection, body: Body, timeoutSec: number): Answer {
     const operation = operationOf(body);
     const reply = this.reply(this.#asked++);
     if (reply === "refused") return failed(400, "Bad request: not today");
-    const problem = this.#validate(operation);
+    const problem = this.#validate(collection, operation);
     if (problem !== undefined) return failed(problem.startsWith("Not found") ? 404 : 400, problem);
     if (this.#quorum() && reply === "good") {
-      this.#apply(operation);
+      this.#apply(collection, operation);
       return ok(true);
     }
     // The request waits as long as it may; then the operation may still be on its way.
     if (reply !== "lost")
-      this.#later.push({ atMs: this.#nowMs + timeoutSec * 1000 + 4_000, apply: () => this.#apply(operation) });
+      this.#later.push({ atMs: this.#nowMs + timeoutSec * 1000 + 4_000, apply: () => this.#apply(collection, operation) });
     this.tick(timeoutSec * 1000);
     return failed(
       500,
@@ -356,7 +533,7 @@ export class QdrantStandIn {
   }
 
   #removePeer(id: number): Answer {
-    if ([...this.shards.values()].some(({ replicas }) => replicas.has(id)))
+    if (this.#allShards().some(({ replicas }) => replicas.has(id)))
       return failed(400, `Bad request: Cannot remove peer ${id} as there are shards on it`);
     const position = this.#position(id);
     if (position < 0) return failed(400, `Bad request: Peer ${id} does not exist`);
@@ -384,53 +561,60 @@ export class QdrantStandIn {
     };
   }
 
-  #collectionCluster(position: number) {
+  #collectionCluster(position: number, collection: Collection) {
     const { id } = this.peers[position]!;
-    const all = [...this.shards].flatMap(([shard, { replicas }]) =>
-      [...replicas].map(([peer, replica]) => ({ shard, peer, state: replica.state, points: replica.points })),
-    );
+    const all = [...collection.shards].flatMap(([shard, { replicas, key }]) => {
+      const keyed = key === undefined ? {} : { shard_key: key };
+      return [...replicas].map(([peer, { state, points }]) => ({ shard, peer, state, points, keyed }));
+    });
     return {
       peer_id: id,
-      shard_count: this.shards.size,
+      shard_count: collection.shards.size,
       local_shards: all
         .filter(({ peer }) => peer === id)
-        .map(({ shard, state, points }) => ({ shard_id: shard, points_count: points, state })),
+        .map(({ shard, state, points, keyed }) => Object.assign({ shard_id: shard, points_count: points, state }, keyed)),
       remote_shards: all
         .filter(({ peer }) => peer !== id)
-        .map(({ shard, peer, state }) => ({ shard_id: shard, peer_id: peer, state })),
-      shard_transfers: this.transfers.map(({ shardId, from, to, sync, method, copied, beganMs }) => ({
-        shard_id: shardId,
-        from,
-        to,
-        sync,
-        method,
-        ...(from === id && {
-          comment: this.#comment(shardId, copied, beganMs),
-        }),
-      })),
+        .map(({ shard, peer, state, keyed }) => Object.assign({ shard_id: shard, peer_id: peer, state }, keyed)),
+      shard_transfers: this.transfers
+        .filter((each) => each.collection === collection)
+        .map(({ shardId, from, to, sync, method, copied, beganMs }) => ({
+          shard_id: shardId,
+          from,
+          to,
+          sync,
+          method,
+          ...(from === id && {
+            comment: this.#comment(collection, shardId, copied, beganMs),
+          }),
+        })),
       ...(this.resharding && { resharding_operations: [{ direction: "up", shard_id: 9, peer_id: id }] }),
     };
   }
 
-  #comment(shardId: number, copied: number, beganMs: number): string {
+  #comment(collection: Collection, shardId: number, copied: number, beganMs: number): string {
     const seconds = Math.floor((this.#nowMs - beganMs) / 1000);
-    return `Transferring records (${Math.floor(copied)}/${this.shards.get(shardId)!.points}), started ${seconds}s ago, ETA: -`;
+    return `Transferring records (${Math.floor(copied)}/${collection.shards.get(shardId)!.points}), started ${seconds}s ago, ETA: -`;
   }
 
   #telemetry() {
     return {
-      collections: {
-        [this.collection]: {
-          id: this.collection,
-          shards: [...this.shards].map(([id, { replicas }]) => ({
-            id,
-            replicas: [...replicas].map(([peer, { state, points }]) => {
-              const sizes = { num_points: points, vectors_size_bytes: points * 16, payloads_size_bytes: points * 4 };
-              return Object.assign({ peer_id: peer, state }, this.#isUp(peer) ? sizes : {});
-            }),
-          })),
-        },
-      },
+      collections: Object.fromEntries(
+        [...this.collections.values()].map(({ name, shards }) => [
+          name,
+          {
+            id: name,
+            shards: [...shards].map(([id, { replicas, key }]) => ({
+              id,
+              ...(key !== undefined && { key }),
+              replicas: [...replicas].map(([peer, { state, points }]) => {
+                const sizes = { num_points: points, vectors_size_bytes: points * 16, payloads_size_bytes: points * 4 };
+                return Object.assign({ peer_id: peer, state }, this.#isUp(peer) ? sizes : {});
+              }),
+            })),
+          },
+        ]),
+      ),
       cluster: {
         enabled: true,
         number_of_peers: this.peers.length,
@@ -439,17 +623,18 @@ export class QdrantStandIn {
     };
   }
 
-  #info() {
+  #info({ shards, size, distance, custom, shardNumber, replicationFactor, indexes }: Collection) {
     return {
       status: "green",
       optimizer_status: "ok",
       segments_count: 1,
-      points_count: [...this.shards.values()].reduce((sum, { points }) => sum + points, 0),
+      points_count: [...shards.values()].reduce((sum, { points }) => sum + points, 0),
       config: {
         params: {
-          vectors: { size: 4, distance: "Cosine" },
-          shard_number: this.shards.size,
-          replication_factor: this.#options.replicationFactor ?? 1,
+          vectors: { size, distance },
+          shard_number: custom ? shardNumber : shards.size,
+          ...(custom && { sharding_method: "custom" }),
+          replication_factor: replicationFactor,
         },
         hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10_000 },
         optimizer_config: {
@@ -459,7 +644,7 @@ export class QdrantStandIn {
           flush_interval_sec: 5,
         },
       },
-      payload_schema: {},
+      payload_schema: Object.fromEntries(Object.entries(indexes).map(([name, data_type]) => [name, { data_type, points: 0 }])),
     };
   }
 }
@@ -471,6 +656,22 @@ interface Answer {
 type Operation =
   | { kind: "move" | "replicate" | "abort"; shardId: number; from: number; to: number; method?: string }
   | { kind: "drop"; shardId: number; peerId: number };
+interface CreateBody {
+  vectors: Record<string, unknown>;
+  shard_number?: number;
+  sharding_method?: "auto" | "custom";
+  replication_factor?: number;
+}
+interface KeyBody {
+  shard_key: Key;
+  shards_number?: number;
+  replication_factor?: number;
+  placement?: number[];
+}
+interface AliasOperation {
+  create_alias?: { alias_name: string; collection_name: string };
+  delete_alias?: { alias_name: string };
+}
 type Body = Record<string, { shard_id: number; from_peer_id: number; to_peer_id: number; peer_id: number; method?: string }>;
 
 function operationOf(body: Body): Operation {
