@@ -6,8 +6,7 @@ import { createStamper } from "../sharding/keys.ts";
 import { placementOf } from "../sharding/owners.ts";
 import type { Capacity } from "../sharding/plan/balance.ts";
 import { buildPlan, type PlanDraft } from "../sharding/plan/build.ts";
-import type { Layout } from "../sharding/plan/contract.ts";
-import type { AddedNode } from "../sharding/plan/layout.ts";
+import { layoutOfTable, type AddedNode } from "../sharding/plan/layout.ts";
 import { makePlanId } from "../sharding/plan/plan-id.ts";
 import { weighOwners, weighPositions } from "../sharding/plan/weigh.ts";
 import type { RoutingTable, TableNode } from "../sharding/table.ts";
@@ -51,7 +50,7 @@ export async function planRouted(
     cluster: cluster.name,
     collection: table.collection,
     offline: false,
-    layout: layoutOf(table),
+    layout: layoutOfTable(table),
     states: Object.fromEntries(Object.entries(table.nodes).map(([id, { state }]) => [id, state])),
     unreachable: new Set(observed.unreachable.keys()),
     changes,
@@ -62,19 +61,6 @@ export async function planRouted(
     ...limitsOf(inputs),
   });
   return { draft, notes };
-}
-
-function layoutOf({ partitioner, replicas, members, nodes }: RoutingTable): Layout {
-  return {
-    partitioner,
-    replicas,
-    members: [...members],
-    nodes: Object.fromEntries(members.map((id) => [id, describe(nodes[id]!)])),
-  };
-}
-
-function describe({ url, zone, weight }: TableNode): Layout["nodes"][string] {
-  return zone === undefined ? { url, weight } : { url, zone, weight };
 }
 
 function refuse({ collection, moves, partitioner }: RoutingTable): void {

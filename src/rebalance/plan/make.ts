@@ -5,7 +5,7 @@ import { observe } from "../../planning/observe.ts";
 import { planTransition, semanticSpec, type ExpectedSearch, type Plan } from "../../planning/rebalance-contract.ts";
 import type { Clock, Rng } from "../../runtime.ts";
 import { loadHashes } from "../../sharding/hash.ts";
-import { layoutOf } from "../../sharding/plan/transition.ts";
+import { layoutOfTable } from "../../sharding/plan/layout.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
 import type { MaxRate } from "../../sharding/plan/price.ts";
 import type { PartitionerSpec } from "../../sharding/table.ts";
@@ -75,7 +75,11 @@ function otherProbes(plan: Plan, to: PartitionerSpec, table: NonNullable<Collect
   const { partitioner } = table;
   if (plan.steps.length > 0 || to.kind !== "semantic" || partitioner.kind !== "semantic" || to.probes === partitioner.probes)
     return plan;
-  return { ...plan, kind: "shard", steps: [{ id: "settle", kind: "settle", layout: { ...layoutOf(table), partitioner: to } }] };
+  return {
+    ...plan,
+    kind: "shard",
+    steps: [{ id: "settle", kind: "settle", layout: { ...layoutOfTable(table), partitioner: to } }],
+  };
 }
 
 /** Points of each new cell, and from which old cell they come, as a sample has them. */

@@ -8,7 +8,7 @@ import type { Amount, CopyStep, Layout, Plan, PlanStep } from "./contract.ts";
 import { fingerprintOfTable } from "./fingerprint.ts";
 import { changedLayout, isGradual, partialLayout, placementOfLayout, type LayoutChanges } from "./layout.ts";
 import { balanceOf, dimensions, loadsOf, type Load, type LoadModel } from "./loads.ts";
-import { secondsAt, type MaxRate } from "./price.ts";
+import { secondsAt, sumOf, type MaxRate } from "./price.ts";
 import { copySteps } from "./steps.ts";
 
 export interface PlanRequest {
@@ -74,7 +74,7 @@ export function buildPlan(request: PlanRequest): PlanDraft {
   requireSources(chosen, request);
   requireTargets(chosen.steps, request);
 
-  const priceOf = sum(chosen.steps);
+  const priceOf = sumOf(chosen.steps);
   const beforeLoads = loadsOf(before, model);
   const afterLoads = loadsOf(chosen.placement, model);
   const found = measuredLoads(beforeLoads, request.measured);
@@ -128,12 +128,12 @@ function within(
   wanted: Layout,
   attempt: (layout: Layout) => Attempt,
 ): { part: number; attempt: Attempt } {
-  const fits = ({ steps }: Attempt) => steps.length <= maxMoves && sum(steps).bytes <= maxBytes;
+  const fits = ({ steps }: Attempt) => steps.length <= maxMoves && sumOf(steps).bytes <= maxBytes;
   const whole = attempt(wanted);
   if (fits(whole)) return { part: 1, attempt: whole };
   if (!isGradual(layout, wanted))
     throw new RagctlError(
-      `A change of replicas or of the ring cannot be made in part, and the whole takes ${whole.steps.length} moves and ${sum(whole.steps).bytes} bytes.`,
+      `A change of replicas or of the ring cannot be made in part, and the whole takes ${whole.steps.length} moves and ${sumOf(whole.steps).bytes} bytes.`,
       {
         code: "plan-over-limit",
         exitCode: ExitCode.refused,
@@ -217,11 +217,4 @@ function shifted(found: Load | undefined, after: Load, before: Load | undefined)
   if (!found || !before) return after;
   const shift = (dimension: "points" | "bytes") => Math.max(0, found[dimension] + after[dimension] - before[dimension]);
   return { points: shift("points"), bytes: shift("bytes"), heat: after.heat };
-}
-
-function sum(steps: readonly Amount[]): Amount {
-  return steps.reduce((total, { points, bytes }) => ({ points: total.points + points, bytes: total.bytes + bytes }), {
-    points: 0,
-    bytes: 0,
-  });
 }

@@ -1,7 +1,7 @@
 import { usageError, type Problem } from "../../errors.ts";
 import { createPlacement, type Placement } from "../placement.ts";
 import { changedBounds } from "../range.ts";
-import { defaultVirtualNodes } from "../table.ts";
+import { defaultVirtualNodes, type RoutingTable } from "../table.ts";
 import type { Layout } from "./contract.ts";
 
 export interface AddedNode {
@@ -122,4 +122,19 @@ export function partialLayout(before: Layout, after: Layout, part: number): Layo
   }
   const order = part >= 1 ? after.members : ids;
   return { ...after, members: order.filter((id) => nodes[id]), nodes };
+}
+
+/** The layout of a table as it is. */
+export function layoutOfTable({ partitioner, replicas, members, nodes }: RoutingTable): Layout {
+  return {
+    partitioner,
+    replicas,
+    members: [...members],
+    nodes: Object.fromEntries(
+      members.map((id) => {
+        const { url, weight, zone } = nodes[id]!;
+        return [id, { url, weight, ...(zone === undefined ? {} : { zone }) }];
+      }),
+    ),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Weigh } from "../movement.ts";
 import type { Placement, Segment } from "../segments.ts";
+import type { RoutingTable } from "../table.ts";
 import type { Amount, Balance, NodeLoad } from "./contract.ts";
 
 /** What the points of a collection are worth, each counted once, and how they lie over the positions; evenly, unless something was counted. */
@@ -58,6 +59,11 @@ export function balanceOf(loads: ReadonlyMap<string, Load>, intended: (id: strin
   });
   const nodes = [...loads].map(loadOf);
   return { nodes, ...spread([...loads].map(([id, { points }]) => ({ load: points, intended: intended(id) }))) };
+}
+
+/** What each member should bear, by a table's weights. */
+export function weightIn({ nodes }: Pick<RoutingTable, "nodes">): (id: string) => number {
+  return (id) => nodes[id]?.weight ?? 1;
 }
 
 /** Largest ÷ mean, and the standard deviation ÷ mean, of loads that should be as their intended weights are. */

@@ -16,3 +16,10 @@ const secondsPerStep = 2;
 export function secondsAt(amount: Amount, steps: number, { per, perSec }: MaxRate): number {
   return Math.round(amount[per] / perSec + steps * secondsPerStep);
 }
+
+export function sumOf(steps: readonly Amount[]): Amount {
+  return steps.reduce((total, { points, bytes }) => ({ points: total.points + points, bytes: total.bytes + bytes }), {
+    points: 0,
+    bytes: 0,
+  });
+}

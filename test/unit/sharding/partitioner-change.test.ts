@@ -14,7 +14,8 @@ import {
 } from "../../../src/sharding/index.ts";
 import { fingerprintOfTable } from "../../../src/sharding/plan/fingerprint.ts";
 import { semanticSpec, splitCell } from "../../../src/sharding/plan/semantic-spec.ts";
-import { backPlan, planTransition } from "../../../src/sharding/plan/transition.ts";
+import { backPlan } from "../../../src/sharding/plan/back-plan.ts";
+import { planTransition } from "../../../src/sharding/plan/transition.ts";
 import type { RegroupStep } from "../../../src/sharding/plan/contract.ts";
 import type { Transition } from "../../../src/sharding/transitions.ts";
 import { intersectRanges, joinRanges, subtractRanges } from "../../../src/sharding/ranges.ts";
