@@ -1,7 +1,8 @@
 import type { AliasRecord } from "../sharding/alias-record.ts";
 import { noProcess, settleLeftover, type AliasPlaces } from "./alias-switch.ts";
 import type { RoutedDeps } from "./deps.ts";
-import { thisHost, type ClusterNodes } from "./nodes.ts";
+import type { ClusterNodes } from "./nodes.ts";
+import { thisHost } from "./this-host.ts";
 import type { StateStore } from "../state/contract.ts";
 
 /** A node that does not answer is not asked again at once. */

@@ -7,7 +7,7 @@ import { collectionDifferences, requireFit } from "../stores/collection-fit.ts";
 import type { CollectionInfo, CollectionSpec } from "../stores/contract.ts";
 import type { NewTable } from "../state/contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import type { ClusterNode } from "./nodes.ts";
+import type { ClusterNode } from "./node.ts";
 import { plural } from "../units.ts";
 
 const indexes = [

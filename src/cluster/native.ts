@@ -8,7 +8,7 @@ import type { CollectionInfo, DataFace, Point, PointId, SearchOptions, Vector } 
 import type { CallOptions, ClusterClient, NodeOutcome, PreparedSearch, WriteResult } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
 import { nodeView } from "./node-view.ts";
-import { statusOf, type ClusterNode, type NodeFailure } from "./nodes.ts";
+import { statusOf, type ClusterNode, type NodeFailure } from "./node.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
 

@@ -1,7 +1,7 @@
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { CallOptions, NodeView } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
-import type { ClusterNode } from "./nodes.ts";
+import type { ClusterNode } from "./node.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
 import type { RoutingTable } from "../sharding/table.ts";

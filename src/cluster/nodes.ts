@@ -1,70 +1,19 @@
-import { hostname } from "node:os";
 import { TransportError, type NodePool, type PoolOptions, type PreparedRequest } from "../http/contract.ts";
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
 import { runAfter, type Clock } from "../runtime.ts";
-import type { DataFace, NodeEndpoint, StoreControl, VectorStoreDriver } from "../stores/contract.ts";
-import {
-  admittedShare,
-  breakerPolicies,
-  errorRate,
-  newBreaker,
-  probeFailed,
-  probeSucceeded,
-  recordOutcome,
-  type Breaker,
-} from "./breaker.ts";
+import type { DataFace, NodeEndpoint, VectorStoreDriver } from "../stores/contract.ts";
+import { admittedShare, breakerPolicies, errorRate, newBreaker, probeFailed, probeSucceeded, recordOutcome } from "./breaker.ts";
 import { latePart } from "./attempt.ts";
-import { isMeasured, newStats, observeAnswer, observeSign, observeSlow, score, startAnew, type NodeStats } from "./balancer.ts";
+import { isMeasured, newStats, observeAnswer, observeSign, observeSlow, score, startAnew } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
 import { HedgeTally, type Tell } from "./events.ts";
 import { Gate } from "./gate.ts";
+import { HealthProbe, probeTimeoutMs } from "./health-probe.ts";
 import { LatencyWindow } from "./latency-window.ts";
+import type { ClusterNode, NodeAnswer } from "./node.ts";
+import { tellOfNode } from "./node-events.ts";
 import { Silence, type Attempt } from "./silence.ts";
-
-/** One node as the client uses it. */
-export interface ClusterNode {
-  readonly id: string;
-  readonly url: string;
-  readonly pool: NodePool;
-  readonly control: StoreControl;
-  readonly stats: NodeStats;
-  readonly breaker: Breaker;
-  readonly gate: Gate;
-  /** The narrow one beside it, for reads while the breaker is open. */
-  readonly panicGate: Gate;
-  readonly latencies: LatencyWindow;
-  /** Whether it hangs, as those see it who wait for it. */
-  readonly silence: Silence;
-  /** What was told of its breaker last, and whether it was told that it is silent. */
-  readonly told: { phase: Breaker["phase"]; step: number; silent: boolean };
-}
-
-/** A request that did not succeed, and what may be concluded from it. */
-export interface NodeFailure {
-  node: string;
-  /** The node said no, and would again: it is the request that is wrong. */
-  fatal: boolean;
-  /** There was no answer, and the request may still land. */
-  mayLand: boolean;
-  timeout: boolean;
-  /** It was not sent: too much is under way at the node already. */
-  overload: boolean;
-  /** Certainly nothing of it was done (it never left, or the answer says so), and a little later it may be: even a write may be repeated. */
-  notDone: boolean;
-  /** The node has no room for it, and will not have any until somebody makes some. */
-  full?: true;
-  /** How long the node asks to be left alone. */
-  retryAfterMs?: number;
-  /** Of the HTTP answer, where there was one. */
-  status?: number;
-  message: string;
-}
-/** As a part of something else. */
-export function statusOf({ status }: Pick<NodeFailure, "status">): { status?: number } {
-  return status === undefined ? {} : { status };
-}
-export type NodeAnswer = { body: Buffer; failure?: undefined } | { failure: NodeFailure };
 
 export interface NodesDeps {
   driver: VectorStoreDriver;
@@ -84,11 +33,6 @@ export const defaultRequestTimeoutMs = 5_000;
 const panicMaxInFlight = 8;
 /** Waiting requests of one node, for each that may be under way. */
 const waitingPerTurn = 4;
-const probeEveryMs = 500;
-/** So many in a row that nobody answered: one may have been this process' own, or the machine's, being busy. */
-const probesMissed = 2;
-const probeTimeoutMs = 1_000;
-
 /** The nodes of a cluster: one pool, balance and breaker each. Nodes that only a table knows are added as they are met. */
 export class ClusterNodes {
   readonly #cluster: ClusterConfig;
@@ -100,9 +44,7 @@ export class ClusterNodes {
   readonly #protects: boolean;
   readonly #tell: Tell;
   readonly #hedges: HedgeTally;
-  #probing = false;
-  /** Health probes in a row that were not answered. */
-  readonly #missed = new WeakMap<ClusterNode, number>();
+  readonly #probe: HealthProbe;
 
   constructor(cluster: ClusterConfig, deps: NodesDeps) {
     this.#cluster = cluster;
@@ -111,6 +53,13 @@ export class ClusterNodes {
     this.#protects = cluster.routing.breaker !== "off";
     this.#tell = deps.tell ?? (() => {});
     this.#hedges = new HedgeTally(this.#tell, deps.clock);
+    this.#probe = new HealthProbe({
+      clock: deps.clock,
+      signal: this.#closing.signal,
+      nodes: () => this.all,
+      onWell: (node) => this.#well(node),
+      onSilent: (node) => this.#silent(node),
+    });
     for (const node of cluster.nodes) this.#add(node);
   }
 
@@ -164,7 +113,7 @@ export class ClusterNodes {
         onSilent: (suspects) => {
           this.#silent(node);
           for (const attempt of suspects) this.#failed(node, true, attempt);
-          void this.#probeUntilWell();
+          void this.#probe.untilWell();
         },
       }),
       told: { phase: "closed", step: 0, silent: false },
@@ -226,7 +175,7 @@ export class ClusterNodes {
         }
         recordOutcome(breaker, beganMs + latencyUs / 1000, false, beganMs);
         breaker.silent = false;
-        this.#tellOf(node);
+        tellOfNode(this.#tell, node);
         return { body: answer.body };
       }
       const { kind, message, full, notDone, retryAfterMs } = face.failure(answer.status, answer.body, answer.headers);
@@ -282,43 +231,10 @@ export class ClusterNodes {
     if (attempt.blamed) return;
     attempt.blamed = counts;
     recordOutcome(node.breaker, this.#deps.clock.nowMs(), counts, attempt.beganMs);
-    this.#tellOf(node);
+    tellOfNode(this.#tell, node);
     if (!counts || !this.#protects) return;
     node.stats.failures++;
-    void this.#probeUntilWell();
-  }
-
-  /** While some node fails, asks its health twice a second, so that it is back in use soon after it is back. */
-  async #probeUntilWell(): Promise<void> {
-    if (this.#probing) return;
-    this.#probing = true;
-    const { clock } = this.#deps;
-    const { signal } = this.#closing;
-    try {
-      for (;;) {
-        await clock.sleep(probeEveryMs, signal, { ref: false });
-        const sick = this.all.filter(({ stats, breaker }) => stats.failures > 0 || breaker.silent || breaker.phase === "open");
-        if (sick.length === 0) return;
-        await Promise.all(
-          sick.map(async (node) => {
-            const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal });
-            if (signal.aborted) return;
-            const missed = ok ? 0 : (this.#missed.get(node) ?? 0) + 1;
-            this.#missed.set(node, missed);
-            if (missed >= probesMissed) this.#silent(node);
-            if (!ok) return;
-            if (node.breaker.silent) startAnew(node.stats);
-            node.stats.failures = 0;
-            probeSucceeded(node.breaker, clock.nowMs());
-            this.#tellOf(node);
-          }),
-        );
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      this.#probing = false;
-    }
+    void this.#probe.untilWell();
   }
 
   /** Others are asked in its place, because it takes long. */
@@ -328,21 +244,14 @@ export class ClusterNodes {
 
   #silent(node: ClusterNode): void {
     probeFailed(node.breaker, this.#deps.clock.nowMs());
-    this.#tellOf(node);
+    tellOfNode(this.#tell, node);
   }
 
-  /** Tells what has changed of a node's breaker, and whether it is silent. */
-  #tellOf({ id, told, breaker }: ClusterNode): void {
-    const { phase, step, silent } = breaker;
-    if (silent !== told.silent) this.#tell("silent", id, silent ? "start" : "end");
-    told.silent = silent;
-    if (phase === told.phase && step === told.step) return;
-    if (told.phase === "half-open") this.#tell("half-open", id, "end");
-    if (phase === "half-open") this.#tell("half-open", id, "start", { share: breaker.policy?.steps[step] ?? 1 });
-    if (told.phase === "closed") this.#tell("breaker", id, "start");
-    if (phase === "closed") this.#tell("breaker", id, "end");
-    told.phase = phase;
-    told.step = step;
+  #well(node: ClusterNode): void {
+    if (node.breaker.silent) startAnew(node.stats);
+    node.stats.failures = 0;
+    probeSucceeded(node.breaker, this.#deps.clock.nowMs());
+    tellOfNode(this.#tell, node);
   }
 
   /** How bad it would be to ask this node now; lower is better. */
@@ -393,6 +302,3 @@ function turnedAway(
   const message = `${node.id}: ${detail}`;
   return { failure: { node: node.id, fatal: false, mayLand: false, timeout: false, overload: true, notDone: true, message } };
 }
-
-/** For leases and locks: which machine this is. */
-export const thisHost = hostname();

@@ -2,7 +2,7 @@ import type { Rng } from "../runtime.ts";
 import { worstFirst } from "./balancer.ts";
 import { admittedShare } from "./breaker.ts";
 import type { ClusterDeps } from "./deps.ts";
-import type { ClusterNode } from "./nodes.ts";
+import type { ClusterNode } from "./node.ts";
 
 /**
  * Nodes by score, the worst first; open breakers go to `unavailable`, half-open ones to the front, and to `heldBack`, unless their share lets this one

@@ -6,7 +6,7 @@ import { positionFieldOf, type PartitionerSpec } from "../sharding/table.ts";
 import type { Filter, PointId } from "../stores/contract.ts";
 import type { CallOptions, NodeOutcome, StoredRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import type { ClusterNode, NodeAnswer } from "./nodes.ts";
+import type { ClusterNode, NodeAnswer } from "./node.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
 import type { Reader } from "./search.ts";

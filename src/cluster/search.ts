@@ -9,7 +9,7 @@ import type { ClusterDeps } from "./deps.ts";
 import type { CallOptions, NodeOutcome, SearchResult } from "./contract.ts";
 import { hedgeAfterUs, hedgeEarns } from "./hedge.ts";
 import { mergeHits, type NodeHits } from "./merge.ts";
-import type { ClusterNode, NodeAnswer, NodeFailure } from "./nodes.ts";
+import type { ClusterNode, NodeAnswer, NodeFailure } from "./node.ts";
 import { rank } from "./rank.ts";
 import { withStampFields } from "./records.ts";
 import { asking, probing, type RoutedSearch } from "./search-request.ts";

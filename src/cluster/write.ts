@@ -6,7 +6,7 @@ import type { DataFace } from "../stores/contract.ts";
 import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import { statusOf, type ClusterNode } from "./nodes.ts";
+import { statusOf, type ClusterNode } from "./node.ts";
 import { nothingAside, setAside, setAsideSilent, type SetAside } from "./set-aside.ts";
 import type { Attempt } from "./silence.ts";
 import { silentPart } from "./attempt.ts";

@@ -1,7 +1,8 @@
 import { openClusterState } from "../cluster/index.ts";
 import { giveAliases } from "../cluster/alias-switch.ts";
 import { createOn } from "../cluster/collections.ts";
-import { ClusterNodes, thisHost } from "../cluster/nodes.ts";
+import { ClusterNodes } from "../cluster/nodes.ts";
+import { thisHost } from "../cluster/this-host.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
 import { createPool } from "../http/pool.ts";

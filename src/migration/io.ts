@@ -1,4 +1,4 @@
-import type { ClusterNode } from "../cluster/nodes.ts";
+import type { ClusterNode } from "../cluster/node.ts";
 import { RagctlError } from "../errors.ts";
 import type { PreparedRequest } from "../http/contract.ts";
 import { stampFields } from "../sharding/table.ts";

@@ -1,5 +1,5 @@
 import { ExitCode, RagctlError } from "../errors.ts";
-import { thisHost } from "../cluster/nodes.ts";
+import { thisHost } from "../cluster/this-host.ts";
 import { isAlive } from "../process-identity.ts";
 import type { Lock, StateStore } from "../state/contract.ts";
 import type { LockResult } from "./result.ts";

@@ -1,5 +1,5 @@
 import { openClusterState } from "../cluster/index.ts";
-import { thisHost } from "../cluster/nodes.ts";
+import { thisHost } from "../cluster/this-host.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { identify } from "../process-identity.ts";
 import type { Runtime } from "../runtime.ts";

@@ -1,4 +1,4 @@
-import type { ClusterNode } from "../cluster/nodes.ts";
+import type { ClusterNode } from "../cluster/node.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import { recallAtK } from "../load/recall/index.ts";
 import type { Rng } from "../runtime.ts";

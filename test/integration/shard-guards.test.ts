@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { identify } from "../../src/process-identity.ts";
 import { signalProcess } from "../../src/process-signal.ts";
 import { realClock } from "../../src/runtime.ts";
-import { thisHost } from "../../src/cluster/nodes.ts";
+import { thisHost } from "../../src/cluster/this-host.ts";
 import { readRun, runIds } from "../../src/runs/index.ts";
 import { openStateStore } from "../../src/state/index.ts";
 import { supervisorOf } from "../helpers/local-cluster.ts";

@@ -1,4 +1,6 @@
-import { thisHost, type ClusterNode, type ClusterNodes } from "../../../src/cluster/nodes.ts";
+import type { ClusterNode } from "../../../src/cluster/node.ts";
+import type { ClusterNodes } from "../../../src/cluster/nodes.ts";
+import { thisHost } from "../../../src/cluster/this-host.ts";
 import type { ReleaseAccess } from "../../../src/releases/access.ts";
 import { nodeUnreachable } from "../../../src/stores/unreachable.ts";
 import { seededRng } from "../../../src/runtime.ts";
