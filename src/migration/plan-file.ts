@@ -29,6 +29,7 @@ const partitioner = z.discriminatedUnion("kind", [
     offsets: z.array(z.number()).optional(),
     probes: z.number().int().positive().optional(),
     field: z.string().optional(),
+    owners: z.array(z.array(id).min(1)).optional(),
   }),
 ]);
 const native = z.strictObject({

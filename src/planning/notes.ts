@@ -13,11 +13,18 @@ export function planNotes({ plan, part, balancing, wanted }: PlanDraft, inputs: 
       `at risk: while ${alone.length} of ${copies.length} moves run, ${plural(points, "point")} ${points === 1 ? "has" : "have"} one copy that serves; losing its node then loses them`,
     );
   }
+  const ofCells = wanted.partitioner.kind === "semantic";
   if (balancing && !balancing.reached)
     notes.push(
-      `--balance: ${balancing.iterations} rounds of weights did not bring every node within ${inputs.limit} × the mean and its capacity; this is the best of them`,
+      ofCells
+        ? `--balance: whole cells cannot be laid out with every node within ${inputs.limit} × the mean and its capacity; ragctl rebalance plan --split parts the largest`
+        : `--balance: ${balancing.iterations} rounds of weights did not bring every node within ${inputs.limit} × the mean and its capacity; this is the best of them`,
     );
   if (part === 0) notes.push("nothing fits into --max-moves and --max-bytes: the smallest step is larger");
+  else if (part < 1 && ofCells)
+    notes.push(
+      `the limits end it after ${formatPercent(part)} of the cells that change nodes, in a layout that is valid as it is; the rest by planning again`,
+    );
   else if (part < 1) {
     const weights = wanted.members.filter((id) => !sameWeight(plan, id, wanted.nodes[id]!.weight));
     const gone = plan.fingerprint.members.filter(({ id }) => !wanted.members.includes(id)).map(({ id }) => id);

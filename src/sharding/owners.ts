@@ -196,7 +196,7 @@ export function placementOf(table: Pick<RoutingTable, "partitioner" | "members" 
 function placementKey({ partitioner, transition, members, nodes, replicas, vector }: RoutingTable): string {
   // A model's id stands for its centroids, which are long.
   const specs = [partitioner, ...(transition ? [transition.to] : [])].map((spec) =>
-    spec.kind === "semantic" ? [spec.kind, spec.modelId, spec.hash, spec.field, spec.centroids.length] : spec,
+    spec.kind === "semantic" ? [spec.kind, spec.modelId, spec.hash, spec.field, spec.centroids.length, spec.owners] : spec,
   );
   const weights = members.map((id) => [id, nodes[id]?.weight, nodes[id]?.zone]);
   return JSON.stringify([specs, transition?.phase, replicas, vector.distance, weights]);

@@ -7,13 +7,19 @@ import { next, type Transition } from "./transitions.ts";
 
 /** Whether two partitioners are the same; of models, their name stands for their centroids. */
 export function samePartitioner(a: PartitionerSpec, b: PartitionerSpec): boolean {
-  if (a.kind === "semantic" && b.kind === "semantic") return a.modelId === b.modelId && a.field === b.field && a.hash === b.hash;
+  if (a.kind === "semantic" && b.kind === "semantic")
+    return sameCells(a, b) && JSON.stringify(a.owners) === JSON.stringify(b.owners);
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Whether they have the same cells, whoever owns them: plain moves lead from one to the other. */
+export function sameCells(a: PartitionerSpec, b: PartitionerSpec): boolean {
+  return a.kind === "semantic" && b.kind === "semantic" && a.modelId === b.modelId && a.field === b.field && a.hash === b.hash;
 }
 
 /** Whether two partitioners give every point the same position, wherever they then place it. */
 export function samePositions(a: PartitionerSpec, b: PartitionerSpec): boolean {
-  if (a.kind === "semantic" || b.kind === "semantic") return a.kind === b.kind && samePartitioner(a, b);
+  if (a.kind === "semantic" || b.kind === "semantic") return sameCells(a, b);
   return a.hash === b.hash && (a.kind === "range") === (b.kind === "range");
 }
 
@@ -27,7 +33,7 @@ export function beginChange(table: RoutingTable, to: PartitionerSpec): Transitio
     if (samePartitioner(transition.to, to)) return "unchanged";
     return { refused: "another change of partitioner is under way" };
   }
-  if (samePartitioner(partitioner, to)) return { refused: "the collection is placed so already" };
+  if (samePartitioner(partitioner, to) || sameCells(partitioner, to)) return { refused: "the collection is placed so already" };
   if (partitioner.hash !== to.hash || partitioner.kind === "range" || to.kind === "range")
     return { refused: "the two partitioners hash keys differently" };
   const open = moves.find((move) => !move.repair);

@@ -3,25 +3,47 @@ import { segmented, type Member, type Placement, type Segment } from "./segments
 import { createRing } from "./ring.ts";
 import { defaultVirtualNodes, type SemanticSpec } from "./table.ts";
 
-/** Cells of nearest centroids; a position is the cell's number, and each cell is placed like a hash of that number. */
+/**
+ * Cells of nearest centroids; a position is the cell's number. Each cell is where the table says; where it does not, it is placed like a hash of
+ * its number.
+ */
 export function createSemantic(spec: SemanticSpec, members: readonly Member[], replicas: number): Placement {
   const cells = spec.centroids.length;
   if (cells === 0)
     throw new RagctlError("A semantic partitioner needs at least one centroid.", { code: "no-centroids", exitCode: 2 });
-  const ring = createRing({ kind: "ring", virtualNodes: defaultVirtualNodes, hash: spec.hash }, members, replicas);
+  const ids = members.map(({ id }) => id);
+  const owners = spec.owners ? assigned(spec.owners, cells, ids, replicas) : byHash(spec, members, replicas);
   const pieces: Segment[] = spec.centroids.map((_, cell) => ({
     lo: cell,
     hi: cell + 1,
-    owners: ring.ownersOfKey(String(cell)),
+    owners: owners[cell]!,
     share: 1 / cells,
   }));
-  return segmented({ coordinate: "cell", space: cells, members: ring.members, replicas }, pieces, () => {
+  return segmented({ coordinate: "cell", space: cells, members: ids, replicas }, pieces, () => {
     throw new RagctlError("A semantic placement routes by vector, not by key.", {
       code: "needs-vector",
       exitCode: 2,
       hint: "Give the vectors, or use a ring.",
     });
   });
+}
+
+function byHash({ hash, centroids }: SemanticSpec, members: readonly Member[], replicas: number): (readonly string[])[] {
+  const ring = createRing({ kind: "ring", virtualNodes: defaultVirtualNodes, hash }, members, replicas);
+  return centroids.map((_, cell) => ring.ownersOfKey(String(cell)));
+}
+
+function assigned(owners: string[][], cells: number, members: readonly string[], replicas: number): string[][] {
+  const wrong = owners.findIndex(
+    (list) => list.length !== replicas || new Set(list).size < replicas || list.some((id) => !members.includes(id)),
+  );
+  if (owners.length === cells && wrong === -1) return owners;
+  throw new RagctlError(
+    wrong === -1
+      ? `Owners are given for ${owners.length} cells of ${cells}.`
+      : `Cell ${wrong} must be on ${replicas} of ${members.join(", ")}, and is on ${owners[wrong]!.join(", ") || "none"}.`,
+    { code: "cell-owners", exitCode: 2, hint: "ragctl shard plan makes a plan that places cells on the nodes there are." },
+  );
 }
 
 /**

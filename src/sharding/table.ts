@@ -35,6 +35,8 @@ export interface SemanticSpec {
   probes?: number;
   /** The payload field of this model's cells; absent: `_ragctl_cell`. */
   field?: string;
+  /** Who owns each cell, the primary first; absent: each cell is placed like a hash of its number. */
+  owners?: string[][];
 }
 export type PartitionerSpec = RingSpec | RendezvousSpec | RangeSpec | SemanticSpec;
 

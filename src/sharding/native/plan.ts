@@ -1,6 +1,6 @@
 import { ExitCode, RagctlError, usageError, type Problem } from "../../errors.ts";
 import type { ShardStep } from "../plan/contract.ts";
-import { assign, type Bin, type Piece } from "./assignment.ts";
+import { assign, type Bin, type Piece } from "../plan/assignment.ts";
 import type { NativeGoal, NativeNode, NativePlan, NativeShard, ObservedNative } from "./contract.ts";
 import { nativeFingerprint } from "./fingerprint.ts";
 import { nativeBalance } from "./loads.ts";

@@ -3,7 +3,8 @@ import { formatPercent } from "../../units.ts";
 import { movement, type Movement } from "../movement.ts";
 import type { Placement } from "../segments.ts";
 import type { NodeState } from "../table.ts";
-import { balanceLayout, fillOf, type BalanceGoal, type Capacity } from "./balance.ts";
+import { fillOf, type BalanceGoal, type Capacity } from "./balance.ts";
+import { placedLayout } from "./cell-layout.ts";
 import type { Amount, CopyStep, Layout, Plan, PlanStep } from "./contract.ts";
 import { fingerprintOfTable } from "./fingerprint.ts";
 import { changedLayout, isGradual, partialLayout, placementOfLayout, type LayoutChanges } from "./layout.ts";
@@ -61,8 +62,12 @@ export function buildPlan(request: PlanRequest): PlanDraft {
   const target = changedLayout(layout, changes);
   const should = (id: string) =>
     intended[id] ?? changes.weights?.[id] ?? target.nodes[id]?.weight ?? layout.nodes[id]?.weight ?? 1;
-  const balanced = request.balance && balanceLayout(target, model, { by: request.balance, limit, intended: should, capacities });
-  const wanted = balanced?.layout ?? target;
+  const { layout: wanted, balanced } = placedLayout(layout, target, {
+    model,
+    balance: request.balance,
+    goal: { limit, intended: should, capacities },
+    unfit: (id) => request.states?.[id] === "stale" || request.unreachable?.has(id) === true,
+  });
   const before = placementOfLayout(layout);
   const readable = (id: string) => isReadable(request, id);
   const attempt = (after: Layout): Attempt => {

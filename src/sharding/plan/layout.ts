@@ -1,5 +1,5 @@
 import { usageError, type Problem } from "../../errors.ts";
-import { createPlacement, type Placement } from "../placement.ts";
+import { createPlacement, type Member, type Placement } from "../placement.ts";
 import { changedBounds } from "../range.ts";
 import { defaultVirtualNodes, type RoutingTable } from "../table.ts";
 import type { Layout } from "./contract.ts";
@@ -83,14 +83,15 @@ function changedPartitioner({ partitioner }: Layout, changes: LayoutChanges): La
   };
 }
 
-export function placementOfLayout({ partitioner, members, nodes, replicas }: Layout): Placement {
-  return createPlacement({
-    partitioner,
-    replicas,
-    members: members.map((id) => {
-      const { weight = 1, zone } = nodes[id] ?? {};
-      return zone === undefined ? { id, weight } : { id, weight, zone };
-    }),
+export function placementOfLayout(layout: Layout): Placement {
+  const { partitioner, replicas } = layout;
+  return createPlacement({ partitioner, replicas, members: membersOfLayout(layout) });
+}
+
+export function membersOfLayout({ members, nodes }: Pick<Layout, "members" | "nodes">): Member[] {
+  return members.map((id) => {
+    const { weight = 1, zone } = nodes[id] ?? {};
+    return zone === undefined ? { id, weight } : { id, weight, zone };
   });
 }
 
@@ -99,9 +100,13 @@ export function weightStep({ partitioner }: Pick<Layout, "partitioner">): number
   return 1 / (partitioner.kind === "ring" ? partitioner.virtualNodes : defaultVirtualNodes);
 }
 
-/** Whether a change of layout is one of weights alone (a new node had none, one that goes will have none), so that it can be made in part. */
+/**
+ * Whether a change of layout is one of weights, or of cells' owners, alone (a new node had none, one that goes will have none), so that it
+ * can be made in part.
+ */
 export function isGradual(before: Layout, after: Layout): boolean {
-  return before.replicas === after.replicas && JSON.stringify(before.partitioner) === JSON.stringify(after.partitioner);
+  const rule = ({ partitioner }: Layout) => JSON.stringify({ ...partitioner, owners: undefined });
+  return before.replicas === after.replicas && rule(before) === rule(after);
 }
 
 /**
@@ -110,6 +115,7 @@ export function isGradual(before: Layout, after: Layout): boolean {
  * @param part [0, 1]
  */
 export function partialLayout(before: Layout, after: Layout, part: number): Layout {
+  if (after.partitioner.kind === "semantic" && after.partitioner.owners) return partialCells(before, after, part);
   const step = weightStep(after);
   const ids = [...new Set([...before.members, ...after.members])];
   const nodes: Layout["nodes"] = {};
@@ -137,4 +143,24 @@ export function layoutOfTable({ partitioner, replicas, members, nodes }: Routing
       }),
     ),
   };
+}
+
+/** Some of the cells are where they are to be, those of nodes that go before all others; the rest where they were. A node that goes stays as long as it owns any. */
+function partialCells(before: Layout, after: Layout, part: number): Layout {
+  const placed = [before, after].map((layout) => placementOfLayout(layout));
+  const cells = Array.from({ length: placed[0]!.space }, (_, cell) => cell);
+  const [was, is] = placed.map((placement) => cells.map((cell) => [...placement.ownersOfHash(cell)]));
+  const leaves = (cell: number) => was![cell]!.some((id) => !after.members.includes(id));
+  const changed = cells
+    .filter((cell) => was![cell]!.toSorted().join(" ") !== is![cell]!.toSorted().join(" "))
+    .sort((a, b) => Number(leaves(b)) - Number(leaves(a)) || a - b);
+  const done = new Set(changed.slice(0, Math.round(part * changed.length)));
+  if (done.size === changed.length) return after;
+  // Not even owners that nobody said before are said: it is the layout that there was.
+  if (done.size === 0) return before;
+  const owners = cells.map((cell) => (done.has(cell) ? is![cell]! : was![cell]!));
+  const used = new Set(owners.flat());
+  const members = [...after.members, ...before.members.filter((id) => !after.members.includes(id) && used.has(id))];
+  const nodes = Object.fromEntries(members.map((id) => [id, after.nodes[id] ?? before.nodes[id]!]));
+  return { ...after, partitioner: { ...after.partitioner, owners } as Layout["partitioner"], members, nodes };
 }

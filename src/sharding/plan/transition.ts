@@ -1,5 +1,5 @@
 import { placementOf } from "../owners.ts";
-import { samePartitioner } from "../partitioner-change.ts";
+import { sameCells, samePartitioner } from "../partitioner-change.ts";
 import type { Range } from "../ranges.ts";
 import type { Placement } from "../segments.ts";
 import { positionFieldOf } from "../table.ts";
@@ -28,7 +28,8 @@ export function planTransition(request: TransitionRequest): Plan {
   requireQuiet(request);
   const before = placementOf(table);
   const layout: Layout = { ...layoutOfTable(table), partitioner: to };
-  const same = samePartitioner(table.partitioner, to);
+  // Other owners of the same cells are for plain moves: ragctl shard plan.
+  const same = samePartitioner(table.partitioner, to) || sameCells(table.partitioner, to);
   const after = same ? before : placementOf({ ...table, partitioner: to });
   const model = jointWeights(request, before, after);
   const groups = same ? [] : regroupSteps(request, after, model);

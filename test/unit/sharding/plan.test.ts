@@ -214,19 +214,28 @@ describe("limits", () => {
 });
 
 describe("carried out by the protocol's own transitions, settles", () => {
-  const kinds: [string, PartitionerSpec][] = [
+  const cells: PartitionerSpec = {
+    kind: "semantic",
+    hash: "xxh32",
+    modelId: "m",
+    centroids: Array.from({ length: 12 }, (_, i) => [i, 1]),
+  };
+  const kinds: [string, PartitionerSpec | "owners"][] = [
     ["ring", ring],
     ["bounded ring", { ...ring, loadBound: 0.1 }],
     ["rendezvous", { kind: "rendezvous", hash: "xxh32" }],
     ["range", { kind: "range", hash: "xxh32", bounds: [1000, 5000, 20_000, 80_000] }],
-    ["semantic", { kind: "semantic", hash: "xxh32", modelId: "m", centroids: Array.from({ length: 12 }, (_, i) => [i, 1]) }],
+    ["semantic", cells],
+    ["semantic, owners said", "owners"],
   ];
-  test.each(kinds)("%s: any change of members, replicas and weights", { timeout: 60_000 }, (_, partitioner) => {
+  test.each(kinds)("%s: any change of members, replicas and weights", { timeout: 60_000 }, (_, kind) => {
+    const partitioner = kind === "owners" ? cells : kind;
     const seed = 20_260_131;
     const rng = seededRng(seed);
     for (let round = 0; round < (partitioner.kind === "rendezvous" ? 5 : 25); round++) {
       const context = `seed ${seed}, round ${round}`;
       const scenario = randomScenario(rng, partitioner);
+      if (kind === "owners") scenario.layout = withOwners(scenario.layout, rng);
       let plan: Plan;
       try {
         ({ plan } = draft(scenario.layout, scenario.request));
@@ -246,6 +255,19 @@ describe("carried out by the protocol's own transitions, settles", () => {
     }
   });
 });
+
+/** Cells on members at random. */
+function withOwners(layout: Layout, rng: Rng): Layout {
+  const partitioner = layout.partitioner as Extract<PartitionerSpec, { kind: "semantic" }>;
+  const owners = partitioner.centroids.map(() =>
+    layout.members
+      .map((id) => ({ id, order: rng() }))
+      .toSorted((a, b) => a.order - b.order)
+      .slice(0, layout.replicas)
+      .map(({ id }) => id),
+  );
+  return { ...layout, partitioner: { ...partitioner, owners } };
+}
 
 function randomScenario(rng: Rng, partitioner: PartitionerSpec) {
   const count = 3 + Math.floor(rng() * 4);
