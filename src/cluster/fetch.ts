@@ -7,7 +7,7 @@ import type { FetchOptions, StoredRecord } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
-import type { Reader } from "./search.ts";
+import type { Reader } from "./search-cover.ts";
 import { unreachable } from "./unreachable.ts";
 import type { View } from "./watch.ts";
 

@@ -9,7 +9,7 @@ import type { RoutedDeps } from "./deps.ts";
 import type { ClusterNode, NodeAnswer } from "./node.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
-import type { Reader } from "./search.ts";
+import type { Reader } from "./search-cover.ts";
 import { unreachable } from "./unreachable.ts";
 import type { View } from "./watch.ts";
 import { noTable } from "./write.ts";

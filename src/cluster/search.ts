@@ -1,6 +1,5 @@
 import { runAfter } from "../runtime.ts";
-import { ExitCode, RagctlError } from "../errors.ts";
-import { belowShare, chooseCover, fillUp, missingShare, ownersToAsk, substitutes } from "../sharding/cover.ts";
+import { ownersToAsk } from "../sharding/cover.ts";
 import type { CoverSet, Routing } from "../sharding/owners.ts";
 import type { Hit, SearchOptions } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
@@ -9,9 +8,12 @@ import type { ClusterDeps } from "./deps.ts";
 import type { CallOptions, NodeOutcome, SearchResult } from "./contract.ts";
 import { hedgeAfterUs, hedgeEarns } from "./hedge.ts";
 import { mergeHits, type NodeHits } from "./merge.ts";
-import type { ClusterNode, NodeAnswer, NodeFailure } from "./node.ts";
+import type { NodeAnswer, NodeFailure } from "./node.ts";
 import { rank } from "./rank.ts";
 import { withStampFields } from "./records.ts";
+import { coverOf, type Reader } from "./search-cover.ts";
+import { nothingAnswered } from "./search-failure.ts";
+import { SearchProgress } from "./search-progress.ts";
 import { asking, probing, type RoutedSearch } from "./search-request.ts";
 import type { Attempt } from "./silence.ts";
 import { addTokens, takeTokens } from "./token-bucket.ts";
@@ -20,13 +22,6 @@ import type { View } from "./watch.ts";
 /** However long a node asks to be left alone. */
 const longestWaitMs = 1_000;
 const deepestFactor = 64;
-
-/** What the choice of a cover looks at, by index into the routing's nodes. Made once a view. */
-export interface Reader {
-  readonly nodes: readonly ClusterNode[];
-  /** Nodes to ask, by what is known of the nodes. */
-  readonly covers: Map<string, readonly number[]>;
-}
 
 /**
  * One search of a routed collection: asks a cover of the serving owners, asks others for what fails or takes long, and merges.
@@ -43,14 +38,6 @@ export async function searchRouted(
   return await scatter.run();
 }
 
-/** What has become of a node within one search. */
-const untouched = 0;
-const asked = 1;
-/** Asked, and others were asked in its place since. It may still answer first. */
-const slow = 2;
-const answered = 3;
-const failed = 4;
-
 class Scatter {
   readonly #deps: ClusterDeps;
   readonly #routing: Routing;
@@ -63,7 +50,7 @@ class Scatter {
   readonly #asked: SearchOptions;
   readonly #outcomes: NodeOutcome[] = [];
   readonly #answers: NodeHits[] = [];
-  readonly #state: Uint8Array;
+  readonly #progress: SearchProgress;
   readonly #attempts: (Attempt | undefined)[] = [];
   readonly #failures: NodeFailure[] = [];
   /** Nodes whose breaker is open: asked only where nobody else can answer. */
@@ -95,41 +82,18 @@ class Scatter {
     this.#request = request;
     this.#asked = asked;
     this.#worstFirst = rank(deps, reader.nodes, this.#open, this.#heldBack);
-    this.#state = new Uint8Array(reader.nodes.length);
+    this.#progress = new SearchProgress(covers, this.#q, reader.nodes.length);
   }
 
   async run(): Promise<SearchResult> {
-    for (const node of this.#cover()) this.#start(node);
+    const standing = { open: this.#open, heldBack: this.#heldBack, worstFirst: this.#worstFirst };
+    for (const node of coverOf(this.#reader, this.#routing, this.#covers, this.#q, standing)) this.#start(node);
     if (this.#pending > 0) await this.#ended.promise;
     this.#options.signal?.throwIfAborted();
-    if (this.#answers.length === 0 && this.#covers.length > 0) throw this.#nothingAnswered();
+    if (this.#answers.length === 0 && this.#covers.length > 0)
+      throw nothingAnswered(this.#search.collection, this.#failures, this.#outcomes);
     const hits = await this.#merge();
     return { hits, ...this.#shortcomings(), requests: this.#outcomes };
-  }
-
-  /** The nodes to ask first, for the present order of the nodes; those of whole collections are remembered. */
-  #cover(): readonly number[] {
-    const { table } = this.#routing;
-    const onRing = !this.#routing.next && (table.partitioner.kind === "ring" || table.partitioner.kind === "rendezvous");
-    // Where whole zones are in trouble, more nodes can be left out than of a ring where every set of owners occurs.
-    const troubled = this.#open.length + this.#heldBack.length;
-    const maxLeftOut = onRing ? table.replicas - this.#q + troubled : this.#reader.nodes.length;
-    // Few of the worst decide which are left out; the order of the others hardly matters, and would fill the memory.
-    const order = this.#worstFirst.slice(0, onRing ? 2 * maxLeftOut + 2 : undefined);
-    const choose = () => {
-      const covers = this.#covers;
-      const { ask } = chooseCover({ covers, q: this.#q, unavailable: this.#open, worstFirst: order, maxLeftOut });
-      // An open breaker prefers others. Where there are none it is overruled, for as few requests as `send` lets through.
-      return this.#open.length === 0 ? ask : [...ask, ...fillUp(covers, this.#q, (node) => ask.includes(node), this.#open)];
-    };
-    if (this.#covers !== this.#routing.covers) return choose();
-    const key = `${order.join(",")}|${this.#open.join(",")}|${maxLeftOut}`;
-    let cover = this.#reader.covers.get(key);
-    if (!cover) {
-      if (this.#reader.covers.size >= 1000) this.#reader.covers.clear();
-      this.#reader.covers.set(key, (cover = choose()));
-    }
-    return cover;
   }
 
   #start(node: number): void {
@@ -137,7 +101,7 @@ class Scatter {
     this.#ask(node).then(
       () => {
         this.#pending--;
-        if (this.#pending === 0 || (this.#doubled && this.#satisfied())) this.#end();
+        if (this.#pending === 0 || (this.#doubled && this.#progress.isSatisfied())) this.#end();
       },
       (error: unknown) => this.#ended.reject(error),
     );
@@ -148,35 +112,21 @@ class Scatter {
     if (this.#over) return;
     this.#over = true;
     const endUs = this.#deps.clock.monotonicUs();
-    for (const [node, state] of this.#state.entries())
-      if (state === asked || state === slow)
-        this.#outcomes.push({
-          node: this.#reader.nodes[node]!.id,
-          sentUs: this.#attempts[node]!.beganUs,
-          endUs,
-          outcome: "cancelled",
-          detail: "others answered first",
-        });
+    for (const node of this.#progress.underWay())
+      this.#outcomes.push({
+        node: this.#reader.nodes[node]!.id,
+        sentUs: this.#attempts[node]!.beganUs,
+        endUs,
+        outcome: "cancelled",
+        detail: "others answered first",
+      });
     this.#ended.resolve();
-  }
-
-  /** Every position has its answers, as far as its owners can give any. */
-  #satisfied(): boolean {
-    return this.#covers.every(({ read }) => {
-      let have = 0;
-      let possible = 0;
-      for (const node of read) {
-        if (this.#state[node] === answered) have++;
-        if (this.#state[node] !== failed) possible++;
-      }
-      return have >= Math.min(this.#q, possible);
-    });
   }
 
   /** Asks one node; when it fails, whoever is needed in its place, at once. */
   async #ask(node: number): Promise<void> {
     const { nodes, clock } = this.#deps;
-    this.#state[node] = asked;
+    this.#progress.ask(node);
     const attempt = nodes.newAttempt();
     this.#attempts[node] = attempt;
     const watch = this.#watch(node, attempt);
@@ -184,13 +134,12 @@ class Scatter {
     watch.cancel();
     if (this.#over) return;
     if (answer.failure && !this.#options.signal?.aborted) {
-      this.#state[node] = failed;
+      this.#progress.fail(node);
       this.#failures.push(answer.failure);
       for (const other of this.#others(node, this.#candidates())) this.#start(other);
       const { timeout, fatal, overload, retryAfterMs, notDone } = answer.failure;
       // Nobody else has some of it: the same node once more, unless it hangs (a kept-alive connection may just have been closed).
-      const alone = this.#covers.some(({ read }) => read.includes(node) && !read.some((other) => this.#hopeful(other)));
-      if (!alone || timeout || fatal || overload || this.#leftMs() <= 0) return;
+      if (!this.#progress.isAlone(node) || timeout || fatal || overload || this.#leftMs() <= 0) return;
       if (retryAfterMs !== undefined || notDone)
         await clock.sleep(Math.min(retryAfterMs ?? 0, longestWaitMs, this.#leftMs() / 2));
       if (this.#over) return;
@@ -198,12 +147,12 @@ class Scatter {
     }
     if (this.#over) return;
     if (answer.failure) {
-      this.#state[node] = failed;
+      this.#progress.fail(node);
       return;
     }
     const { face, options } = this.#search;
     this.#answers.push({ node, hits: face.parseSearch(answer.body), k: options.k });
-    this.#state[node] = answered;
+    this.#progress.answer(node);
   }
 
   /** While a node is silent: after its p95 others are asked too, as far as the budget goes; once it is slow, whatever the budget. */
@@ -247,34 +196,23 @@ class Scatter {
 
   /** From now on the node is not waited for, where others can answer in its place, or have. */
   #double(node: number, others: readonly number[]): void {
-    if (others.length === 0 && !this.#spared(node)) return;
+    if (others.length === 0 && !this.#progress.isSpared(node)) return;
     this.#doubled = true;
     if (others.length > 0) this.#deps.nodes.hedged(this.#reader.nodes[node]!);
-    this.#state[node] = slow;
+    this.#progress.slow(node);
     for (const other of others) this.#start(other);
-    if (this.#satisfied()) this.#end();
-  }
-
-  /** Whether enough others are asked already for everything that the node has. */
-  #spared(node: number): boolean {
-    return this.#covers.every(
-      ({ read }) => !read.includes(node) || read.filter((other) => other !== node && this.#hopeful(other)).length >= this.#q,
-    );
-  }
-
-  #hopeful(node: number): boolean {
-    return this.#state[node] === asked || this.#state[node] === answered;
+    if (this.#progress.isSatisfied()) this.#end();
   }
 
   /** Who could answer for what that node does not, besides those who were asked already. */
   #others(node: number, candidates: readonly number[]): readonly number[] {
     if (this.#leftMs() <= 0) return [];
-    return substitutes(this.#covers, node, this.#q, (other) => other !== node && this.#hopeful(other), candidates);
+    return this.#progress.substitutes(node, candidates);
   }
 
   /** Nodes that were not asked yet, the best first; those with an open breaker last, and not among those that are `well`. */
   #candidates(well = false): number[] {
-    const free = this.#worstFirst.filter((node) => this.#state[node] === untouched).reverse();
+    const free = this.#worstFirst.filter((node) => this.#progress.isUntouched(node)).reverse();
     const closed = free.filter((node) => !this.#open.includes(node));
     if (!well) return [...closed, ...free.filter((node) => this.#open.includes(node))];
     return closed.filter((node) => {
@@ -306,10 +244,8 @@ class Scatter {
     const whole = this.#covers === this.#routing.covers;
     const unserved = whole ? this.#routing.unservedShare : this.#unservedOfProbed();
     const troubled = this.#doubled || this.#failures.length + this.#open.length > 0;
-    const didAnswer = (node: number) => this.#state[node] === answered;
-    const missing = unserved + (troubled ? missingShare(this.#covers, didAnswer) : 0);
-    // Without trouble all were asked that serve: only too few that serve can be the reason, which the level one never minds.
-    const below = this.#q === 1 ? 0 : belowShare(this.#covers, this.#q, troubled ? didAnswer : () => true);
+    const { missing: unanswered, below } = this.#progress.shortOf(troubled);
+    const missing = unserved + unanswered;
     return {
       ...(missing > 0 ? { partial: { missingShare: Math.min(1, missing) } } : {}),
       ...(below > 0 ? { belowConsistency: { share: below } } : {}),
@@ -346,26 +282,5 @@ class Scatter {
     const missing = 1 - this.#covers.reduce((sum, { share }) => sum + share, 0);
     // Seven sevenths are not quite one.
     return missing < 1e-9 ? 0 : missing;
-  }
-
-  #nothingAnswered(): RagctlError {
-    const failures = this.#failures;
-    const refused = failures.find(({ fatal }) => fatal);
-    const { collection } = this.#search;
-    const details = { requests: this.#outcomes };
-    if (failures.length > 0 && failures.every(({ overload }) => overload))
-      return new RagctlError(`Too much is under way for a search of ${collection}: ${failures[0]!.message}`, {
-        code: "overload",
-        exitCode: ExitCode.unreachable,
-        hint: "Send less at once, or raise routing.maxInFlightPerNode.",
-        details,
-      });
-    const why = (refused ?? failures[0])?.message ?? "no time was left";
-    return new RagctlError(refused ? `The search was refused: ${why}` : `No node answered the search of ${collection}: ${why}`, {
-      code: refused ? "search-refused" : "cluster-unreachable",
-      exitCode: ExitCode.unreachable,
-      hint: refused ? "Check the vector's size and the filter." : "ragctl status shows every node.",
-      details,
-    });
   }
 }

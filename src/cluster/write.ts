@@ -1,35 +1,22 @@
 import { RagctlError } from "../errors.ts";
-import type { PreparedRequest } from "../http/contract.ts";
 import { endPause, markQuiet } from "../sharding/transitions.ts";
 import type { Move } from "../sharding/table.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { TouchedEntry } from "../state/contract.ts";
-import type { CallOptions, NodeOutcome, WriteResult } from "./contract.ts";
+import type { CallOptions, WriteResult } from "./contract.ts";
 import type { RoutedDeps } from "./deps.ts";
-import { statusOf, type ClusterNode } from "./node.ts";
-import { nothingAside, setAside, setAsideSilent, type SetAside } from "./set-aside.ts";
-import type { Attempt } from "./silence.ts";
-import { silentPart } from "./attempt.ts";
+import { statusOf } from "./node.ts";
+import { nothingAside } from "./set-aside.ts";
 import type { View } from "./watch.ts";
 import { planWrite, removalsByNode, workByNode, type PlannedKey, type WriteItem, type WritePlan } from "./write-plan.ts";
 import { prepareWork, type WriteRequest } from "./write-requests.ts";
-import { tallyOf, type Sent } from "./write-tally.ts";
+import { tallyOf } from "./write-tally.ts";
+import { nodeOf, sendWave, type Wave } from "./write-wave.ts";
 
 const endPauseAfterMs = 2_000;
-/** Sends of one write to one node, where the node says that it has done nothing of those before. */
-const maxSends = 3;
-const repeatAfterMs = 50;
-/** However long a node asks to be left alone: others wait for this write. */
-const longestWaitMs = 1_000;
 const lookAgainMs = 25;
 
 const leaseRanOut = "the lease on the routing table ran out while it was written, so it is not acknowledged";
-
-/** What was sent so far of one write, and whom that took out of service. */
-interface Wave {
-  sent: readonly Sent[];
-  aside: SetAside;
-}
 
 /** The write path of a routed client (ROUTING.md, "Writing"). One instance a client: it knows which keys are in flight. */
 export class Writer {
@@ -152,13 +139,13 @@ export class Writer {
       if (watch.peek(collection) !== view) return failAll("the routing table changed before it was sent");
     }
     // With nothing awaited between here and the sending: once it has begun, a node that is only busy would lose its place.
-    const full = [...nodes].map((node) => this.#nodeOf(view, node)).find(({ gate }) => !gate.open);
+    const full = [...nodes].map((node) => nodeOf(this.#deps, view, node)).find(({ gate }) => !gate.open);
     if (full) {
       await this.#log(collection, plan.keys, "after", op);
       return failAll(`overload: too much is under way at ${full.id}`);
     }
     const nothing: Wave = { sent: [], aside: nothingAside() };
-    let wave = await this.#sendAll(view, data, requests, options, nothing);
+    let wave = await this.#send(view, data, requests, options, nothing);
     // Only what its owners have may be taken away elsewhere: a write that fails must not cost what was there before.
     const stored = this.#storedOf(
       plan.keys.filter(({ elsewhere }) => elsewhere.length > 0),
@@ -169,7 +156,7 @@ export class Writer {
       const removals = removalsByNode(stored, wave.aside.stale).flatMap((work) =>
         prepareWork(data, work, version, this.#deps.capabilities.maxBatch),
       );
-      wave = await this.#sendAll(view, data, removals, options, wave);
+      wave = await this.#send(view, data, removals, options, wave);
     }
     const { sent, aside } = wave;
     const tally = tallyOf(sent);
@@ -215,43 +202,12 @@ export class Writer {
     });
   }
 
-  /** Sends requests, and takes out of service whom that shows to have failed. @param before what was sent for the same keys already, and whom that took out: added to */
-  async #sendAll(
-    view: View,
-    data: DataFace,
-    requests: readonly WriteRequest[],
-    options: CallOptions,
-    before: Wave,
-  ): Promise<Wave> {
+  async #send(view: View, data: DataFace, requests: readonly WriteRequest[], options: CallOptions, before: Wave): Promise<Wave> {
     const { collection } = view;
-    const outcomes: NodeOutcome[] = [];
-    const sending = requests.map(({ node, keys, request }) => {
-      const target = this.#nodeOf(view, node);
-      const attempt = this.#deps.nodes.newAttempt();
-      const patience = target.silence.watch(attempt, this.#deps.requestTimeoutMs * silentPart);
-      const answer = this.#send(target, data, request, options, attempt, outcomes)
-        .then((failure): Sent => (failure ? { node, keys, failure } : { node, keys }))
-        .finally(() => patience.cancel());
-      const message = `${target.id}: no answer, and its health is not answered either`;
-      const silent = patience.silent.then((): Sent => ({ node, keys, failure: { message, mayLand: true }, silent: true }));
-      return { answer, early: Promise.race([answer, silent]) };
-    });
-    // A node that hangs is taken out of service before its time is up, where somebody else has the keys; where that cannot be, it is waited for.
-    const early = await Promise.all(sending.map((each) => each.early));
-    const silent = new Set(early.flatMap((each) => (each.silent ? [each.node] : [])));
-    const hanging =
-      silent.size === 0 ? [] : tallyOf([...before.sent, ...early]).failedNodes.filter(({ node }) => silent.has(node));
-    const gone = await setAsideSilent(this.#deps, view, hanging, before.aside);
-    const sent = await Promise.all(
-      sending.map(async ({ answer }, at) => (gone.stale.has(early[at]!.node) ? early[at]! : await answer)),
-    );
-    const all = [...before.sent, ...sent];
-    const failed = new Set(sent.flatMap(({ node, failure }) => (failure ? [node] : [])));
-    const failedNodes = tallyOf(all).failedNodes.filter(({ node }) => failed.has(node));
-    const aside = await setAside(this.#deps, view, failedNodes, gone);
-    if (aside.untold.length > 0)
-      this.#untold.set(collection, new Set([...(this.#untold.get(collection) ?? []), ...aside.untold]));
-    return { sent: all, aside };
+    const wave = await sendWave(this.#deps, view, data, requests, options, before);
+    const { untold } = wave.aside;
+    if (untold.length > 0) this.#untold.set(collection, new Set([...(this.#untold.get(collection) ?? []), ...untold]));
+    return wave;
   }
 
   async #log(collection: string, keys: readonly PlannedKey[], kind: TouchedEntry["kind"], op: string): Promise<void> {
@@ -259,42 +215,6 @@ export class Writer {
       [...new Set(moves.map((move) => move.log ?? move.id))].map((move): TouchedEntry => ({ move, kind, id: stamp.id, op })),
     );
     if (entries.length > 0) await this.#deps.state.appendTouched(collection, entries);
-  }
-
-  #nodeOf({ routing }: View, index: number): ClusterNode {
-    const id = routing.nodeIds[index]!;
-    return this.#deps.nodes.ofTable(id, routing.table.nodes[id]!.url);
-  }
-
-  /**
-   * To one node, and again only where it certainly did nothing (it was not reached, or says that it refused): what was not answered
-   * is never repeated. All of it within one request timeout of the first send, since a lease is worth no more after its end.
-   */
-  async #send(
-    node: ClusterNode,
-    data: DataFace,
-    request: PreparedRequest,
-    options: CallOptions,
-    first: Attempt,
-    outcomes: NodeOutcome[],
-  ) {
-    const { nodes, requestTimeoutMs, clock, rng, watch } = this.#deps;
-    const timeoutMs = Math.min(options.timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
-    const deadlineUs = clock.monotonicUs() + timeoutMs * 1000;
-    for (let sends = 1; ; sends++) {
-      const leftMs = Math.max(1, (deadlineUs - clock.monotonicUs()) / 1000);
-      // Not cut short by the caller's signal: a write without an answer would cost the node its place among those that serve.
-      const attempt = sends === 1 ? first : nodes.newAttempt();
-      const { failure } = await nodes.send(node, data, request, { timeoutMs: leftMs, attempt }, outcomes);
-      if (!failure) return undefined;
-      const { message, mayLand } = failure;
-      const failed = { message, mayLand, ...statusOf(failure) };
-      if (!failure.notDone || failure.overload || sends === maxSends) return failed;
-      const waitMs = Math.min(longestWaitMs, failure.retryAfterMs ?? repeatAfterMs * sends * (0.5 + rng()));
-      if (clock.monotonicUs() + waitMs * 1000 >= deadlineUs) return failed;
-      await clock.sleep(waitMs);
-      if (!watch.leaseHolds) return failed;
-    }
   }
 }
 
