@@ -10,7 +10,6 @@ export let dotsLow: v128 = f32x4.splat(0);
 export let dotsHigh: v128 = f32x4.splat(0);
 
 /** a × b + c; fused where the module was compiled for relaxed SIMD. */
-// @ts-ignore: decorator
 @inline
 function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<f32>(a, b, c);
@@ -18,7 +17,6 @@ function madd(a: v128, b: v128, c: v128): v128 {
 }
 
 /** The sums of four vectors' lanes, as one vector. */
-// @ts-ignore: decorator
 @inline
 function sums(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));

@@ -9,7 +9,6 @@ import { dot1, dots0, dots1, dots1x8, dots2, dots4x3, dotsHigh, dotsLow, square1
 const rowBlockBytes: usize = 192 * 1024;
 const tileBytes: usize = 24 * 1024;
 
-// @ts-ignore: decorator
 @inline
 function rowAt(index: usize, rows: usize, bytes: usize, i: i32): usize {
   return rows + bytes * usize(index == 0 ? i : load<i32>(index + (usize(i) << 2)));
@@ -21,7 +20,6 @@ let label4: v128 = i32x4.splat(0);
 let other4: v128 = i32x4.splat(0);
 
 /** Takes the scores of four rows for centroid c into their best and second. Ties go to the lower number. */
-// @ts-ignore: decorator
 @inline
 function take(score: v128, c: i32): void {
   const first = f32x4.lt(score, best4);
@@ -184,7 +182,6 @@ export function closer(
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function squareAt(index: usize, squares: usize, i: i32): usize {
   return squares + (usize(index == 0 ? i : load<i32>(index + (usize(i) << 2))) << 2);
@@ -219,7 +216,6 @@ export function addRows(from: i32, to: i32, rows: usize, bytes: usize, order: us
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function addTo(sum: usize, four: v128): void {
   v128.store(sum, f64x2.add(v128.load(sum), f64x2.promote_low_f32x4(four)));
@@ -393,7 +389,6 @@ export function bounded(
   store<i32>(slot, distances);
 }
 
-// @ts-ignore: decorator
 @inline
 function distance(x: usize, square: f32, c: usize, centroidSquare: f32, bytes: usize): f32 {
   return sqrt(max<f32>(0, square + centroidSquare - 2 * dot1(x, c, bytes)));
