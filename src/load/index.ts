@@ -3,11 +3,13 @@ import { usageError } from "../errors.ts";
 import type { ClientEvent } from "../cluster/events.ts";
 import type { RunEvent } from "../runs/contract.ts";
 import type { Clock, Rng } from "../runtime.ts";
+import { holdYoungGeneration } from "../young-generation.ts";
 import { isColocated } from "./colocated.ts";
 import type { LoadSpec, ScenarioSpec } from "./contract.ts";
 import { slowUsOf } from "./drops.ts";
 import { watchNodeCpu } from "./node-cpu.ts";
 import type { ObservedOperation } from "./observe.ts";
+import { cachingOf } from "./caching.ts";
 import { preflight } from "./operations/index.ts";
 import { audit } from "./audit.ts";
 import { Measurement } from "./measurement.ts";
@@ -18,7 +20,6 @@ import { executorSummary, planOf, startScenarios, type RunPlan } from "./scenari
 import { parseThresholds, type ThresholdContext } from "./thresholds.ts";
 import type { PacerReport } from "./threads/messages.ts";
 import { supervise } from "./threads/supervise.ts";
-import { holdYoungGeneration } from "./threads/young-generation.ts";
 import { decideVerdict } from "./verdict.ts";
 import type { WindowRecord } from "./windows/record.ts";
 import type { WindowSummary } from "./windows/summary.ts";
@@ -149,6 +150,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
     const scheduleLagP99Us = lag.quantile(0.99);
     const timeline = [...events, ...clientEvents].toSorted((a, b) => a.at - b.at).map((each) => onTimeline(each, measureFromMs));
     const memoryOnly = memoryOnlyEpisodes(timeline);
+    const caching = cachingOf(scenarios, measured, ranUs / 1000);
     return {
       ...decideVerdict({
         counts,
@@ -182,6 +184,7 @@ export async function runLoad(spec: LoadSpec, deps: LoadDeps): Promise<LoadResul
         scheduleLagP99Us,
         paced: plan.ratePerSec !== null,
       }),
+      ...(caching.length > 0 && { caching }),
       ...(memoryOnly.length > 0 && { memoryOnly }),
       events: timeline,
       generator: {
