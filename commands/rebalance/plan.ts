@@ -1,15 +1,15 @@
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, usageError, type Problem } from "../../src/errors.ts";
 import type { SemanticModel } from "../../src/kmeans/index.ts";
-import { parseMaxRate } from "../../src/migration/throttle.ts";
 import type { CollectionRows } from "../../src/rebalance/collection.ts";
 import { rebalancePlanSchema, type RebalancePlanResult } from "../../src/rebalance/plan/result.ts";
 import type { SimulateResult } from "../../src/rebalance/simulate/result.ts";
 import { rebalancePlanReport } from "../../src/report/rebalance-plan.ts";
-import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
+import { defaultMaxRate } from "../../src/sharding/plan/price.ts";
 import { defaultVirtualNodes, type PartitionerSpec } from "../../src/sharding/table.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
+import { maxRateFlag } from "../max-rate.ts";
 import { shellLine } from "../shell.ts";
 import { openSource, phases, queriesOf, queryFlags, queryProblems, sampleFlag, type Source } from "./inputs.ts";
 
@@ -26,13 +26,6 @@ const probesFlag: FlagSpec<number | "all" | "auto" | undefined> = {
   },
 };
 
-const maxRateFlag: FlagSpec<MaxRate | undefined> = {
-  kind: "value",
-  placeholder: "rate",
-  parse: parseMaxRate,
-  description: "that the time is reckoned with: 2000/s (points; the default), 20MiB/s",
-};
-
 const flags = {
   model: flag.file({ description: "of rebalance fit (default: model.json)" }),
   split: flag.count({ description: "in the place of a model: part this cell of the present one in two" }),
@@ -43,7 +36,7 @@ const flags = {
   sample: sampleFlag,
   seed: flag.count({ description: "of the sample and of --split", default: 1 }),
   threads: flag.positive({ description: "default: one a processor" }),
-  maxRate: maxRateFlag,
+  maxRate: maxRateFlag("that the time is reckoned with"),
   out: flag.file({ description: "write the plan there, for rebalance apply", short: "o" }),
   detailedExitcode: flag.boolean({ description: "exit 10 where there is something to apply" }),
 };

@@ -2,29 +2,23 @@ import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
 import { shardApplySchema, type ShardApplyResult } from "../../src/migration/result.ts";
-import { formatMaxRate, parseMaxRate } from "../../src/migration/throttle.ts";
+import { formatMaxRate } from "../../src/migration/throttle.ts";
 import { applyProgressNote, blastRadiusText, shardApplyReport } from "../../src/report/shard-apply.ts";
 import { Interrupted } from "../../src/runtime.ts";
 import type { Run } from "../../src/runs/index.ts";
 import type { Plan } from "../../src/sharding/plan/contract.ts";
-import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
+import { defaultMaxRate } from "../../src/sharding/plan/price.ts";
 import { confirmSevere } from "../confirm.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
-import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
+import { flag, type FlagValues } from "../flags.ts";
+import { maxRateFlag } from "../max-rate.ts";
 import { shellLine } from "../shell.ts";
-
-const maxRate: FlagSpec<MaxRate | undefined> = {
-  kind: "value",
-  placeholder: "rate",
-  parse: parseMaxRate,
-  description: "copy at most so much: 2000/s (points; the default), 20MiB/s",
-};
 
 const flags = {
   resume: flag.boolean({ description: "go on with a plan that was begun; begin one that was not" }),
   abort: flag.boolean({ description: "take back what has not been cut over, and delete what was copied for it" }),
   concurrency: flag.positive({ description: "moves at once, where they share no points", default: 1 }),
-  maxRate,
+  maxRate: maxRateFlag("copy at most so much"),
   maxPause: flag.positiveDurationMs({
     description: "how long to wait for a node, a client or a degraded cluster before giving up",
     default: 600_000,

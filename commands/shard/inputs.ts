@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
-import { parseMaxRate } from "../../src/migration/throttle.ts";
 import type { PlanInputs } from "../../src/planning/inputs.ts";
 import { parseAdded, parseCapacities, parsePairs, parsePointCount, parseWeights } from "../../src/planning/nodes-input.ts";
-import { defaultMaxRate, type MaxRate } from "../../src/sharding/plan/price.ts";
+import { defaultMaxRate } from "../../src/sharding/plan/price.ts";
 import { parseFraction, parseRatePerSec } from "../../src/units.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
+import { maxRateFlag } from "../max-rate.ts";
 
 const hashes = ["xxh32", "md5-32", "md5-128"] as const;
 
@@ -68,7 +68,7 @@ export const planFlags = {
   heatWindow: flag.positiveDurationMs({ description: "how long the nodes' counters are watched for heat", default: 5_000 }),
   maxMoves: flag.positive({ description: "moves at most: a part of the way, to a layout that is valid as it is" }),
   maxBytes: flag.bytes({ description: "bytes to copy at most, likewise" }),
-  maxRate: parsed<MaxRate>("rate", parseMaxRate, "that the time is reckoned with: 2000/s (points; the default), 20MiB/s"),
+  maxRate: maxRateFlag("that the time is reckoned with"),
   points: parsed("n", parsePointCount, "of the cluster that --nodes names, each once: 20000, 5M"),
   pointBytes: flag.bytes({ description: "what one of them is worth (default: 2 KiB, which is 384 dimensions and 512 bytes)" }),
   out: flag.file({ description: "write the plan there, for shard apply", short: "o" }),
