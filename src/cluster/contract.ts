@@ -83,6 +83,8 @@ export interface ClusterClient {
   collectionInfo(name: string): Promise<CollectionInfo | undefined>;
   /** The routing table; undefined on a native cluster, or for a collection that ragctl did not make. */
   table(collection: string): Promise<RoutingTable | undefined>;
+  /** Of a native cluster: what is written down of a collection that a rebalance has placed by cells, or begun to. */
+  cellTable?(collection: string): Promise<RoutingTable | undefined>;
 
   prepareSearch(collection: string, vector: Vector, options: SearchOptions): PreparedSearch;
   search(search: PreparedSearch, options?: CallOptions): Promise<SearchResult>;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { ClusterConfig } from "../config/schema.ts";
+import { RagctlError } from "../errors.ts";
 import { createWirePool } from "../http/wire/pool.ts";
 import { loadHashes } from "../sharding/hash.ts";
 import { openStateStore, stateBaseDir, type StateStore } from "../state/index.ts";
@@ -10,7 +11,7 @@ import type { ClientOptions, ClusterClient } from "./contract.ts";
 import type { ClusterDeps } from "./deps.ts";
 import { teller } from "./events.ts";
 import { hedgeBurst } from "./hedge.ts";
-import { nativeClient } from "./native.ts";
+import { nativeClient } from "./native/client.ts";
 import { ClusterNodes, defaultRequestTimeoutMs, type NodesDeps } from "./nodes.ts";
 import { thisHost } from "./this-host.ts";
 import { withRate } from "./rate.ts";
@@ -69,12 +70,27 @@ export async function connectCluster(
   };
   const { maxRate } = cluster.routing;
   const limited = (client: ClusterClient) => (maxRate === undefined ? client : withRate(client, maxRate, options.clock));
-  if (cluster.topology === "native") return limited(nativeClient(deps));
-  const state = internals.state ?? (await openClusterState(cluster, options));
   // Not from the seeded rng: two processes with one seed must not be one client.
   const clientId = internals.clientId ?? randomUUID();
-  const watch = new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost, tell });
-  return limited(routedClient({ ...deps, watch, state, clientId }));
+  const watched = (state: StateStore) => ({
+    state,
+    watch: new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost, tell }),
+  });
+  if (cluster.topology === "native") {
+    const tables = await open(cluster, options, internals).then(watched, unopened);
+    return limited(nativeClient({ ...deps, tables, clientId }));
+  }
+  return limited(routedClient({ ...deps, ...watched(await open(cluster, options, internals)), clientId }));
+}
+
+function open(cluster: ClusterConfig, options: ClientOptions, { state }: ClientInternals): Promise<StateStore> {
+  return state ? Promise.resolve(state) : openClusterState(cluster, options);
+}
+
+/** A native cluster can be read without a state store. */
+function unopened(error: unknown): RagctlError {
+  if (error instanceof RagctlError) return error;
+  throw error;
 }
 
 /** The state store of a routed cluster, where its config says. */

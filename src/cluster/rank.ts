@@ -8,7 +8,12 @@ import type { ClusterNode } from "./node.ts";
  * Nodes by score, the worst first; open breakers go to `unavailable`, half-open ones to the front, and to `heldBack`, unless their share lets this one
  * through.
  */
-export function rank(deps: ClusterDeps, nodes: readonly ClusterNode[], unavailable: number[], heldBack: number[] = []): number[] {
+export function rank(
+  deps: Pick<ClusterDeps, "clock" | "nodes" | "rng">,
+  nodes: readonly ClusterNode[],
+  unavailable: number[],
+  heldBack: number[] = [],
+): number[] {
   const nowMs = deps.clock.nowMs();
   const nowUs = deps.clock.monotonicUs();
   const random: Rng = deps.rng;

@@ -5,7 +5,7 @@ import { createRouting, type Routing } from "../sharding/owners.ts";
 import type { AliasRecord } from "../sharding/alias-record.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import type { Transition } from "../sharding/transitions.ts";
-import type { StateStore } from "../state/contract.ts";
+import type { StateStore, TouchedEntry } from "../state/contract.ts";
 
 const leaseMs = 5_000;
 const renewEveryMs = 1_000;
@@ -215,6 +215,11 @@ export class TableWatch {
       change("stale", was?.state === "stale", is?.state === "stale");
       change("quiet", was?.quiet !== undefined, is?.quiet !== undefined);
     }
+  }
+
+  /** Of a writer that has no other way to the store. */
+  appendTouched(collection: string, entries: readonly TouchedEntry[]): Promise<void> {
+    return this.#store.appendTouched(collection, entries);
   }
 
   #stop(collection: string, epoch: number, highest: number): void {

@@ -43,6 +43,14 @@ const layout = z.strictObject({
   members: z.array(id).min(1),
   nodes: z.record(z.string(), z.strictObject({ url: z.url(), zone: z.string().optional(), weight: z.number().positive() })),
 });
+const keyed = {
+  sharding: z.strictObject({
+    byKey: z.boolean(),
+    shards: z.number().int().positive(),
+    replicas: z.number().int().positive(),
+  }),
+  keys: z.array(z.strictObject({ key: id, on: z.array(id).min(1), ...amount })),
+};
 const copiesDuring = z.number();
 const step = z.discriminatedUnion("kind", [
   z.strictObject({ id, kind: z.literal("copy"), from: id, to: id, replaces: id.nullable(), selector, copiesDuring, ...amount }),
@@ -54,6 +62,18 @@ const step = z.discriminatedUnion("kind", [
     into: selector,
     owners: z.array(id).min(1),
     back: z.boolean().optional(),
+    copiesDuring,
+    ...amount,
+  }),
+  z.strictObject({ id, kind: z.literal("build"), physical: id, partitioner, copiesDuring, ...amount }),
+  z.strictObject({ id, kind: z.literal("drop-layout") }),
+  z.strictObject({
+    id,
+    kind: z.literal("rekey"),
+    physical: id,
+    partitioner,
+    ...keyed,
+    was: z.strictObject(keyed),
     copiesDuring,
     ...amount,
   }),

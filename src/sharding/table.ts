@@ -100,9 +100,46 @@ interface TableTransition {
   moved: [lo: number, hi: number][];
 }
 
+/** A second collection on the nodes, beside the one that serves (ROUTING.md, "Blue and green"). */
+interface Beside {
+  /** Its name there. */
+  physical: string;
+  /** The plan that it belongs to. */
+  planId: string;
+  /** building: a new layout, which nobody but its mover writes to or reads; left: the one before, until every client has confirmed the switch. */
+  state: "building" | "left";
+}
+
+/**
+ * Copies near boundaries (ROUTING.md): a point whose second centroid is at most `ratio` times as far as its own is kept by that cell's owners, too.
+ * While `stamping`, writers stamp the second cell; `filling`, every point has it, and copies are made; `on`, writers keep them, and searches count on them;
+ * `ending`, they are no more than leftovers.
+ */
+export interface TableSpill {
+  ratio: number;
+  /** The payload field of the second cell: of a point without a copy, its own cell again. */
+  field: string;
+  phase: "stamping" | "filling" | "on" | "ending";
+}
+
+/**
+ * Of a native cluster: its store shards by itself, and `nodes` has one entry for all of it. Under a semantic partitioner the cells are the keys that
+ * the store's shards go by (ROUTING.md, "Cells of a native cluster").
+ */
+export interface NativeTable {
+  /** A copy of everything into another collection of the store, under way: writers log what they touch, and in the pause they wait. */
+  copy?: { id: string; physical: string; partitioner: PartitionerSpec; phase: "copying" | "paused"; pause: number };
+  /** The collection that served before, until every client has confirmed that another does. */
+  left?: string;
+}
+
 export interface RoutingTable {
   schemaVersion: 1;
   collection: string;
+  /** What the nodes call it; absent: as `collection`. */
+  physical?: string;
+  beside?: Beside;
+  native?: NativeTable;
   epoch: number;
   partitioner: PartitionerSpec;
   replicas: number;
@@ -111,6 +148,10 @@ export interface RoutingTable {
   nodes: Record<string, TableNode>;
   moves: Move[];
   transition?: TableTransition;
+  /** Of a semantic table. */
+  spill?: TableSpill;
+  /** What second cells points may be stamped with, from now or before: the field, by model and ratio. */
+  spillFields?: Record<string, string>;
   vector: { size: number; distance: "Cosine" | "Dot" | "Euclid"; name?: string };
 }
 
@@ -120,7 +161,23 @@ export const field = {
   hash: "_ragctl_h",
   cell: "_ragctl_cell",
   version: "_ragctl_v",
+  spill: "_ragctl_spill",
 } as const;
+
+/** The name that requests to the nodes use. */
+export function physicalOf({ collection, physical }: Pick<RoutingTable, "collection" | "physical">): string {
+  return physical ?? collection;
+}
+
+/** What the nodes call the layout that a plan builds beside the one that serves: never a name that was used before. */
+export function layoutName(collection: string, planId: string): string {
+  return `${collection}@${planId.replace(/^plan-/, "")}`;
+}
+
+/** Whether this can only be the name of a layout of that collection. */
+export function isLayoutOf(physical: string, collection: string): boolean {
+  return physical.startsWith(`${collection}@`) && /^\d{8}-\d{6}-\w+$/.test(physical.slice(collection.length + 1));
+}
 
 /** The payload field that holds a point's position under a partitioner. */
 export function positionFieldOf(partitioner: PartitionerSpec): string {
@@ -133,7 +190,11 @@ export function cellFieldOf(modelId: string): string {
 }
 
 /** Every field that a reader of this table needs of a point: key, version, and the positions. */
-export function stampFields({ partitioner, transition }: Pick<RoutingTable, "partitioner" | "transition">): string[] {
+export function stampFields({
+  partitioner,
+  transition,
+  spill,
+}: Pick<RoutingTable, "partitioner" | "transition" | "spill">): string[] {
   const positions = [partitioner, ...(transition ? [transition.to] : [])].map(positionFieldOf);
-  return [...new Set([field.key, field.hash, field.version, ...positions])];
+  return [...new Set([field.key, field.hash, field.version, ...positions, ...(spill ? [spill.field] : [])])];
 }

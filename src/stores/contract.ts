@@ -39,7 +39,7 @@ export type Condition =
 export type Distance = "Cosine" | "Dot" | "Euclid";
 
 export const payloadIndexTypes = ["keyword", "integer", "float", "bool", "datetime", "text", "uuid", "geo"] as const;
-type PayloadIndexType = (typeof payloadIndexTypes)[number];
+export type PayloadIndexType = (typeof payloadIndexTypes)[number];
 /** Smaller vectors beside the whole ones: int8 components, product codes, single bits. */
 export const quantizations = ["scalar", "product", "binary"] as const;
 export type Quantization = (typeof quantizations)[number];
@@ -54,6 +54,18 @@ export interface CollectionSpec {
   /** Beside those that ragctl needs itself. Made where they are missing, even in a collection that is there. */
   payloadIndexes?: readonly { field: string; type: PayloadIndexType }[];
 }
+
+/** How a store that shards by itself is to part a new collection. */
+export interface ShardingSpec {
+  /** Each point goes to the shards of a key that its writer names; ids are unique within a key alone. */
+  byKey: boolean;
+  /** Of the collection, or of each key. */
+  shards?: number;
+  /** Copies of each shard. */
+  replicas?: number;
+}
+/** The name of a group of shards. */
+export type ShardKey = string | number;
 
 export interface CollectionInfo extends CollectionSpec {
   /** The store's own word; Qdrant's are green, yellow, grey and red. */
@@ -75,6 +87,8 @@ export interface SearchOptions {
   ef?: number;
   exact?: boolean;
   scoreThreshold?: number;
+  /** Only the shards of these keys, of a collection that is sharded by keys; absent: all. */
+  shardKeys?: readonly ShardKey[];
 }
 
 interface ScrollOptions {
@@ -83,6 +97,8 @@ interface ScrollOptions {
   offset?: PointId;
   withPayload?: boolean | string[];
   withVector?: boolean;
+  /** As of a search. */
+  shardKeys?: readonly ShardKey[];
 }
 export interface ScrollPage {
   points: Point[];
@@ -123,9 +139,10 @@ export interface DataFace {
   parseSearch(body: Buffer): Hit[];
   /**
    * `wait`: answered only when durable and visible to reads; otherwise when the store has taken it in. `onlyIf`: an existing point is replaced
-   * only if it matches, in one step with the write; new ones are written whatever it says. Where `supportsConditionalUpsert`.
+   * only if it matches, in one step with the write; new ones are written whatever it says. Where `supportsConditionalUpsert`. `shardKey`: whose
+   * shards get them, where the collection is sharded by keys; it must be named there.
    */
-  prepareUpsert(points: readonly Point[], options: { wait: boolean; onlyIf?: Filter }): PreparedRequest;
+  prepareUpsert(points: readonly Point[], options: { wait: boolean; onlyIf?: Filter; shardKey?: ShardKey }): PreparedRequest;
   /** The answer to an upsert, delete or set-payload: whether reads see it yet, or it is only queued (durably). */
   parseWrite(body: Buffer): "applied" | "queued";
   /** Points that do not exist are left out of the answer, which is in no particular order. */
@@ -137,7 +154,11 @@ export interface DataFace {
   /** In ascending order of id. */
   prepareScroll(options: ScrollOptions): PreparedRequest;
   parseScroll(body: Buffer): ScrollPage;
-  prepareDelete(target: { ids: readonly PointId[] } | { filter: Filter }, options: { wait: boolean }): PreparedRequest;
+  /** `shardKeys`: from whose shards, where the collection is sharded by keys; they must be named there. */
+  prepareDelete(
+    target: { ids: readonly PointId[] } | { filter: Filter },
+    options: { wait: boolean; shardKeys?: readonly ShardKey[] },
+  ): PreparedRequest;
   /** Sets these fields and leaves the others. */
   prepareSetPayload(
     target: { ids: readonly PointId[] } | { filter: Filter },
@@ -184,7 +205,7 @@ export interface StoreControl {
    */
   collectionInfo(name: string, vector?: string): Promise<CollectionInfo | undefined>;
   /** @throws RagctlError `collection-exists` */
-  createCollection(name: string, spec: CollectionSpec): Promise<void>;
+  createCollection(name: string, spec: CollectionSpec, sharding?: ShardingSpec): Promise<void>;
   /** True when there was one. */
   deleteCollection(name: string): Promise<boolean>;
   /** Answered when it is built; harmless when it is there already. */
@@ -212,6 +233,14 @@ export interface ClusterControl {
   sizes(name: string, options?: CallOptions): Promise<ReplicaSizes | undefined>;
   /** Copies of each shard that the collection was made to have. */
   replicationFactor(name: string, options?: CallOptions): Promise<number>;
+  /** How the collection was made to be parted. */
+  sharding(name: string, options?: CallOptions): Promise<Required<ShardingSpec>>;
+  /** One more group of shards; its copies are placed on these peers alone. Harmless where it is there. */
+  createShardKey(
+    name: string,
+    key: { key: ShardKey; replicas: number; placement: readonly number[] },
+    options: CallOptions & { waitSec: number },
+  ): Promise<void>;
   /**
    * Resolves when the change is agreed on, which for a transfer is when it begins. A failure does not mean that nothing
    * happened: one that is not a refusal (`store-refused`) may still be agreed on later.
@@ -277,7 +306,7 @@ export interface CollectionView {
   peerId: number;
   shardCount: number;
   /** `points` stand with the peer's own replicas alone, and are the store's estimate. */
-  replicas: { shardId: number; key?: string | number; peerId: number; state: ReplicaState; points?: number }[];
+  replicas: { shardId: number; key?: ShardKey; peerId: number; state: ReplicaState; points?: number }[];
   transfers: ShardTransfer[];
   /** Whether the number of shards is being changed. */
   resharding: boolean;

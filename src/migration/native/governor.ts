@@ -16,14 +16,14 @@ export interface NativeGovernorOptions {
   /** Of an answer, that the cluster promises; absent: only silence counts. */
   objectiveUs: number | undefined;
   patienceMs: number;
-  /** What it is for: nodes that it empties may be silent. */
-  plan: Plan;
+  /** What it is for, where shards move: nodes that it empties may be silent. */
+  plan?: Plan;
   note: (text: string) => void;
 }
 
 /** Probes every node before a step begins, and holds the step back while one is silent or slower than the objective. */
 export function nativeGovernor({ access, plan, objectiveUs, patienceMs, note }: NativeGovernorOptions): Governor {
-  const ignored = emptiedBy(plan);
+  const ignored = plan ? emptiedBy(plan) : new Set();
   const nodes = access.nodes.filter(({ id }) => !ignored.has(id));
   const probe = (signal: AbortSignal): Promise<NodeProbe[]> =>
     Promise.all(

@@ -11,6 +11,8 @@ export interface Fingerprint {
   members: { id: string; weight: number; zone?: string }[];
   partitioner: PartitionerSpec | NativeShards;
   replicas: number;
+  /** Present where copies are kept near boundaries. */
+  spill?: { ratio: number };
   /** SHA-256 of the canonical JSON of the fields above. */
   digest: string;
 }
@@ -71,6 +73,74 @@ export interface RegroupStep extends Amount {
   copiesDuring: number;
 }
 
+/** Copies are to be kept near boundaries: the table says so, and every writer stamps second cells. */
+export interface SpillStampStep {
+  id: string;
+  kind: "spill-stamp";
+  ratio: number;
+}
+
+/** Every node gets the copies of points whose second cell it owns, and one not their own: one tracked copy, and one cut-over. */
+export interface SpillCopyStep extends Amount {
+  id: string;
+  kind: "spill-copy";
+  copiesDuring: number;
+}
+
+/** They are kept no longer: the table says so, and what is left of them is deleted. */
+export interface SpillEndStep extends Amount {
+  id: string;
+  kind: "spill-end";
+}
+
+/**
+ * All points, by another partitioner, in a second collection on the same nodes: one tracked copy, and one cut-over that changes partitioner
+ * and collection at once.
+ */
+export interface BuildStep extends Amount {
+  id: string;
+  kind: "build";
+  /** What the nodes will call the collection. */
+  physical: string;
+  partitioner: PartitionerSpec;
+  copiesDuring: number;
+}
+
+/** The collection that such a switch has left, or one that was not built to the end, goes from all nodes. */
+export interface DropLayoutStep {
+  id: string;
+  kind: "drop-layout";
+}
+
+/**
+ * Of a native cluster: a second collection of the store, sharded as this says, gets everything that the collection holds; then the name means it, and
+ * the one before goes (ROUTING.md, "Cells of a native cluster").
+ */
+export interface RekeyStep extends Amount {
+  id: string;
+  kind: "rekey";
+  /** The new collection's own name. */
+  physical: string;
+  partitioner: PartitionerSpec;
+  sharding: NativeSharding;
+  keys: CellShards[];
+  /** As it was: where a reverse leads. */
+  was: { sharding: NativeSharding; keys: CellShards[] };
+  copiesDuring: number;
+}
+interface NativeSharding {
+  byKey: boolean;
+  /** Of the collection, or of each key. */
+  shards: number;
+  replicas: number;
+}
+/** Where a cell's shards are. */
+export interface CellShards extends Amount {
+  key: string;
+  /** Nodes of the config. */
+  on: string[];
+}
+
 /** The last step of a routed plan: the layout that the copies led to becomes the table's own. */
 export interface SettleStep {
   id: string;
@@ -89,7 +159,19 @@ export interface ShardStep extends Amount {
   copiesDuring: number;
 }
 
-export type PlanStep = CopyStep | StampStep | BackfillStep | RegroupStep | SettleStep | ShardStep;
+export type PlanStep =
+  | CopyStep
+  | StampStep
+  | BackfillStep
+  | RegroupStep
+  | SpillStampStep
+  | SpillCopyStep
+  | SpillEndStep
+  | BuildStep
+  | DropLayoutStep
+  | RekeyStep
+  | SettleStep
+  | ShardStep;
 
 /** The parts of a routing table that a plan changes for good. */
 export interface Layout {
@@ -97,6 +179,8 @@ export interface Layout {
   replicas: number;
   members: string[];
   nodes: Record<string, { url: string; zone?: string; weight: number }>;
+  /** Copies are kept near boundaries, by this ratio. */
+  spill?: { ratio: number };
 }
 
 export interface NodeLoad extends Amount {

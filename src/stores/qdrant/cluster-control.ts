@@ -49,6 +49,26 @@ export function qdrantClusterControl(node: NodeEndpoint, call: ControlClient["ca
       return factor;
     },
 
+    async sharding(name, options) {
+      const info = resultIn(node, await call((api, init) => api.getCollection({ collection_name: name }, init), options));
+      const { sharding_method: method, shard_number: shards = 1, replication_factor: replicas = 1 } = info.config?.params ?? {};
+      return { byKey: method === "custom", shards, replicas };
+    },
+
+    async createShardKey(
+      name,
+      { key, replicas, placement },
+      { waitSec, timeoutMs = waitSec * 1000 + answerMarginMs, ...options },
+    ) {
+      const body = { shard_key: key, shards_number: 1, replication_factor: replicas, placement: [...placement] };
+      const request = { collection_name: name, timeout: waitSec, ...body };
+      try {
+        resultIn(node, await call((api, init) => api.createShardKey(request, init), { timeoutMs, ...options }));
+      } catch (error) {
+        if (!(isStatus(error, 400) || isStatus(error, 409)) || !/already exists/.test(error.message)) throw error;
+      }
+    },
+
     async change(name, change, { waitSec, timeoutMs = waitSec * 1000 + answerMarginMs, ...options }) {
       const body = { collection_name: name, timeout: waitSec, ...operationOf(change) };
       resultIn(node, await call((api, init) => api.updateCollectionCluster(body, init), { timeoutMs, ...options }));

@@ -1,6 +1,6 @@
 import type { Schemas } from "@qdrant/js-client-rest";
 import { ExitCode, RagctlError } from "../../errors.ts";
-import type { AliasAction, CollectionSpec, NodeEndpoint, Quantization, StoreControl } from "../contract.ts";
+import type { AliasAction, CollectionSpec, NodeEndpoint, Quantization, ShardingSpec, StoreControl } from "../contract.ts";
 import { collectionInfoOf } from "./collection-info.ts";
 import type { ControlClient } from "./client.ts";
 import { qdrantClusterControl } from "./cluster-control.ts";
@@ -35,9 +35,11 @@ export function qdrantControl(node: NodeEndpoint, headers: Record<string, string
       }
     },
 
-    async createCollection(name, spec) {
+    async createCollection(name, spec, sharding) {
       try {
-        await call((api, init) => api.createCollection({ collection_name: name, ...createBody(spec) }, init));
+        await call((api, init) =>
+          api.createCollection({ collection_name: name, ...createBody(spec), ...shardingBody(sharding) }, init),
+        );
       } catch (error) {
         // 409 since 1.10 or so, 400 before, with the same words.
         if (isStatus(error, 409) || (isStatus(error, 400) && /already exists/.test(error.message)))
@@ -93,6 +95,16 @@ function createBody({ size, distance, vector, hnsw, quantization }: CollectionSp
       },
     }),
     ...(quantization && { quantization_config: quantizationConfigs[quantization] }),
+  };
+}
+
+function shardingBody(sharding: ShardingSpec | undefined): Schemas["CreateCollection"] {
+  if (!sharding) return {};
+  const { byKey, shards, replicas } = sharding;
+  return {
+    sharding_method: byKey ? "custom" : "auto",
+    ...(shards !== undefined && { shard_number: shards }),
+    ...(replicas !== undefined && { replication_factor: replicas }),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Schemas } from "@qdrant/js-client-rest";
 import type { PreparedRequest } from "../../http/contract.ts";
 import { ExitCode, RagctlError } from "../../errors.ts";
 import { formatBytes } from "../../units.ts";
-import type { DataFace, PointId, SearchOptions, StoreCapabilities, Vector } from "../contract.ts";
+import type { DataFace, PointId, SearchOptions, ShardKey, StoreCapabilities, Vector } from "../contract.ts";
 import { JsonBytes } from "../json-bytes.ts";
 import { checkedFilter } from "./filter.ts";
 import { qdrantFailure } from "./failure.ts";
@@ -37,7 +37,7 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
     },
     parseSearch: (body) => parseSearch(body, vectorName),
 
-    prepareUpsert(points, { wait, onlyIf }) {
+    prepareUpsert(points, { wait, onlyIf, shardKey }) {
       if (points.length > capabilities.maxBatch) throw tooMany(points.length, capabilities.maxBatch);
       checkIds(points.map((point) => point.id));
       writer.clear().text(`{"points":[`);
@@ -50,7 +50,9 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
         writer.text(vectorName !== undefined ? "}" : "");
         writer.text(point.payload ? `,"payload":${JSON.stringify(point.payload)}}` : "}");
       }
-      const body = writer.text(onlyIf ? `],"update_filter":${JSON.stringify(checkedFilter(onlyIf))}}` : "]}").take();
+      const condition = onlyIf ? `,"update_filter":${JSON.stringify(checkedFilter(onlyIf))}` : "";
+      const key = shardKey === undefined ? "" : `,"shard_key":${JSON.stringify(shardKey)}`;
+      const body = writer.text(`]${condition}${key}}`).take();
       if (body.length > capabilities.maxBodyBytes) throw tooLarge(points.length, body.length, capabilities.maxBodyBytes);
       return request("PUT", `${base}?wait=${wait}`, body, "write");
     },
@@ -73,7 +75,7 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
     },
     parseCount,
 
-    prepareScroll({ filter, limit, offset, withPayload, withVector: vectors }) {
+    prepareScroll({ filter, limit, offset, withPayload, withVector: vectors, shardKeys }) {
       if (offset !== undefined) checkIds([offset]);
       const body: Schemas["ScrollRequest"] = {
         limit,
@@ -81,14 +83,15 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
         with_vector: withVector(vectors),
         ...(filter && { filter: checkedFilter(filter) }),
         ...(offset !== undefined && { offset }),
+        ...selected(shardKeys),
       };
       return post("/scroll", json(body), "read");
     },
     parseScroll: (body) => parseScroll(body, vectorName),
 
-    prepareDelete(target, { wait }) {
-      const body: Schemas["PointsSelector"] =
-        "ids" in target ? { points: idList(target.ids) } : { filter: checkedFilter(target.filter) };
+    prepareDelete(target, { wait, shardKeys }) {
+      const chosen = "ids" in target ? { points: idList(target.ids) } : { filter: checkedFilter(target.filter) };
+      const body: Schemas["PointsSelector"] = { ...chosen, ...selected(shardKeys) };
       return post(`/delete?wait=${wait}`, json(body), "write");
     },
 
@@ -103,7 +106,7 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
 }
 
 function searchBody(options: SearchOptions): Schemas["QueryRequest"] {
-  const { k, filter, withPayload, ef, exact, scoreThreshold } = options;
+  const { k, filter, withPayload, ef, exact, scoreThreshold, shardKeys } = options;
   return {
     limit: k,
     with_payload: withPayload ?? false,
@@ -112,7 +115,12 @@ function searchBody(options: SearchOptions): Schemas["QueryRequest"] {
       params: { ...(ef !== undefined && { hnsw_ef: ef }), ...(exact !== undefined && { exact }) },
     }),
     ...(scoreThreshold !== undefined && { score_threshold: scoreThreshold }),
+    ...selected(shardKeys),
   };
+}
+
+function selected(shardKeys: readonly ShardKey[] | undefined): { shard_key?: ShardKey[] } {
+  return shardKeys ? { shard_key: [...shardKeys] } : {};
 }
 
 function idList(ids: readonly PointId[]): PointId[] {

@@ -1,0 +1,176 @@
+import { ExitCode, RagctlError } from "../../errors.ts";
+import type { PreparedRequest } from "../../http/contract.ts";
+import { cellKey, cellKeys } from "../../sharding/native-table.ts";
+import { pointIdOf } from "../../sharding/point-id.ts";
+import { createStamper } from "../../sharding/keys.ts";
+import { field, positionFieldOf, type PartitionerSpec, type RoutingTable } from "../../sharding/table.ts";
+import type { DataFace, Point, PointId, ShardKey } from "../../stores/contract.ts";
+import { versionIn, type Seen } from "../compare.ts";
+import { idKey } from "../positions.ts";
+import { halfDone, nodeFull } from "../trouble.ts";
+import { Unsettled, type RekeyDeps } from "./contract.ts";
+
+const idsAtOnce = 256;
+const pageSize = 1_000;
+
+/** Both collections of a copy: the one that serves is read, the other one, which nobody else writes to, is made like it. */
+export class RekeyIo {
+  readonly #deps: RekeyDeps;
+  readonly #from: DataFace;
+  readonly #to: DataFace;
+  readonly #partitioner: PartitionerSpec;
+  readonly #stamper: ReturnType<typeof createStamper>;
+  /** Of the target; undefined: it is sharded by ids. */
+  readonly keys: readonly string[] | undefined;
+
+  constructor(deps: RekeyDeps, source: string, target: string, partitioner: PartitionerSpec, vector: RoutingTable["vector"]) {
+    this.#deps = deps;
+    this.#from = deps.face(source);
+    this.#to = deps.face(target);
+    this.#partitioner = partitioner;
+    this.#stamper = createStamper(partitioner, vector.distance);
+    this.keys = cellKeys(partitioner);
+  }
+
+  /** Ids and versions of all points that serve, ascending. */
+  source(): AsyncGenerator<Seen[]> {
+    return this.#scan(this.#from, [field.version]);
+  }
+
+  /** The same of the target, by key: each with whether it lies where its stamp says. */
+  targets(): { of: string | undefined; pages: AsyncGenerator<Seen[]> }[] {
+    const fields = [field.version, positionFieldOf(this.#partitioner)];
+    if (!this.keys) return [{ of: undefined, pages: this.#scan(this.#to, fields) }];
+    return this.keys.map((key) => ({ of: key, pages: this.#scan(this.#to, fields, [key]) }));
+  }
+
+  /** Whether a point of the target is under the key of its cell. */
+  lies({ payload }: Seen, key: string | undefined): boolean {
+    if (key === undefined) return true;
+    const cell = payload[positionFieldOf(this.#partitioner)];
+    return typeof cell === "number" && cellKey(cell) === key;
+  }
+
+  async *#scan(data: DataFace, fields: string[], shardKeys?: readonly ShardKey[]): AsyncGenerator<Seen[]> {
+    let offset: PointId | undefined;
+    do {
+      this.#deps.signal.throwIfAborted();
+      const request = data.prepareScroll({
+        limit: pageSize,
+        withPayload: fields,
+        ...(shardKeys && { shardKeys }),
+        ...(offset === undefined ? {} : { offset }),
+      });
+      const page = await this.#read(data, request, (body) => data.parseScroll(body));
+      offset = page.next;
+      if (page.points.length > 0) yield page.points.map(({ id, payload = {} }) => ({ id, version: versionIn(payload), payload }));
+    } while (offset !== undefined);
+  }
+
+  async targetIsEmpty(): Promise<boolean> {
+    return (await this.#read(this.#to, this.#to.prepareCount(), (body) => this.#to.parseCount(body))) === 0;
+  }
+
+  /** Makes these ids in the target what they are in the source: there, or not there. @param fresh none of them can be in the target */
+  async carry(ids: readonly PointId[], fresh: boolean): Promise<void> {
+    for (let at = 0; at < ids.length; at += idsAtOnce) {
+      const some = ids.slice(at, at + idsAtOnce);
+      const points = await this.#newest(this.#from, some, true);
+      const gone = this.keys ? { shardKeys: this.keys } : {};
+      // Under another key it would stay; nobody reads here yet.
+      if (!fresh) await this.#write(this.#to.prepareDelete({ ids: some }, { wait: true, ...gone }));
+      await this.#put(points);
+    }
+  }
+
+  async #put(points: readonly Point[]): Promise<void> {
+    const { capabilities, throttle, signal, onCopied } = this.#deps;
+    const stamped = points.map((point) => this.#stamped(point));
+    const groups = Map.groupBy(stamped, ({ cell }) => cell);
+    for (const [cell, group] of groups)
+      for (let at = 0; at < group.length; at += capabilities.maxBatch)
+        await this.#upsert(
+          group.slice(at, at + capabilities.maxBatch).map(({ point }) => point),
+          cell === undefined ? undefined : cellKey(cell),
+        );
+    const bytes = points.reduce((sum, { vector }) => sum + (vector?.length ?? 0) * 4 + 1024, 0);
+    onCopied(points.length, bytes);
+    await throttle.take(points.length, bytes, signal);
+  }
+
+  async #upsert(points: readonly Point[], shardKey: string | undefined): Promise<void> {
+    let request: PreparedRequest;
+    try {
+      request = this.#to.prepareUpsert(points, { wait: true, ...(shardKey !== undefined && { shardKey }) });
+    } catch (error) {
+      if (!(error instanceof RagctlError && error.code === "batch-too-large") || points.length === 1) throw error;
+      const half = Math.ceil(points.length / 2);
+      await this.#upsert(points.slice(0, half), shardKey);
+      return await this.#upsert(points.slice(half), shardKey);
+    }
+    await this.#write(request);
+  }
+
+  /** With its new cell; what ragctl did not write gets the fields of its key, too. */
+  #stamped({ id, vector, payload = {} }: Point): { point: Point; cell: number | undefined } {
+    const known = payload[field.key];
+    const key = typeof known === "string" && pointIdOf(known) === id ? known : String(id);
+    const { h, cells, cell } = this.#stamper.stamp(key, vector);
+    return { point: { id, vector: vector!, payload: { ...payload, [field.key]: key, [field.hash]: h, ...cells } }, cell };
+  }
+
+  /** Of two copies of a point, one of which is about to be taken away, the newer. */
+  async #newest(data: DataFace, ids: readonly PointId[], withVector: boolean): Promise<Point[]> {
+    const request = data.prepareFetch(ids, { withPayload: withVector ? true : [field.version], withVector });
+    const best = new Map<string, Point>();
+    for (const point of await this.#read(data, request, (body) => data.parseFetch(body))) {
+      const there = best.get(idKey(point.id));
+      if (!there || (versionIn(there.payload) ?? -1) < (versionIn(point.payload) ?? -1)) best.set(idKey(point.id), point);
+    }
+    return [...best.values()];
+  }
+
+  /** Which of these ids the two collections hold differently. */
+  async differing(ids: readonly PointId[]): Promise<PointId[]> {
+    const found: PointId[] = [];
+    for (let at = 0; at < ids.length; at += idsAtOnce) {
+      const some = ids.slice(at, at + idsAtOnce);
+      const [here, there] = await Promise.all([this.#from, this.#to].map((data) => this.#newest(data, some, false)));
+      const versions = (points: readonly Point[]) =>
+        new Map(points.map(({ id, payload }) => [idKey(id), versionIn(payload) ?? -1]));
+      const [a, b] = [versions(here!), versions(there!)];
+      found.push(...some.filter((id) => a.get(idKey(id)) !== b.get(idKey(id))));
+    }
+    return found;
+  }
+
+  async #read<T>(data: DataFace, request: PreparedRequest, parse: (body: Buffer) => T): Promise<T> {
+    try {
+      return await this.#deps.sender.read(data, request, { signal: this.#deps.signal }, parse);
+    } catch (error) {
+      if (error instanceof RagctlError && error.code === "cluster-unreachable") throw new Unsettled(error.message);
+      throw error;
+    }
+  }
+
+  async #write(request: PreparedRequest): Promise<void> {
+    const { sender, fence, signal } = this.#deps;
+    signal.throwIfAborted();
+    fence.ensure();
+    const failure = await sender.write(this.#to, request, {});
+    if (!failure) return;
+    if (failure.full) throw nodeFull(failure.message);
+    if (failure.fatal)
+      throw new RagctlError(`The store refused what is copied: ${failure.message}`, {
+        code: "copy-refused",
+        exitCode: ExitCode.unhealed,
+        hint: "--abort takes the copy back.",
+      });
+    throw new Unsettled(failure.message);
+  }
+}
+
+/** Ends a run that cannot go on now. */
+export function gaveUp(why: string): RagctlError {
+  return halfDone(`The copy does not get on: ${why}.`, "copy-stalled");
+}
