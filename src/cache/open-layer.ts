@@ -17,6 +17,8 @@ export interface LayerDeps {
   clock: Clock;
   rng: Rng;
   onMemoryOnly?: (episode: MemoryOnly) => void;
+  /** Who counts what is asked, in place of the cache's own. */
+  popularity?: PopularityRecorder;
 }
 
 /** What of a cluster's config a cache depends on. */
@@ -35,8 +37,14 @@ export async function openLayer({ cache, embedder }: CachedCluster, deps: LayerD
   const near = memoryCache({ maxBytes: cache.maxBytes, clock });
   const link = cache.driver === "memory" ? undefined : await redisLink(redisTarget(cache), { clock });
   const far: FarStore | undefined = link && { ...redisStore(link, { clock }), ...redisLocks(link) };
-  const popularity = popularityOn(link, cache, clock);
-  return cacheLayer({ settings, near, far, nearFirst: cache.driver !== "redis", popularity, ...deps });
+  return cacheLayer({
+    settings,
+    near,
+    far,
+    nearFirst: cache.driver !== "redis",
+    ...deps,
+    popularity: deps.popularity ?? popularityOn(link, cache, clock),
+  });
 }
 
 /** Who counts what is asked, and knows what was: in the cache's Redis, or in memory where there is none. */

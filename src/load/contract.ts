@@ -193,6 +193,8 @@ export interface RagOperationSpec {
 export interface CacheOperationSpec {
   kind: "cache";
   cache: CacheConfig;
+  /** Of other zones: asked in turn while that one, and those before, do not answer. */
+  elsewhere?: CacheConfig[];
   /** Distinct keys, chosen by `choice`. */
   keys: number;
   choice: ChoiceSpec;
@@ -204,6 +206,27 @@ export interface CacheOperationSpec {
   /** Through the cache layer: where Redis fails memory answers. False: the cache itself, whose failures are errors. */
   standBy: boolean;
   tag: string;
+}
+
+/** Searches as an application asks them: through a cache layer, whose misses go to the cluster. Several servers share the questions. */
+export interface CachedSearchOperationSpec extends OnCluster {
+  kind: "cached-search";
+  k: number;
+  ef?: number;
+  /** Texts are embedded where they miss; vectors are there already. */
+  questions: { texts: string[] } | SharedVectors;
+  choice: ChoiceSpec;
+  /** Decides which question is the i-th: every scenario of a run asks the same. */
+  seed: number;
+  /** A multiple of the scenario's workers. */
+  servers: number;
+  /** With the run's own keys and times. */
+  cache: CacheConfig;
+  /** Beside embedding and search. */
+  plusMs: number;
+  /** Of one backend call, and of the cache a month; any currency. */
+  price: number;
+  monthly: number;
 }
 
 export interface EmbedOperationSpec {
@@ -222,6 +245,7 @@ export type OperationSpec =
   | FetchOperationSpec
   | RagOperationSpec
   | CacheOperationSpec
+  | CachedSearchOperationSpec
   | EmbedOperationSpec;
 
 /** One stream of operations, with threads of its own. */
@@ -270,7 +294,7 @@ export interface Ticket {
   readonly intendedUs: number;
   /** Set by the operation when the request is on its socket; undefined until then. */
   sentUs: number | undefined;
-  /** Set by the operation before it settles: what the cache said (`hit`, `miss`). */
+  /** Set by the operation before it settles: what the cache said (`hit`, `near-hit`, `miss`, `shared`). */
   cache: string | undefined;
   /** Set by the operation: stops what is under way after a timeout or a second Ctrl-C. */
   canceller: { cancel(): void } | undefined;

@@ -181,6 +181,7 @@ export class Measurement {
         scheduleLagUs: lag.summary(),
         times: timesOf(tally),
         recall: recallOf(tally),
+        cache: tally.cached,
       };
     });
   }

@@ -161,12 +161,40 @@ export const loadResultSchema = z.object({
         scheduleLagUs: latency,
         times: z.array(time),
         recall: z.array(recall),
+        cache: byCause.optional().describe("ok operations by what the cache said; empty where none was asked"),
       }),
     )
     .describe("empty for a single scenario"),
   perCache: z
     .array(z.object({ outcome: z.string(), responseTimeUs: latency }))
-    .describe("ok operations by what the cache said: hit, miss, write; with memory- before it while memory alone answered"),
+    .describe(
+      "ok operations by what the cache said: hit, near-hit, miss, shared, write; with memory- before it while memory alone answered",
+    ),
+  caching: z
+    .array(
+      z.object({
+        scenario: z.string(),
+        tags: z.record(z.string(), z.string()),
+        driver: z.enum(["memory", "redis", "tiered"]),
+        servers: count.describe("of the application, each with a memory of its own"),
+        requests: count.describe("that were answered"),
+        hits: count,
+        nearHits: count.describe("of them from the memory before Redis"),
+        shared: count.describe("waited for a call that was under way"),
+        hitRate: share,
+        backendCalls: count.describe("embedding and search, refreshes ahead of time included"),
+        backendFailures: count.describe("of them"),
+        backendTimeUs: latency.nullable().describe("of those that were answered"),
+        backendPlusMs: z.number().describe("of it, what the profile adds"),
+        responseTimeUs: latency,
+        price: z.number().describe("of a backend call"),
+        cost: z.number().describe("of the backend calls"),
+        monthly: z.number().describe("what the cache itself costs"),
+        costPerMonth: z.number().nullable().describe("of backend calls at the run's rate, and the cache; 730 hours"),
+      }),
+    )
+    .optional()
+    .describe("of cached searches: what each cache was worth, side by side"),
   memoryOnly: z
     .array(
       z.object({

@@ -1,5 +1,6 @@
 import type { LoadResult } from "../load/result.ts";
 import { formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
+import { cachingTable } from "./load-caching.ts";
 import { truthLines } from "./load-figures.ts";
 
 const marks = { pass: "✅ pass", fail: "❌ fail", inconclusive: "⚠️ inconclusive" } as const;
@@ -35,6 +36,7 @@ export function loadMarkdown(result: LoadResult): string {
     latency("response time", responseTimeUs),
     latency("service time", serviceTimeUs),
     "",
+    ...cachingMarkdown(result),
     ...recall.map(
       ({ k, mean, low, high, n }) =>
         `recall@${k} ${mean.toFixed(4)} (${low.toFixed(4)} – ${high.toFixed(4)}, ${formatCount(n)} searches)  `,
@@ -43,6 +45,20 @@ export function loadMarkdown(result: LoadResult): string {
     `${formatCount(counts.scheduled)} scheduled = ${formatCount(counts.ok)} ok + ${plural(counts.errors, "error")} + ${formatCount(counts.dropped)} dropped + ${formatCount(counts.unfinished)} unfinished`,
     "",
   ].join("\n");
+}
+
+function cachingMarkdown(result: LoadResult): string[] {
+  const shown = cachingTable(result);
+  if (!shown) return [];
+  const { headers, rows, notes } = shown;
+  return [
+    row(headers.map((header) => header.replace(">", ""))),
+    row(headers.map((header) => (header.startsWith(">") ? "---:" : "---"))),
+    ...rows.map(row),
+    "",
+    ...notes.map((note) => `${escapeMarkdown(note)}  `),
+    "",
+  ];
 }
 
 function row(cells: readonly string[]): string {

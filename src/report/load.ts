@@ -1,5 +1,6 @@
 import type { LoadResult } from "../load/result.ts";
 import { formatBytes, formatCount, formatDurationMs, formatDurationUs, formatPercent, formatRate, plural } from "../units.ts";
+import { cachingLines } from "./load-caching.ts";
 import { auditLines, intervalLines, measuredLines, memoryOnlyLines, splitLines } from "./load-figures.ts";
 import { barPlot } from "./load-plot.ts";
 import type { Style } from "./style.ts";
@@ -17,6 +18,7 @@ export function loadReport(result: LoadResult, style: Style): string {
     ...intervalLines(result, style),
     ...measuredLines(result),
     ...splitLines(result, style),
+    ...cachingLines(result, style),
     ...memoryOnlyLines(result).map((line) => style.warn(line)),
     ...nodeLines(result, style),
     "",

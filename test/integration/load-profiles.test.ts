@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Redis } from "ioredis";
 import { stringify } from "yaml";
 import { main } from "../../commands/main.ts";
 import { connectCluster } from "../../src/cluster/index.ts";
@@ -14,6 +15,8 @@ import { loadResultSchema, type LoadResult } from "../../src/load/result.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
 import { packageRoot } from "../../src/version.ts";
 import { fakeRuntime, runCli } from "../helpers/fake-runtime.ts";
+import { startRedis, type TestRedis } from "../helpers/redis.ts";
+import { serviceBinary, skipReason } from "../helpers/service.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
 
 const documents = 300;
@@ -57,6 +60,16 @@ async function profile(file: string, content: object): Promise<string> {
   return file;
 }
 
+/** The local cluster's config with something else in it. */
+async function configWith(file: string, more: object): Promise<string> {
+  const local = JSON.parse(await readFile(cluster.config, "utf8")) as { clusters: { local: object } };
+  await writeFile(
+    join(cluster.dir, file),
+    JSON.stringify({ clusters: { local: { ...local.clusters.local, ...more } }, default: "local" }),
+  );
+  return file;
+}
+
 async function countOwn(): Promise<number> {
   const resolved = await resolveCluster(fakeRuntime({ cwd: cluster.dir }), { config: undefined, cluster: undefined });
   const client = await connectCluster(resolved, { clock: realClock, rng: seededRng(1), purpose: "test", cwd: cluster.dir });
@@ -87,7 +100,7 @@ describe("shipped profiles, at small scale", () => {
   };
 
   test("every one of them is tried here", () => {
-    expect(shippedProfiles()).toEqual(Object.keys(scale).toSorted());
+    expect(shippedProfiles()).toEqual([...Object.keys(scale), "cache-placement"].toSorted());
   });
 
   test.each(Object.entries(scale))("%s", { timeout: 60_000 }, async (name, flags) => {
@@ -180,14 +193,7 @@ test(
   { timeout: 60_000 },
   async () => {
     const { port } = rag.address() as AddressInfo;
-    const local = JSON.parse(await readFile(cluster.config, "utf8")) as {
-      clusters: { local: object };
-    };
-    const endpoints = { chat: { url: `http://127.0.0.1:${port}/ask` } };
-    await writeFile(
-      join(cluster.dir, "with-rag.json"),
-      JSON.stringify({ clusters: { local: { ...local.clusters.local, endpoints } }, default: "local" }),
-    );
+    await configWith("with-rag.json", { endpoints: { chat: { url: `http://127.0.0.1:${port}/ask` } } });
     await writeFile(
       join(cluster.dir, "questions.jsonl"),
       ["lift", "drag", "flow"].map((text) => JSON.stringify({ text })).join("\n"),
@@ -225,6 +231,107 @@ test(
     expect(caches["hit"]! + caches["miss"]!).toBe(20);
   },
 );
+
+describe.skipIf(!serviceBinary("redis-server"))(`caches side by side${skipReason("redis-server")}`, () => {
+  let redis: TestRedis;
+  let config: string;
+  beforeAll(async () => {
+    redis = await startRedis();
+    config = await configWith("with-redis.json", { cache: { driver: "redis", url: redis.url, namespace: "app" } });
+  }, 60_000);
+  afterAll(() => redis?.stop());
+
+  /** What the run left there: neither answers, nor counts of what was asked. */
+  async function keysLeft(): Promise<number> {
+    const client = new Redis(redis.url);
+    try {
+      return await client.dbsize();
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  test("the shipped profile, in seconds", { timeout: 60_000 }, async () => {
+    const { result, error } = await load(`cache-placement --duration 2s --config ${config}`, lenient);
+    expect(error?.message).toBeUndefined();
+    expect(loadResultSchema.parse(result).caching!.map(({ scenario, driver, servers }) => [scenario, driver, servers])).toEqual([
+      ["memory", "memory", 3],
+      ["redis", "redis", 3],
+      ["tiered", "tiered", 3],
+    ]);
+    for (const { requests, hits, backendCalls, shared, backendTimeUs, cost, price } of result.caching!) {
+      expect(hits + backendCalls + shared).toBe(requests);
+      expect(backendTimeUs!.min).toBeGreaterThanOrEqual(350_000);
+      expect(cost).toBeCloseTo(backendCalls * price, 9);
+    }
+    expect(await keysLeft()).toBe(0);
+  });
+
+  test("each server learns on its own in memory, all together in Redis; texts are embedded where they miss", async () => {
+    const texts = ["lift", "drag", "flow", "heat", "shock", "wing", "jet"];
+    await writeFile(join(cluster.dir, "seven.jsonl"), texts.map((text) => JSON.stringify({ text })).join("\n"));
+    // One user after another: no clock decides what is asked.
+    const scenario = (driver: string, servers: number, workers = 1) => ({
+      executor: "shared-iterations",
+      vus: workers,
+      workers,
+      iterations: 42,
+      operation: { kind: "cached-search", servers, cache: { driver, ttl: "1h" }, backend: { price: 0.5 } },
+      feed: { from: "seven.jsonl", choice: "sequential" },
+    });
+    const file = await profile("placement.yaml", {
+      warmup: "0s",
+      timeout: "20s",
+      thresholds: { errors: ["rate<1%"] },
+      scenarios: {
+        memory: scenario("memory", 3),
+        threads: scenario("memory", 4, 2),
+        redis: scenario("redis", 3),
+        tiered: scenario("tiered", 3),
+      },
+    });
+    const { exitCode, result, error } = await load(`${file} --config ${config}`);
+    expect(error?.message).toBeUndefined();
+    expect(exitCode).toBe(0);
+    // 42 questions in turn: 7 texts, and 3 servers, of which each meets all 7.
+    const figures = result.caching!.map(({ requests, backendCalls, cost }) => [requests, backendCalls, cost]);
+    expect([figures[0], figures[2], figures[3]]).toEqual([
+      [42, 21, 10.5],
+      [42, 7, 3.5],
+      [42, 7, 3.5],
+    ]);
+    // Whichever thread was the faster: four memories learn more often than one, and none twice.
+    expect(result.caching![1]!.requests).toBe(42);
+    expect(result.caching![1]!.backendCalls).toBeGreaterThan(7);
+    expect(result.caching![1]!.backendCalls).toBeLessThanOrEqual(28);
+    const [memory, , shared, tiered] = result.caching!;
+    expect([memory!.hits, shared!.hits, tiered!.hits]).toEqual([21, 35, 35]);
+    expect([memory!.nearHits, shared!.nearHits]).toEqual([0, 0]);
+    // A server's first look at a text is at Redis, the second at its own memory.
+    expect(tiered!.nearHits).toBe(21);
+    expect(await keysLeft()).toBe(0);
+  }, 60_000);
+
+  test("what cannot be is said with its place, before anything is sent", async () => {
+    const file = await profile("impossible.yaml", {
+      scenarios: {
+        a: {
+          executor: "poisson",
+          rate: "1/s",
+          duration: "1s",
+          workers: 2,
+          operation: { kind: "cached-search", servers: 3, cache: { driver: "memory" } },
+        },
+        b: { executor: "poisson", rate: "1/s", duration: "1s", operation: { kind: "cached-search", cache: { driver: "redis" } } },
+      },
+    });
+    const { exitCode, error } = await load(file);
+    expect([exitCode, error!.details.map(({ path }) => path)]).toEqual([
+      2,
+      ["scenarios.a.workers", "scenarios.b.operation.cache.driver"],
+    ]);
+  });
+});
 
 test("counted iterations end the run when they are through, and rates are over that time", async () => {
   const file = await profile("counted.yaml", {

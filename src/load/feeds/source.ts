@@ -93,6 +93,20 @@ export async function textsOf(feed: FeedProfile, deps: FeedDeps): Promise<Loaded
   });
 }
 
+/** What people ask: the texts of a file; where it has none its vectors, or the collection's own points. @throws as `vectorsOf` */
+export async function questionsOf(
+  feed: FeedProfile,
+  deps: FeedDeps,
+  own: { client: ClusterClient; collection: string; dim: number },
+): Promise<LoadedFeed<{ texts: string[] } | SharedVectors>> {
+  const hasTexts =
+    feed.from !== "points" &&
+    (await withDataset(feed, deps, (dataset) => Promise.resolve(dataset.dim === 0 && "texts" in dataset)));
+  if (!hasTexts) return await vectorsOf(feed, deps, own);
+  const { items: texts, from } = await textsOf(feed, deps);
+  return { items: { texts }, from };
+}
+
 async function withDataset<T>(feed: FeedProfile, { dir }: FeedDeps, read: (dataset: Dataset) => Promise<T>): Promise<T> {
   const path = isAbsolute(feed.from) ? feed.from : join(dir, feed.from);
   const dataset = await openDataset(path, {

@@ -5,15 +5,16 @@ import type { CacheOperationSpec, Operation, Ticket } from "../contract.ts";
 import { chooser } from "../feeds/choice.ts";
 import type { OperationDeps } from "./deps.ts";
 import { causeOf } from "./failure.ts";
+import { memoryOnlyEvent } from "./memory-only-event.ts";
 
 /**
  * Gets by key through the cluster's cache. A miss is a good answer, counted apart (`hit`, `miss`); with `fill` it is followed by a set, as an application would,
  * outside the measured time. A share of the operations may be plain sets (`write`). With `standBy`, what memory alone answers while Redis fails is `memory-hit`, `memory-miss`,
- * `memory-write`, and each episode of it is told as a client event.
+ * `memory-write`, and each episode of it is told as a client event. Where other zones have caches, one of those answers instead.
  */
 export async function cacheOperation(spec: CacheOperationSpec, deps: OperationDeps): Promise<Operation> {
   const { nowUs, seed } = deps;
-  const cache = await (spec.standBy ? layered(spec, deps) : direct(spec, deps));
+  const cache = await (spec.standBy ? acrossZones(spec, deps) : direct(spec, deps));
   const choose = chooser(spec.choice, spec.keys, seed);
   const chance = chooser({ kind: "uniform" }, 1_000_000, seed + 1);
   const random = seededRng(seed);
@@ -65,27 +66,39 @@ async function direct({ cache: config, tag, ttlMs }: CacheOperationSpec, { clock
   };
 }
 
+interface Layered extends Asked {
+  /** Its Redis failed a moment ago: memory answers. */
+  isAway(item: number): boolean;
+}
+
+/** The cache of the zone, and while that does not answer, another zone's: what its own process remembers is no cache of a zone. */
+async function acrossZones(spec: CacheOperationSpec, deps: OperationDeps): Promise<Asked> {
+  const caches: Layered[] = [];
+  for (const cache of [spec.cache, ...(spec.elsewhere ?? [])]) caches.push(await layered({ ...spec, cache }, deps));
+  const inTurn = async (item: number, ask: (cache: Layered) => Promise<string>) => {
+    let outcome = "";
+    for (const cache of caches) {
+      outcome = await ask(cache);
+      if (!cache.isAway(item)) break;
+    }
+    return outcome;
+  };
+  return {
+    get: (item) => inTurn(item, (cache) => cache.get(item)),
+    set: (item, value) => inTurn(item, (cache) => cache.set(item, value)),
+    drain: async () => void (await Promise.all(caches.map((cache) => cache.drain()))),
+    close: async () => void (await Promise.all(caches.map((cache) => cache.close()))),
+  };
+}
+
 /** The cache as an application has it, under the same keys. Values as they are: packing them would be measured, too. */
-async function layered({ cache: config, tag, ttlMs }: CacheOperationSpec, deps: OperationDeps): Promise<Asked> {
+async function layered({ cache: config, tag, ttlMs }: CacheOperationSpec, deps: OperationDeps): Promise<Layered> {
   const { clock, rng, purpose, onClientEvent } = deps;
   const cache = { ...config, keys: { result: `load:${tag}:{query}` }, format: "raw" as const, compression: "off" as const };
-  const layer = await openLayer(
-    { cache },
-    {
-      clock,
-      rng,
-      onMemoryOnly: ({ where, sinceMs, untilMs, problem }) =>
-        onClientEvent?.({
-          at: untilMs ?? sinceMs,
-          kind: "memory-only",
-          name: where,
-          phase: untilMs === undefined ? "start" : "end",
-          detail: { client: purpose, problem },
-        }),
-    },
-  );
+  const layer = await openLayer({ cache }, { clock, rng, onMemoryOnly: memoryOnlyEvent(purpose, onClientEvent) });
   const told = (outcome: "hit" | "miss" | "write", memoryOnly: boolean) => (memoryOnly ? `memory-${outcome}` : outcome);
   return {
+    isAway: (item) => layer.onMemoryOnly("result", String(item)),
     async get(item) {
       const query = String(item);
       const found = await layer.get("result", query);

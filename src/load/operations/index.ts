@@ -35,6 +35,10 @@ const operations: { [K in OperationSpec["kind"]]: OperationEntry<OfKind<K>> } = 
     create: async (spec, deps) => (await import("./cache.ts")).cacheOperation(spec, deps),
     preflight: async (spec, deps) => (await import("./service-preflight.ts")).cachePreflight(spec, deps),
   },
+  "cached-search": {
+    create: async (spec, deps) => (await import("./cached-search.ts")).cachedSearchOperation(spec, deps),
+    preflight: async (spec, deps) => (await import("./cached-search-preflight.ts")).cachedSearchPreflight(spec, deps),
+  },
   embed: {
     create: async (spec, deps) => (await import("./embed.ts")).embedOperation(spec, deps),
     preflight: async (spec, deps) => (await import("./service-preflight.ts")).embedPreflight(spec, deps),

@@ -55,13 +55,14 @@ export async function compileProfile(
 ): Promise<CompiledProfile> {
   const client = cluster && (await connectCluster(cluster, { ...deps, purpose: "load" }));
   const written = new Map<string, SharedArrayBuffer>();
-  const context: OperationContext = {
+  const context: Omit<OperationContext, "scenario"> = {
     dir: dirname(file),
     cluster,
     client,
     cwd: deps.cwd,
     tag: deps.tag,
     seed: profile.seed,
+    runSeed: profile.seed,
     clock: deps.clock,
     writtenTo: (collection) => written.get(collection) ?? written.set(collection, writtenKeysBytes()).get(collection)!,
     embed: (texts) => embedded(texts, cluster, deps),
@@ -80,7 +81,7 @@ export async function compileProfile(
         const offsets =
           scenario.executor === "replay" ? await readLogTimes(join(context.dir, scenario.log), scenario.speed) : undefined;
         const executor = executorOf(scenario, { warmupMs: profile.warmup, seed, offsets });
-        const { operation, does, truth } = await operationOf(scenario, { ...context, seed });
+        const { operation, does, truth } = await operationOf(scenario, { ...context, scenario: called, seed });
         if (operation.kind === "http") urls.add(operation.origin);
         if (operation.kind === "rag") urls.add(new URL(operation.url).origin);
         scenarios.push(scenarioSpec(called, scenario, profile, { executor, operation, seed }));

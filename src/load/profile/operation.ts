@@ -1,11 +1,13 @@
+import { inZone, zoneCaches } from "../../cache/zones.ts";
 import type { ClusterClient } from "../../cluster/contract.ts";
 import type { ClusterConfig } from "../../config/schema.ts";
 import { usageError } from "../../errors.ts";
 import { seededRng, type Clock } from "../../runtime.ts";
 import type { CollectionInfo } from "../../stores/contract.ts";
 import type { OperationSpec, SharedVectors } from "../contract.ts";
-import { choiceOf, textsOf, vectorsOf, type FeedDeps } from "../feeds/source.ts";
+import { choiceOf, questionsOf, textsOf, vectorsOf, type FeedDeps } from "../feeds/source.ts";
 import type { DatasetTruth } from "../recall/dataset-truth.ts";
+import { cachedAs, placementOf, priceOf } from "./cached.ts";
 import { httpTarget } from "../targets/http.ts";
 import type { OperationProfile, ScenarioProfile } from "./schema.ts";
 
@@ -13,7 +15,11 @@ export interface OperationContext extends FeedDeps {
   cluster: ClusterConfig | undefined;
   client: ClusterClient | undefined;
   cwd: string;
+  /** The scenario's name. */
+  scenario: string;
   tag: string;
+  /** Of the whole run; `seed` is the scenario's own. */
+  runSeed: number;
   clock: Clock;
   /** Where the acknowledged keys of this collection are told: one for all scenarios. */
   writtenTo: (collection: string) => SharedArrayBuffer;
@@ -131,13 +137,18 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
     };
   },
 
-  async cache({ keys, valueBytes, ttl, writes, fill, standBy }, { feed }, context) {
-    const { cache, name } = clusterOf(context);
-    if (!cache) throw usageError([{ path: "operation", message: `cluster ${name} has no cache in its config` }]);
+  async cache({ keys, valueBytes, ttl, writes, fill, standBy, zone }, { feed }, context) {
+    const cluster = clusterOf(context);
+    const { cache } = inZone(cluster, zone);
+    if (!cache) throw usageError([{ path: "operation", message: `cluster ${cluster.name} has no cache in its config` }]);
+    const elsewhere = zone === undefined ? [] : zoneCaches(cluster).filter(({ zones }) => !zones.includes(zone));
+    if (elsewhere.length > 0 && !standBy)
+      throw usageError([{ path: "operation.standBy", message: "false measures one cache: leave zone out" }]);
     return {
       operation: {
         kind: "cache",
         cache,
+        ...(elsewhere.length > 0 && { elsewhere: elsewhere.map((each) => each.cache) }),
         keys,
         choice: choiceOf(feed),
         valueBytes,
@@ -148,6 +159,39 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
         tag: context.tag,
       },
       does: `${cache.driver} cache, ${keys} keys by ${feed.choice}${cache.driver === "memory" ? " (of each worker its own)" : ""}`,
+    };
+  },
+
+  async "cached-search"({ collection: named, k, ef, servers, cache: said, backend }, { feed, workers = 1 }, context) {
+    const { cluster, collection, own } = await onCollection(named, context);
+    const cache = cachedAs(cluster, said, `load:${context.tag}:${context.scenario}`);
+    if (servers % workers !== 0)
+      throw usageError([
+        {
+          path: "workers",
+          message: `${servers} servers cannot be shared out evenly among ${workers} workers: each server's memory belongs to one`,
+        },
+      ]);
+    const { items: questions, from } = await questionsOf(feed, context, own);
+    const { price = priceOf(cluster), plus: plusMs } = backend;
+    return {
+      operation: {
+        kind: "cached-search",
+        cluster,
+        collection,
+        cwd: context.cwd,
+        k,
+        ...(ef !== undefined && { ef }),
+        questions,
+        choice: choiceOf(feed),
+        seed: context.runSeed,
+        servers,
+        cache,
+        plusMs,
+        price,
+        monthly: said.monthly,
+      },
+      does: `search of ${collection}, k ${k}, through ${placementOf(cache.driver, servers)}, questions from ${from}`,
     };
   },
 

@@ -1,5 +1,9 @@
+import { removeKeys } from "../../cache/bench-keys.ts";
+import { cacheSettings } from "../../cache/settings.ts";
 import type { ClusterConfig } from "../../config/schema.ts";
+import { RagctlError } from "../../errors.ts";
 import type { LoadSpec, SearchOperationSpec, ThresholdInput } from "../contract.ts";
+import { questionList } from "../feeds/questions.ts";
 import { checkGenerator, explainCheck, probeSpec } from "../generator-check.ts";
 import { runLoad, type LoadDeps } from "../index.ts";
 import { deleteWrites } from "../mixed/cleanup.ts";
@@ -58,11 +62,13 @@ export async function runProfile(
     result =
       (profile.checkGenerator ? await refusedByCheck(spec, profile, loadDeps) : undefined) ?? (await runLoad(spec, loadDeps));
   } catch (error) {
+    if (began && !keepWrites) await forgetAnswers(spec, deps);
     // What the run wrote before it failed; the first mistake is the one to tell.
     if (began && !keepWrites && cluster)
       await clean(compiled, cluster, tag, deps).catch((left: unknown) => deps.warn?.((left as Error).message));
     throw error;
   }
+  if (!keepWrites) await forgetAnswers(spec, deps);
   if (compiled.writesTo.length === 0 || !cluster) return result;
   const deleted = keepWrites ? 0 : await clean(compiled, cluster, tag, deps);
   return { ...result, writes: { tag, collections: compiled.writesTo, deleted, kept: keepWrites } };
@@ -77,6 +83,23 @@ async function clean(
   let deleted = 0;
   for (const collection of writesTo) deleted += await deleteWrites({ cluster, collection, tag }, { clock, rng, cwd });
   return deleted;
+}
+
+/** Removes what cached searches left in the cluster's Redis; where that fails it ends by its TTL. */
+async function forgetAnswers({ scenarios }: LoadSpec, { clock, warn }: ProfileRunDeps): Promise<void> {
+  for (const { operation } of scenarios) {
+    if (operation.kind !== "cached-search" || operation.cache.driver === "memory") continue;
+    const { cache, cluster, questions } = operation;
+    const { count, textOf } = questionList(questions);
+    const { templates, namespace } = cacheSettings(cache, cluster.embedder);
+    const keys = Array.from({ length: count }, (_, item) => templates.result.keyOf({ namespace, query: textOf(item) }));
+    try {
+      await removeKeys({ name: cluster.name, cache }, [...new Set(keys)], clock);
+    } catch (error) {
+      if (!(error instanceof RagctlError)) throw error;
+      return warn?.(`the answers that the run cached end by their TTL: ${error.message}`);
+    }
+  }
 }
 
 /** Gives the searches their ground truth, where the profile or a threshold asks for it. */

@@ -125,7 +125,8 @@ function scaled(scenario: ScenarioProfile, { rate, users, time }: Factors): Scen
 function changed(scenario: ScenarioProfile, overrides: ProfileOverrides): ScenarioProfile {
   const { workers, timeoutMs, maxInFlight, collection, k, ef } = overrides;
   const { operation } = scenario;
-  const onCollection = operation.kind === "search" || operation.kind === "upsert" || operation.kind === "fetch";
+  const searches = operation.kind === "search" || operation.kind === "cached-search";
+  const onCollection = searches || operation.kind === "upsert" || operation.kind === "fetch";
   return {
     ...scenario,
     ...(workers !== undefined && { workers }),
@@ -134,7 +135,7 @@ function changed(scenario: ScenarioProfile, overrides: ProfileOverrides): Scenar
     operation: {
       ...operation,
       ...(collection !== undefined && onCollection && { collection }),
-      ...(operation.kind === "search" && { ...(k !== undefined && { k }), ...(ef !== undefined && { ef }) }),
+      ...(searches && { ...(k !== undefined && { k }), ...(ef !== undefined && { ef }) }),
     } as typeof operation,
   };
 }

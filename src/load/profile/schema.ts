@@ -88,6 +88,45 @@ const operation = z.discriminatedUnion(
         .boolean()
         .default(true)
         .describe("as an application: while Redis fails memory answers, and the result says so; false: its failures are errors"),
+      zone: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "where cache.zones names caches: as who is in this zone, and goes to another zone's cache while its own does not answer",
+        ),
+    }),
+    z.strictObject({
+      kind: z.literal("cached-search"),
+      collection,
+      k: positive.default(10),
+      ef: positive.optional(),
+      servers: positive
+        .max(64)
+        .default(1)
+        .describe("of the application, which take the questions in turn; each has a memory of its own, and begins empty"),
+      cache: z
+        .strictObject({
+          driver: z
+            .enum(["memory", "redis", "tiered"])
+            .optional()
+            .describe(
+              "memory in each server, one Redis for all, or memory before Redis, which is that of the config; default: the config's",
+            ),
+          maxBytes: sizeBytes.optional().describe("of the memory of each server; default: the config's"),
+          ttl: positiveDuration.optional().describe("default: cache.resultTtl of the config"),
+          nearTtl: positiveDuration.optional().describe("of memory before Redis; default: the config's"),
+          monthly: z.number().min(0).default(0).describe("what it costs a month, that of all servers together, in any currency"),
+        })
+        .prefault({}),
+      backend: z
+        .strictObject({
+          plus: durationMs
+            .prefault("0s")
+            .describe("that a miss takes beside embedding and search: the model that an application asks"),
+          price: z.number().min(0).optional().describe("of a call; default: cache.prices of the config"),
+        })
+        .prefault({}),
     }),
     z.strictObject({ kind: z.literal("embed"), batch: positive.max(1000).default(1) }),
     z.strictObject({
@@ -98,7 +137,7 @@ const operation = z.discriminatedUnion(
       body: z.string().optional(),
     }),
   ],
-  { error: "expected one of search, upsert, fetch, rag, cache, embed, http" },
+  { error: "expected one of search, upsert, fetch, rag, cache, cached-search, embed, http" },
 );
 
 const common = {

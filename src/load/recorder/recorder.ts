@@ -107,7 +107,10 @@ export class Recorder {
     if (cause === undefined) {
       tally.response.record(responseUs);
       tally.service.record(serviceUs);
-      if (cache !== undefined) open.split.cache(cache).record(responseUs);
+      if (cache !== undefined) {
+        open.split.cache(cache).record(responseUs);
+        tally.cached[cache] = (tally.cached[cache] ?? 0) + 1;
+      }
     } else {
       this.errorsByCause[cause] = (this.errorsByCause[cause] ?? 0) + 1;
       tally.errorsByCause[cause] = (tally.errorsByCause[cause] ?? 0) + 1;

@@ -51,6 +51,8 @@ export class Tally {
   /** By name. */
   readonly times = new Map<string, TimeMeasure>();
   readonly ratios = new Map<string, RecallTally>();
+  /** Ok operations by what the cache said. */
+  cached: Record<string, number> = {};
 
   measured(name: string, value: number): void {
     if (isRatio(name)) addRecall(this.#ratio(name), value);
@@ -63,6 +65,7 @@ export class Tally {
     addCounts(this.counts, other.counts);
     addByCause(this.errorsByCause, other.errorsByCause);
     addByCause(this.droppedByCause, other.droppedByCause);
+    addByCause(this.cached, other.cached);
     for (const name of ["response", "service", "lag"] as const) if (other[name].n > 0) this[name].add(other[name]);
     for (const [name, { times, never }] of other.times) {
       const mine = this.#time(name);
@@ -77,6 +80,7 @@ export class Tally {
     this.counts = noCounts();
     this.errorsByCause = {};
     this.droppedByCause = noDrops();
+    this.cached = {};
     for (const histogram of this.#histograms()) if (histogram.n > 0) histogram.reset();
     for (const measure of this.times.values()) measure.never = 0;
     this.ratios.clear();

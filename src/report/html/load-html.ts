@@ -8,7 +8,7 @@ import { machineSection, specSection } from "./section-machine.ts";
 import { nodesSection } from "./section-nodes.ts";
 import { qualitySection } from "./section-quality.ts";
 import { ratesSection } from "./section-rates.ts";
-import { splitsSection } from "./section-splits.ts";
+import { cachingSection, splitsSection } from "./section-splits.ts";
 import { thresholdsSection } from "./section-thresholds.ts";
 import { verdictSection } from "./section-verdict.ts";
 import { targetText } from "./target.ts";
@@ -24,6 +24,7 @@ export function loadHtml(input: LoadPage): string {
     latencySection(model),
     lossesSection(model),
     qualitySection(model),
+    cachingSection(result),
     splitsSection(result),
     countsSection(model),
     distributionSection(model),

@@ -1,5 +1,6 @@
 import { formatCount } from "../../units.ts";
 import type { LoadResult } from "../../load/result.ts";
+import { cachingTable } from "../load-caching.ts";
 import { memoryOnlyLines } from "../load-figures.ts";
 import { duration } from "./figures.ts";
 import { markup, type Content, type Markup } from "./markup.ts";
@@ -53,6 +54,16 @@ export function splitsSection({ perScenario, perCache, times, recall, memoryOnly
     ...tables.map((table) => markup`<div class="split">${table}</div>`),
     withoutRedis.length > 0 &&
       markup`<ul class="audit">${withoutRedis.map((line) => markup`<li class="warn">${line}</li>`)}</ul>`,
+  ]);
+}
+
+/** What each cache was worth, side by side. */
+export function cachingSection(result: LoadResult): Markup | undefined {
+  const shown = cachingTable(result);
+  if (!shown) return undefined;
+  return section("caching", "Caches side by side", undefined, [
+    markup`<div class="split">${htmlTable(shown.headers, shown.rows)}</div>`,
+    ...shown.notes.map((note) => markup`<p class="lead">${note}</p>`),
   ]);
 }
 
