@@ -28,9 +28,19 @@ describe("the memory cache", () => {
     }
     const { usedBytes, maxBytes, entries, evictions } = await cache.describe();
     expect(usedBytes).toBeLessThanOrEqual(maxBytes!);
-    expect([entries, evictions]).toEqual([8, 12]);
+    expect([entries, evictions]).toEqual([6, 14]);
     expect(await cache.get("key0")).toBeDefined();
     expect(await cache.get("key1")).toBeUndefined();
+  });
+
+  it("keeps the bytes of a value alone, not all that they were cut from", async () => {
+    const cache = memoryCache({ maxBytes: 10_000, clock: new SimClock() });
+    const read = Buffer.alloc(65_536, "x");
+    await cache.set("a", read.subarray(100, 400), 60_000);
+    read.fill("y");
+    const held = await cache.get("a");
+    expect(held).toEqual(Buffer.alloc(300, "x"));
+    expect(held!.buffer.byteLength).toBe(300);
   });
 
   it("does not take what is larger than all of it", async () => {
