@@ -36,7 +36,8 @@ export async function startRedisCluster({
     while (nodes.length < 6) nodes.push(await startRedis([...clustered, "--cluster-port", String(await freePort())]));
     const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
     await run("redis-cli", ["--cluster", "create", ...addresses, "--cluster-replicas", "1", "--cluster-yes"]);
-    const cli = async (port: number, ...args: string[]) => (await run("redis-cli", ["-p", String(port), ...args])).stdout;
+    const cli = async (port: number, ...args: string[]) =>
+      (await run("redis-cli", ["-p", String(port), ...args], { maxBuffer: 2 ** 26 })).stdout;
     await until(async () => (await Promise.all(nodes.map(({ port }) => seesAll(port, cli)))).every(Boolean));
     return {
       nodes,
