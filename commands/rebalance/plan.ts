@@ -128,7 +128,9 @@ async function made(
       {
         cluster,
         collection,
-        to: model ? { model, ...(asked !== undefined && { probes: asked }) } : ring,
+        to: model
+          ? { model, owners: predicted!.result.layouts[0]!.owners!, ...(asked !== undefined && { probes: asked }) }
+          : ring,
         maxRate: flags.maxRate ?? defaultMaxRate,
         ...(predicted && { expected: expectedOf(predicted.result, asked), heat: predicted.result.heat.shards }),
       },
@@ -180,7 +182,7 @@ async function predict(
   const { runtime } = context;
   const [{ runSimulation }, { nodesOfTable }] = await Promise.all([
     import("../../src/rebalance/simulate/run.ts"),
-    import("../../src/rebalance/simulate/layouts.ts"),
+    import("../../src/rebalance/simulate/node-set.ts"),
   ]);
   const { collection } = live!;
   const progress = phases<string>(context, (phase) => ({ label: phase, unit: "rows" }));

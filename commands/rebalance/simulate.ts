@@ -1,7 +1,7 @@
 import { usageError, type Problem } from "../../src/errors.ts";
 import { algorithms, metrics } from "../../src/kmeans/contract.ts";
 import type { SemanticModel } from "../../src/kmeans/index.ts";
-import type { NodeSet } from "../../src/rebalance/simulate/layouts.ts";
+import type { NodeSet } from "../../src/rebalance/simulate/node-set.ts";
 import { simulateResultSchema, type SimulateResult } from "../../src/rebalance/simulate/result.ts";
 import { rebalanceSimulateReport } from "../../src/report/rebalance-simulate.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
@@ -140,7 +140,7 @@ async function simulated(
 
 /** The nodes that cells would be placed on: those of the table, or those that flags name. */
 async function nodesOf({ live }: Source, { nodes, replicas }: Values): Promise<NodeSet | undefined> {
-  const { nodesOfTable, plainNodes } = await import("../../src/rebalance/simulate/layouts.ts");
+  const { nodesOfTable, plainNodes } = await import("../../src/rebalance/simulate/node-set.ts");
   if (live) return live.collection.table && nodesOfTable(live.collection.table);
   if (nodes.length === 0) return undefined;
   const count = nodes.length === 1 ? Number(nodes[0]) : Number.NaN;

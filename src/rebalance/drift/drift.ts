@@ -2,7 +2,7 @@ import { fit, type FitSpec, type SemanticModel } from "../../kmeans/index.ts";
 import type { CollectionRows } from "../collection.ts";
 import { samplingOf } from "../fit.ts";
 import { fitSpec } from "../fit-spec.ts";
-import { nodesOfTable } from "../simulate/layouts.ts";
+import { nodesOfTable } from "../simulate/node-set.ts";
 import { maxOverMean } from "../simulate/outcomes.ts";
 import { runSimulation, type SimulateRequest, type SimulateRunDeps } from "../simulate/run.ts";
 import type { SimulateResult } from "../simulate/result.ts";

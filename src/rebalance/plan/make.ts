@@ -6,9 +6,11 @@ import { planTransition, semanticSpec, type ExpectedSearch, type Plan } from "..
 import type { Clock, Rng } from "../../runtime.ts";
 import { loadHashes } from "../../sharding/hash.ts";
 import { layoutOfTable } from "../../sharding/plan/layout.ts";
+import { defaultTolerance } from "../../sharding/plan/place-cells.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
 import type { MaxRate } from "../../sharding/plan/price.ts";
 import type { PartitionerSpec } from "../../sharding/table.ts";
+import { formatPercent } from "../../units.ts";
 import type { CollectionRows } from "../collection.ts";
 import { modelOfTable } from "../table-model.ts";
 
@@ -16,12 +18,19 @@ export interface PlanRequest {
   cluster: ClusterConfig;
   /** A sample of the collection, with its table. */
   collection: CollectionRows;
-  /** Where to: a model, or a ring of hashes again. */
-  to: { model: SemanticModel; probes?: number } | PartitionerSpec;
+  /** Where to: a model, with the owners of its cells, or a ring of hashes again. */
+  to: ModelPlacement | PartitionerSpec;
   maxRate: MaxRate;
   expected?: ExpectedSearch;
   /** How often each new cell is asked for. */
   heat?: readonly number[];
+}
+
+interface ModelPlacement {
+  model: SemanticModel;
+  probes?: number;
+  /** As a simulation placed them; where the table has the model already, nothing is placed anew. */
+  owners: string[][];
 }
 
 export interface PlanDeps extends FitDeps {
@@ -59,15 +68,38 @@ export async function makeRebalancePlan(
   };
   const weighed = "model" in to ? await weighCells(collection, to.model, deps) : {};
   const plan = planTransition({ ...request, ...weighed });
-  return { plan: otherProbes(plan, partitioner, table), notes: observed.notes };
+  return { plan: otherProbes(plan, partitioner, table), notes: [...observed.notes, ...evenness(plan, partitioner, weighed)] };
 }
 
-/** The model as a partitioner; where the table has it already, under the field that it has there. */
-function specOf({ model, probes }: { model: SemanticModel; probes?: number }, now: PartitionerSpec): PartitionerSpec {
+/** Why nodes bear unequal parts, and what would help. */
+function evenness(
+  { predicted, steps }: Plan,
+  to: PartitionerSpec,
+  { newCells = [] }: { newCells?: readonly number[] },
+): string[] {
+  const { maxOverMean, nodes } = predicted;
+  if (to.kind !== "semantic" || maxOverMean <= 1 + defaultTolerance) return [];
+  const total = newCells.reduce((sum, points) => sum + points, 0);
+  const most = Math.max(...newCells);
+  const said = `the fullest node bears ${maxOverMean.toFixed(2)} × the mean`;
+  // No node can hold less than one copy of the largest cell.
+  if (total > 0 && most / total > (1 + defaultTolerance) / nodes.length) {
+    const cell = newCells.indexOf(most);
+    return [
+      `${said}: cell ${cell} alone holds ${formatPercent(most / total)} of all points, which ragctl rebalance plan --split ${cell} parts`,
+    ];
+  }
+  return steps.length === 0
+    ? [`${said}: ragctl shard plan --balance points evens that out`]
+    : [`${said}: whole cells cannot be laid out more evenly`];
+}
+
+/** The model as a partitioner; where the table has it already, under the field and with the owners that it has there. */
+function specOf({ model, probes, owners }: ModelPlacement, now: PartitionerSpec): PartitionerSpec {
   const spec = semanticSpec(partitionerCells(model), { hash: now.hash, ...(probes !== undefined && { probes }) });
-  if (now.kind !== "semantic" || now.modelId !== spec.modelId) return spec;
+  if (now.kind !== "semantic" || now.modelId !== spec.modelId) return { ...spec, owners };
   const { field: _own, ...rest } = spec;
-  return now.field === undefined ? rest : { ...rest, field: now.field };
+  return { ...rest, ...(now.field !== undefined && { field: now.field }), ...(now.owners && { owners: now.owners }) };
 }
 
 /** Where only the number of probed cells changes, nothing moves and no partitioner does: one step of a plain plan says so to the table. */

@@ -1,7 +1,7 @@
 import type { Division } from "../../kmeans/index.ts";
 
 /** One way to divide the rows into shards, and what a search of it asks. */
-export interface Layout {
+export interface Arrangement {
   name: string;
   kind: "semantic" | "hash";
   division: Division;
@@ -9,6 +9,10 @@ export interface Layout {
   sizes: Float64Array;
   /** For each query, the shards in the order in which it asks them. */
   orders: readonly ArrayLike<number>[];
+}
+
+/** The same with its shards on nodes. */
+export interface Layout extends Arrangement {
   /** Indexes of the nodes that hold each shard; without nodes, each shard is a node of its own. */
   owners: readonly (readonly number[])[];
   nodes: readonly string[];

@@ -2,7 +2,7 @@ import type { RecallTally } from "../../load/recall/accumulate.ts";
 import { emptyTally, estimateRecall } from "../../load/recall/index.ts";
 import type { Rng } from "../../runtime.ts";
 import { chooseCover } from "../../sharding/cover.ts";
-import type { Layout, ProbeOutcome } from "./contract.ts";
+import type { Layout, ProbeOutcome, Queries } from "./contract.ts";
 import { recallsOf, type Hits } from "./hits.ts";
 
 /** Queries whose nodes are looked at: choosing a cover for each number of shards is the costly part. */
@@ -39,6 +39,21 @@ export function outcomesOf(
       oneDown: down[at]!,
     };
   });
+}
+
+/** The least number of probed shards whose mean recall reaches the target. It never falls, and ends at 1. */
+export function leastProbes(
+  hits: readonly Hits[],
+  { weights }: Pick<Queries, "weights">,
+  shards: number,
+  target: number,
+): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const sums = new Float64Array(shards);
+  for (const [query, each] of hits.entries())
+    for (const [at, recall] of recallsOf(each, shards).entries()) sums[at]! += weights[query]! * recall;
+  const at = sums.findIndex((sum) => sum / total >= target);
+  return at === -1 ? shards : at + 1;
 }
 
 /** A question that was asked ten times is no ten questions: its weight moves the mean, and the interval is that of the different ones. */

@@ -37,6 +37,10 @@ const layoutSchema = z.object({
   copies: z.number().describe("rows kept in a second shard too ÷ rows"),
   reached: z.boolean().describe("whether fewer than all shards reach the target"),
   at: probeSchema.describe("the least number of probes that reaches the target"),
+  owners: z
+    .array(z.array(z.string()))
+    .nullable()
+    .describe("nodes that hold each shard, as a plan would place them; null: each shard is a node of its own"),
   sameProbes: z.number().describe("recall where as many shards are asked as the recommendation says"),
   adaptive: adaptiveSchema.nullable(),
   curve: z.array(probeSchema),

@@ -3,7 +3,7 @@ import { fit, type FitDeps, type FitSpec, type Metric, type SemanticModel } from
 import { fitSpec } from "../fit-spec.ts";
 import { readQueries, type Embedding, type Rows } from "../sources.ts";
 import { readData, sourceOf } from "./data.ts";
-import type { NodeSet } from "./layouts.ts";
+import type { NodeSet } from "./node-set.ts";
 import type { SimulateResult } from "./result.ts";
 import { simulate } from "./simulate.ts";
 
@@ -66,6 +66,7 @@ export async function runSimulation(
         queries: fromFile?.queries ?? heldOut,
         models,
         ...(request.nodes && { nodes: request.nodes }),
+        heat: fromFile !== undefined,
         k,
         target,
         ...(request.probes !== undefined && { probes: request.probes }),

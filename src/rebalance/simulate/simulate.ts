@@ -4,10 +4,11 @@ import { loadHashes } from "../../sharding/hash.ts";
 import { formatPercent, plural } from "../../units.ts";
 import { adaptiveOutcome, calibrateReach, type AdaptiveQuery } from "./adaptive.ts";
 import { boundsOf, radiiOf } from "./bounds.ts";
-import type { Layout, ProbeOutcome, Queries } from "./contract.ts";
+import type { Arrangement, Layout, ProbeOutcome, Queries } from "./contract.ts";
 import { hitsOf, recallsOf, truthOf, type Hits, type Truth } from "./hits.ts";
-import { hashLayout, semanticLayout, type NodeSet } from "./layouts.ts";
-import { maxOverMean, outcomesOf } from "./outcomes.ts";
+import { hashLayout, onNodes, semanticLayout } from "./layouts.ts";
+import type { NodeSet } from "./node-set.ts";
+import { leastProbes, maxOverMean, outcomesOf } from "./outcomes.ts";
 import type { SimulateResult } from "./result.ts";
 
 export interface Simulation {
@@ -18,6 +19,8 @@ export interface Simulation {
   /** The first is the one that is recommended for; all of the points' dimension and metric. */
   models: readonly { name: string; model: SemanticModel }[];
   nodes?: NodeSet;
+  /** The queries are real ones: shards are placed by how often they are asked, too, where not all are. */
+  heat?: boolean;
   k: number;
   /** Recall that is wanted. */
   target: number;
@@ -42,9 +45,9 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
   const { vectors, weights } = queries;
   const shards = models[0]!.model.shards.length;
   const rng = seededRng(seed);
-  const hashed = hashLayout("hash", shards, simulation.keyOf, points.count, vectors.length, nodes, rng);
+  const hashed = hashLayout("hash", shards, simulation.keyOf, points.count, vectors.length, rng);
   const layouts = [hashed];
-  for (const { name, model } of models) layouts.push(await semanticLayout(name, model, points, vectors, nodes));
+  for (const { name, model } of models) layouts.push(await semanticLayout(name, model, points, vectors));
   const neighbors = await nearestByCell(
     points,
     vectors,
@@ -53,20 +56,33 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   const truths = vectors.map((_, query) => truthOf(neighbors[0]!, shards, query, points.metric));
-  const judged = layouts.map((layout, at): { layout: Layout; curve: ProbeOutcome[]; adaptive: Judged["adaptive"] } => {
+  const judged: {
+    layout: Layout;
+    curve: ProbeOutcome[];
+    least: number;
+    adaptive: Judged["adaptive"];
+    placed: string[][] | null;
+  }[] = [];
+  for (const [at, arrangement] of layouts.entries()) {
     signal?.throwIfAborted();
-    const hits = truths.map((truth, query) => hitsOf(neighbors[at]!, layout.orders[query]!, query, truth));
-    const curve = outcomesOf(layout, hits, weights, points.count, rng);
     const model = models[at - 1]?.model;
-    if (!model) return { layout, curve, adaptive: null };
-    const bounds = { points, model, neighbors: neighbors[at]!, layout, truths, hits };
-    return { layout, curve, adaptive: adaptiveBeside(bounds, queries, target) };
-  });
+    const count = arrangement.sizes.length;
+    const hits = truths.map((truth, query) => hitsOf(neighbors[at]!, arrangement.orders[query]!, query, truth));
+    const least = leastProbes(hits, queries, count, target);
+    const probed = Math.min(simulation.probes ?? least, count);
+    const heat = simulation.heat && probed < count ? askedShares(arrangement, weights, probed) : undefined;
+    const placed = await nodes?.place(arrangement, points, { model, heat });
+    const layout = onNodes(arrangement, placed, nodes?.ids ?? []);
+    const curve = outcomesOf(layout, hits, weights, points.count, rng);
+    const bounds = model && { points, model, neighbors: neighbors[at]!, layout, truths, hits };
+    const adaptive = bounds ? adaptiveBeside(bounds, queries, target) : null;
+    judged.push({ layout, curve, least, adaptive, placed: placed ?? null });
+  }
   const main = judged[1]!;
   const { probes } = simulation;
-  const best = probes === undefined ? leastProbes(main.curve, target) : main.curve[Math.min(probes, shards) - 1]!;
-  const results = [...judged.slice(1), judged[0]!].map(({ layout, curve, adaptive }): Judged => {
-    const at = leastProbes(curve, target);
+  const best = main.curve[Math.min(probes ?? main.least, shards) - 1]!;
+  const results = [...judged.slice(1), judged[0]!].map(({ layout, curve, least, adaptive, placed }): Judged => {
+    const at = curve[least - 1]!;
     return {
       name: layout.name,
       kind: layout.kind,
@@ -75,6 +91,7 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
       copies: layout.sizes.reduce((sum, size) => sum + size, 0) / points.count - 1,
       reached: at.probes < curve.length,
       at,
+      owners: placed,
       sameProbes: curve[Math.min(curve.length, best.probes) - 1]!.recall,
       adaptive,
       curve,
@@ -104,13 +121,8 @@ export async function simulate(simulation: Simulation, { signal, onProgress }: S
   };
 }
 
-/** The curve never falls, and ends at 1. */
-function leastProbes(curve: readonly ProbeOutcome[], target: number): ProbeOutcome {
-  return curve.find(({ recall }) => recall >= target) ?? curve.at(-1)!;
-}
-
 /** Of each shard, the share of the queries that ask it. */
-function askedShares({ orders, sizes }: Layout, weights: readonly number[], probes: number): number[] {
+function askedShares({ orders, sizes }: Arrangement, weights: readonly number[], probes: number): number[] {
   const asked: number[] = Array.from({ length: sizes.length }, () => 0);
   for (const [query, order] of orders.entries()) for (let at = 0; at < probes; at++) asked[order[at]!]! += weights[query]!;
   const total = weights.reduce((sum, weight) => sum + weight, 0);

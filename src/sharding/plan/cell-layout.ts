@@ -39,7 +39,9 @@ function placingOf(before: Layout, target: Layout, { model, balance, goal, unfit
   const sizes = cells.map((cell) => pointsIn?.(cell, cell + 1) ?? 1);
   const heat = heatIn && balance !== "points" && balance !== "bytes" ? cells.map((cell) => heatIn(cell, cell + 1)) : undefined;
   return {
-    members: membersOfLayout(target).map((member) => ({ ...member, weight: goal.intended(member.id) })),
+    members: membersOfLayout(target).map(({ id, zone }) =>
+      zone === undefined ? { id, weight: goal.intended(id) } : { id, weight: goal.intended(id), zone },
+    ),
     replicas: target.replicas,
     hash: target.partitioner.kind === "semantic" ? target.partitioner.hash : "xxh32",
     sizes: balance === "heat" && heat ? heat : sizes,

@@ -35,11 +35,7 @@ export interface CellPlacing {
  */
 export function placeCells(placing: CellPlacing): string[][] {
   const { members, replicas, now, here, tolerance = defaultTolerance } = placing;
-  const bins = members.map(({ id, weight = 1, zone }): Bin => {
-    const bin: Bin = { id, weight, fixed: 0, closed: placing.closed?.has(id) ?? false };
-    if (zone !== undefined) bin.zone = zone;
-    return bin;
-  });
+  const bins = binsOf(placing, placing.closed);
   const known = new Set(members.map(({ id }) => id));
   const kept = now?.map((owners) => owners.filter((id) => known.has(id)));
   const pieces = piecesOf(placing, kept);
@@ -49,8 +45,7 @@ export function placeCells(placing: CellPlacing): string[][] {
     const { on, short } = assign(pieces, bins, startAt, limits, { tolerance: stop });
     if (short.length === 0) return on;
     // Too few are open: that somebody closed must be written to is for the caller to refuse.
-    const open = bins.map((bin) => ({ ...bin, closed: false }));
-    return assign(pieces, open, startAt, limits, { tolerance: stop }).on;
+    return assign(pieces, binsOf(placing, undefined), startAt, limits, { tolerance: stop }).on;
   };
   const begun = kept ?? here?.map((points) => nearest(points, members, replicas));
   const first = begun ? from(begun, tolerance) : from(undefined, 0);
@@ -88,6 +83,14 @@ function pressureOf(on: ReadonlyMap<number, Iterable<string>>, { members, sizes,
     return total > 0 ? Math.max(...members.map(({ id, weight: own = 1 }) => borne.get(id)! / total / (own / weight))) : 0;
   };
   return Math.max(worstOf(sizes), heat ? worstOf(heat) : 0);
+}
+
+function binsOf({ members }: CellPlacing, closed: CellPlacing["closed"]): Bin[] {
+  return members.map(({ id, weight = 1, zone }): Bin => {
+    const bin: Bin = { id, weight, fixed: 0, closed: closed?.has(id) ?? false };
+    if (zone !== undefined) bin.zone = zone;
+    return bin;
+  });
 }
 
 function piecesOf({ sizes, heat, here, replicas }: CellPlacing, kept: CellPlacing["now"]): Piece[] {

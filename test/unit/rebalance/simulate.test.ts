@@ -13,7 +13,8 @@ import { exactNeighbors, recallAtK } from "../../../src/load/recall/index.ts";
 import { probeAdaptively } from "../../../src/rebalance/simulate/adaptive.ts";
 import { boundsOf, radiiOf } from "../../../src/rebalance/simulate/bounds.ts";
 import { truthOf } from "../../../src/rebalance/simulate/hits.ts";
-import { plainNodes, semanticLayout } from "../../../src/rebalance/simulate/layouts.ts";
+import { semanticLayout } from "../../../src/rebalance/simulate/layouts.ts";
+import { plainNodes } from "../../../src/rebalance/simulate/node-set.ts";
 import { simulate, type Simulation } from "../../../src/rebalance/simulate/simulate.ts";
 import { flattenCentroids, nearestCells } from "../../../src/sharding/semantic.ts";
 import { loadHashes } from "../../../src/sharding/hash.ts";
@@ -226,7 +227,7 @@ describe("adaptive probing", () => {
         const points = await readPoints(sourceOf(data), metric, undefined, alone);
         try {
           await loadHashes();
-          const layout = await semanticLayout("m", model, points, queries, undefined);
+          const layout = await semanticLayout("m", model, points, queries);
           const [neighbors] = await nearestByCell(points, queries, [layout.division], 10, {});
           const radii = radiiOf(points, model, layout.division.own);
           for (const [query, vector] of queries.entries()) {

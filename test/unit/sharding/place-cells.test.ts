@@ -44,8 +44,7 @@ describe("from nothing", () => {
   });
 
   test("twelve cells of clusters on four nodes: even, where hashes gave the fullest one more than half again", () => {
-    const { ownersOfHash } = createPlacement({ ...semantic(12), members: nodes(4), replicas: 1 });
-    const hashed = Array.from({ length: 12 }, (_, cell) => [...ownersOfHash(cell)]);
+    const hashed = byHash(12, nodes(4), 1);
     const sizes = hashed.map(([id], cell) => (id === "n0" ? 300 : 100) + cell);
     const placing = { members: nodes(4), sizes };
     expect(pressure(hashed, placing)).toBeGreaterThan(1.5);
@@ -53,9 +52,14 @@ describe("from nothing", () => {
   });
 });
 
-function semantic(cells: number) {
+function byHash(cells: number, members: readonly Member[], replicas: number): string[][] {
   const centroids = Array.from({ length: cells }, (_, i) => [i, 1]);
-  return { partitioner: { kind: "semantic", hash: "xxh32", modelId: "m", centroids } } as const;
+  const placement = createPlacement({
+    partitioner: { kind: "semantic", hash: "xxh32", modelId: "m", centroids },
+    members,
+    replicas,
+  });
+  return centroids.map((_, cell) => placement.ownersOfHash(cell).slice());
 }
 
 describe("from what is there", () => {
@@ -149,8 +153,7 @@ describe("whatever comes", () => {
         expect(new Set(ids).size, context).toBe(replicas);
         expect(new Set(ids.map((id) => zones.get(id))).size, context).toBe(most);
       }
-      const { ownersOfHash } = createPlacement({ ...semantic(sizes.length), members, replicas });
-      const hashed = sizes.map((_, cell) => [...ownersOfHash(cell)]);
+      const hashed = byHash(sizes.length, members, replicas);
       expect(cellPressure(owners, placing), context).toBeLessThanOrEqual(
         Math.max(1 + defaultTolerance, cellPressure(hashed, placing)) + 1e-6,
       );
