@@ -17,8 +17,10 @@ export interface PlannedKey {
   record: WriteRecord | undefined;
   /** Must store the point, or, for a delete, remove it. */
   owners: readonly number[];
-  /** Must remove what another placement of the key may have left (ROUTING.md, "Semantic tables"). */
+  /** Must remove what another placement of the key may have left (ROUTING.md, "Semantic tables"), but for `copies`. */
   elsewhere: readonly number[];
+  /** Of those: keep a copy of it, since it lies near a boundary of theirs. */
+  copies: readonly number[];
   /** Announced and paused moves that log this key. */
   moves: readonly Move[];
 }
@@ -44,10 +46,13 @@ export function planWrite(routing: Routing, items: readonly WriteItem[]): WriteP
     const stamp = routing.stamper.stamp(key, record?.vector);
     const everywhere = routing.elsewhere && !record;
     const set = everywhere ? undefined : routing.setAt(stamp.position, stamp.to);
-    const owners = set?.write ?? routing.everywhere;
+    // Who answers for it. Copies are made in the place of deletes, once it is stored.
+    const home = set?.home ?? set;
+    const owners = home?.write ?? routing.everywhere;
     const moves = routing.elsewhere ? open : (set?.moves ?? []);
     const elsewhere = routing.elsewhere && record ? routing.everywhere.filter((node) => !owners.includes(node)) : [];
-    if (owners.length === 0 || set?.read.length === 0) {
+    const copies = set?.home ? elsewhere.filter((node) => set.write.includes(node)) : [];
+    if (owners.length === 0 || home?.read.length === 0) {
       failed.push({ key, reason: "no serving node owns it" });
       continue;
     }
@@ -60,7 +65,7 @@ export function planWrite(routing: Routing, items: readonly WriteItem[]): WriteP
       continue;
     }
     for (const move of moves) if (move.phase === "paused") paused.add(move);
-    keys.push({ key, stamp, record, owners, elsewhere, moves });
+    keys.push({ key, stamp, record, owners, elsewhere, copies, moves });
   }
   return { keys, failed, paused: [...paused] };
 }
@@ -86,7 +91,7 @@ export function workByNode(keys: readonly PlannedKey[]): NodeWork[] {
   return [...work.values()];
 }
 
-/** The work of taking keys away where their owners do not want them; not from nodes that are stale by now. */
+/** The second wave: keys are taken away from everywhere else, or kept near a boundary; nothing is sent to nodes that are stale by now. */
 export function removalsByNode(keys: readonly PlannedKey[], stale: ReadonlySet<number>): NodeWork[] {
   const work = new Map<number, NodeWork>();
   for (const planned of keys)
@@ -94,7 +99,7 @@ export function removalsByNode(keys: readonly PlannedKey[], stale: ReadonlySet<n
       if (stale.has(node)) continue;
       const mine = work.get(node) ?? { node, upsert: [], remove: [] };
       work.set(node, mine);
-      mine.remove.push(planned);
+      (planned.copies.includes(node) ? mine.upsert : mine.remove).push(planned);
     }
   return [...work.values()];
 }

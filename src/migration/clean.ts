@@ -1,14 +1,16 @@
 import { selectorRanges } from "../sharding/moves.ts";
-import type { Selector } from "../sharding/table.ts";
-import type { PointId } from "../stores/contract.ts";
-import { scanPoints } from "./compare.ts";
+import { field, type Selector } from "../sharding/table.ts";
+import type { Filter } from "../stores/contract.ts";
+import { scanPoints, type Seen } from "./compare.ts";
 import type { MoverDeps } from "./contract.ts";
-import type { NodeIo } from "./io.ts";
+import { chunks, type NodeIo } from "./io.ts";
 import { axesOf, selectorFilters } from "./positions.ts";
 import type { TableAccess } from "./table.ts";
 import { halfDone } from "./trouble.ts";
 
 const pageSize = 500;
+/** Conditions in one filter at most. */
+const deletesAtOnce = 100;
 const lookEveryMs = 250;
 const slackMs = 500;
 
@@ -39,18 +41,33 @@ export async function cleanLeftovers(io: NodeIo, table: TableAccess, deps: Mover
       const routing = await table.read();
       const index = routing.indexOf.get(node);
       if (index === undefined) return deleted;
-      const ids = page.flatMap(({ id, payload }): PointId[] => {
+      const left = page.filter(({ payload }) => {
         const place = routing.placeOf(payload);
-        if (!place) return [];
+        if (!place) return false;
         const { owners, moves } = routing.setAt(place.position, place.to);
         // What is on its way there, or owned there, stays.
-        return owners.includes(index) || moves.some((move) => move.to === node) ? [] : [id];
+        return !owners.includes(index) && !moves.some((move) => move.to === node);
       });
       await deps.governor.calm(deps.signal);
-      await io.remove(node, ids);
-      deleted += ids.length;
+      if (routing.elsewhere) await removeExactly(io, deps, node, left);
+      else
+        await io.remove(
+          node,
+          left.map(({ id }) => id),
+        );
+      deleted += left.length;
     }
   return deleted;
+}
+
+/** Where a new vector can put a key anywhere: a point that was written since it was looked at may belong there, and stays. */
+async function removeExactly(io: NodeIo, { face }: MoverDeps, node: string, points: readonly Seen[]): Promise<void> {
+  for (const some of chunks(points, deletesAtOnce)) {
+    const should = some.map(({ id, version }): Filter => {
+      return { must: [{ has_id: [id] }, ...(version === undefined ? [] : [{ key: field.version, match: { value: version } }])] };
+    });
+    await io.write(node, face.prepareDelete({ filter: { should } }, { wait: true }));
+  }
 }
 
 /** Waits until late arrivals on a stale or quiet node have landed; false: it leaves anyway, and cannot be reached. */

@@ -19,7 +19,7 @@ export interface GroupPart {
   selector: Selector;
   into: Selector;
   onlyIf: Filter | undefined;
-  sources: readonly { from: string; selector: Selector; into: Selector }[];
+  sources: readonly { from: string; selector: Selector; into?: Selector }[];
 }
 
 /**

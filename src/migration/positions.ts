@@ -3,7 +3,7 @@ import { selectorRanges } from "../sharding/moves.ts";
 import { filtersOf } from "../cluster/position-filters.ts";
 import type { Routing } from "../sharding/owners.ts";
 import type { Range } from "../sharding/ranges.ts";
-import { field, positionFieldOf, type Coordinate, type PartitionerSpec, type Selector } from "../sharding/table.ts";
+import { field, positionFieldOf, type Coordinate, type Selector } from "../sharding/table.ts";
 import type { Filter, PointId } from "../stores/contract.ts";
 
 /** The positions that a partitioner gives, and where a point carries its own. */
@@ -13,17 +13,22 @@ export interface Axis {
   space: number;
 }
 
-/** Those of a table; `to` while points move between partitioners. */
+/** Those of a table; `to` while points move between partitioners, or where copies are kept near boundaries. */
 export interface Axes {
   own: Axis;
   to?: Axis;
 }
 
-export function axesOf({ table, placement, next }: Pick<Routing, "table" | "placement" | "next">): Axes {
-  const axis = (partitioner: PartitionerSpec, { coordinate, space }: Pick<Axis, "coordinate" | "space">): Axis => {
-    return { field: positionFieldOf(partitioner), coordinate, space };
+export function axesOf({ table, placement, second }: Pick<Routing, "table" | "placement" | "second">): Axes {
+  const axis = (name: string, { coordinate, space }: Pick<Axis, "coordinate" | "space">): Axis => ({
+    field: name,
+    coordinate,
+    space,
+  });
+  return {
+    own: axis(positionFieldOf(table.partitioner), placement),
+    ...(second && { to: axis(second.field, second.placement) }),
   };
-  return { own: axis(table.partitioner, placement), ...(next && { to: axis(table.transition!.to, next) }) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { Routing } from "../sharding/owners.ts";
+import { spillTargets } from "../sharding/spill.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import { dropMove, reviveIdle } from "../sharding/transitions.ts";
 import { patiently } from "./apply.ts";
@@ -43,17 +44,28 @@ function ownedRanges(routing: Routing, id: string, { segments } = routing.parts[
   return ranges;
 }
 
-/** The same while points move between partitioners: what it owns of those that have not moved, and of those that have. */
+/**
+ * The same while points move between partitioners: what it owns of those that have not moved, and of those that have. Where copies are kept near
+ * boundaries: what it owns, and its copies.
+ */
 function ownedRegions(routing: Routing, id: string): (Region & { moved: boolean })[] {
   const { next, placement, parts } = routing;
+  if (!next) {
+    const copies = spillTargets(routing).filter(({ to }) => to === id);
+    return [{ old: ownedRanges(routing, id) }, ...copies].map(({ old, into }: Region) => ({
+      old,
+      ...(into && { into }),
+      moved: false,
+    }));
+  }
   const all = (space: number): Range[] => [[0, space]];
   return parts
     .map((part): Region & { moved: boolean } => {
       const own = ownedRanges(routing, id, part);
       if (part.placement === next) return { old: all(placement.space), into: own, moved: true };
-      return { old: own, into: part.into ? [...part.into.ranges] : all(next!.space), moved: false };
+      return { old: own, into: part.into ? [...part.into.ranges] : all(next.space), moved: false };
     })
-    .filter(({ old, into }) => old.length > 0 && into.length > 0);
+    .filter(({ old, into }) => old.length > 0 && into!.length > 0);
 }
 
 /**

@@ -43,33 +43,34 @@ export function chooseSources(
   return { sources, missingShare };
 }
 
-/** Old and new positions at once: points that are in both. */
+/** Old and new positions at once (or cells and second cells): points that are in both. */
 export interface Region {
   old: readonly Range[];
-  into: readonly Range[];
+  /** Absent: all, and points that have none. */
+  into?: readonly Range[];
 }
 
 /**
- * The same while points move between partitioners, of points that are all moved or all not.
+ * The same while points move between partitioners, of points that are all moved or all not; or of copies near boundaries.
  * @param moved whether the new partitioner owns them
  */
 export function regionSources(
   routing: Routing,
   { old, into }: Region,
   { moved, usable }: { moved: boolean; usable: (id: string) => boolean },
-): { sources: { from: string; selector: Selector; into: Selector }[]; missingShare: number } {
-  const next = routing.next!;
+): { sources: { from: string; selector: Selector; into?: Selector }[]; missingShare: number } {
+  const next = routing.second!.placement;
   const segments = moved ? routing.parts.at(-1)!.segments : routing.segments;
   const { ranges, missingShare } = assignRanges(
     segments,
     (node) => usable(routing.nodeIds[node]!),
     (node) => node,
-    moved ? into : old,
+    moved ? into! : old,
   );
   const sources = [...ranges].map(([node, list]) => ({
     from: routing.nodeIds[node]!,
     selector: selectorOf(moved ? old : list, routing.placement.coordinate),
-    into: selectorOf(moved ? list : into, next.coordinate),
+    ...(into && { into: selectorOf(moved ? list : into, next.coordinate) }),
   }));
   return { sources, missingShare };
 }

@@ -2,7 +2,8 @@ import { hash32 } from "./hash.ts";
 import { pointIdOf } from "./point-id.ts";
 import { rangePosition } from "./range.ts";
 import { flattenCentroids, nearestCells } from "./semantic.ts";
-import { field, positionFieldOf, type PartitionerSpec, type RoutingTable } from "./table.ts";
+import { secondCell } from "./second-cell.ts";
+import { field, positionFieldOf, type PartitionerSpec, type RoutingTable, type TableSpill } from "./table.ts";
 
 /** What is stamped on a point, and where it belongs. */
 export interface Stamp {
@@ -13,7 +14,7 @@ export interface Stamp {
   cell?: number;
   /** On the placement's coordinate: `cell` of a semantic table, else `h`. */
   position: number;
-  /** On the coordinate of the partitioner that is to come, while it changes. */
+  /** On the coordinate of the partitioner that is to come, while it changes; or the second cell, where copies are kept near boundaries. */
   to?: number;
   /** By payload field: the cells of this table's models. */
   cells?: Record<string, number>;
@@ -29,13 +30,19 @@ export interface Stamper {
   cellsOf(vector: ArrayLike<number>, count: number): number[];
   /** The same by the model that is to come, where one is. */
   cellsTo(vector: ArrayLike<number>, count: number): number[];
+  /** Where a vector of this cell is kept besides: the cell itself for most. Only where such copies are kept. */
+  secondOf(vector: ArrayLike<number>, cell: number): number;
 }
 
-/** @param to the partitioner that is to come, while it changes: its positions are stamped, too */
+/**
+ * @param to the partitioner that is to come, while it changes: its positions are stamped, too
+ * @param spill where copies are kept near boundaries: second cells are stamped, until that ends
+ */
 export function createStamper(
   partitioner: PartitionerSpec,
   distance: RoutingTable["vector"]["distance"],
   to?: PartitionerSpec,
+  spill?: TableSpill,
 ): Stamper {
   const hashOf = partitioner.kind === "range" ? rangePosition : hash32(partitioner.hash);
   const nearest = (spec: PartitionerSpec | undefined) => {
@@ -45,11 +52,15 @@ export function createStamper(
   };
   const cellsOf = nearest(partitioner);
   const cellsTo = nearest(to);
+  const own = spill && partitioner.kind === "semantic" ? flattenCentroids(partitioner) : undefined;
+  const secondOf = (vector: ArrayLike<number>, cell: number) =>
+    own ? secondCell(own, distance, vector, cell, spill!.ratio) : cell;
   return {
     needsVector: cellsOf !== undefined,
     hashOf,
     cellsOf: cellsOf ?? (() => []),
     cellsTo: cellsTo ?? (() => []),
+    secondOf,
     stamp(key, vector) {
       const h = hashOf(key);
       const stamp: Stamp = { id: pointIdOf(key), h, position: cellsOf ? -1 : h };
@@ -63,6 +74,10 @@ export function createStamper(
       if (to && cellsTo) {
         stamp.to = cellsTo(vector, 1)[0]!;
         stamp.cells[positionFieldOf(to)] = stamp.to;
+      }
+      if (own && spill!.phase !== "ending") {
+        stamp.to = secondOf(vector, stamp.position);
+        stamp.cells[spill!.field] = stamp.to;
       }
       return stamp;
     },

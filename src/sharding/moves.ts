@@ -1,5 +1,5 @@
 import { intersectRanges } from "./ranges.ts";
-import type { Move, Selector } from "./table.ts";
+import type { Move, RoutingTable, Selector } from "./table.ts";
 
 /** A selector as half-open ranges of positions; a cell is the range of its own number. */
 export function selectorRanges(selector: Selector): [lo: number, hi: number][] {
@@ -42,4 +42,10 @@ export function ownersAfter(owners: readonly string[], moves: readonly Move[]): 
       result = result.includes(move.to) ? result.filter((id) => id !== gone) : result.map((id) => (id === gone ? move.to : id));
   }
   return result;
+}
+
+/** Why this may not change where points belong while copies are kept near boundaries; undefined: nothing is in the way. */
+export function spillInTheWay({ spill }: Pick<RoutingTable, "spill">): string | undefined {
+  if (!spill) return undefined;
+  return "copies near boundaries are kept, and do not move with their points: ragctl rebalance plan --spill off makes a plan to end that first";
 }

@@ -16,6 +16,8 @@ export interface OwnerSet {
   readonly paused: readonly Move[];
   /** Of all positions. */
   readonly share: number;
+  /** Where copies are kept near boundaries: the owners of the point's own cell alone, who answer for it. Absent: all of these. */
+  readonly home?: OwnerSet;
 }
 
 /** @param owners after the cut-overs that have happened */

@@ -5,6 +5,7 @@ import { createStamper, type Stamper } from "./keys.ts";
 import { ownersAfter, selectorRanges } from "./moves.ts";
 import { ownerSet, type OwnerSet } from "./owner-set.ts";
 import { intersectRanges, type Range } from "./ranges.ts";
+import { secondOwners } from "./second-owners.ts";
 import { positionFieldOf, type Move, type RoutingTable, type Selector } from "./table.ts";
 
 export interface OwnedSegment {
@@ -13,7 +14,10 @@ export interface OwnedSegment {
   set: OwnerSet;
 }
 
-/** Where a point lies: its position and, while the partitioner changes, the one under the partitioner that is to come. */
+/**
+ * Where a point lies: its position and, while the partitioner changes, the one under the partitioner that is to come. Where copies are kept near boundaries,
+ * its second cell in the place of that.
+ */
 export interface Place {
   position: number;
   to?: number;
@@ -39,6 +43,8 @@ export interface Routing {
   readonly placement: Placement;
   /** That of the partitioner that is to come, while points move to it. */
   readonly next: Placement | undefined;
+  /** What `to` is a position of, by which moves and filters can tell points apart besides: `next`, or second cells. */
+  readonly second: { readonly placement: Placement; readonly field: string } | undefined;
   readonly stamper: Stamper;
   readonly nodeIds: readonly string[];
   readonly indexOf: ReadonlyMap<string, number>;
@@ -79,37 +85,40 @@ export interface CoverSet {
  * @param previous of the same collection: its placement is used again where nothing that it depends on has changed
  */
 export function createRouting(table: RoutingTable, previous?: Routing): Routing {
-  const { partitioner, transition, vector } = table;
+  const { partitioner, transition, spill, vector } = table;
   const reuse = previous && placementKey(previous.table) === placementKey(table) ? previous : undefined;
   const placement = reuse?.placement ?? placementOf(table);
-  const stamper = reuse?.stamper ?? createStamper(partitioner, vector.distance, transition?.to);
+  const stamper = reuse?.stamper ?? createStamper(partitioner, vector.distance, transition?.to, spill);
   const nodeIds = Object.keys(table.nodes);
   const indexOf = new Map(nodeIds.map((id, index) => [id, index]));
   const { segments, sets: placed } = cutSegments(table, placement, indexOf);
   const at = segmentLookup(segments, placement.space);
   const base = { table, placement, stamper, nodeIds, indexOf, segments };
-  const fields = { position: positionFieldOf(partitioner), to: transition && positionFieldOf(transition.to) };
+  const fields = { position: positionFieldOf(partitioner), to: transition ? positionFieldOf(transition.to) : spill?.field };
   const placeOf = (payload: Record<string, unknown> | undefined): Place | undefined => {
     const position = numberIn(payload, fields.position);
     const to = fields.to === undefined ? undefined : numberIn(payload, fields.to);
-    if (position === undefined) return to === undefined ? undefined : { position: -1, to };
+    if (position === undefined) return to === undefined || !transition ? undefined : { position: -1, to };
     return to === undefined ? { position } : { position, to };
   };
   const everywhere = nodeIds.flatMap((id, index) => (["serving", "leaving"].includes(table.nodes[id]!.state) ? [index] : []));
   const moving = transition?.phase === "moving" ? transition : undefined;
   if (!moving) {
-    const setAt = (position: number) => segments[at(position)]!.set;
+    const setOf = (position: number) => segments[at(position)]!.set;
+    const setAt = spill ? secondOwners(spill.phase, setOf) : setOf;
     return {
       ...base,
       next: undefined,
+      second: spill && { placement, field: spill.field },
       sets: placed,
       parts: [{ placement, field: fields.position, segments }],
       ...coverage(placed),
       elsewhere: stamper.needsVector,
       everywhere,
       setAt,
-      serves: (node, position) => setAt(position).read.includes(node),
+      serves: (node, position, to) => setAt(position, to).read.includes(node),
       placeOf,
+      // Who answers for points: copies do not.
       setsIn: (selector) => segmentsIn(segments, selectorRanges(selector)).map(({ set }) => set),
     };
   }
@@ -136,6 +145,7 @@ export function createRouting(table: RoutingTable, previous?: Routing): Routing 
   return {
     ...base,
     next,
+    second: { placement: next, field: fields.to! },
     sets,
     parts,
     ...coverage(sets),
@@ -193,13 +203,13 @@ export function placementOf(table: Pick<RoutingTable, "partitioner" | "members" 
   });
 }
 
-function placementKey({ partitioner, transition, members, nodes, replicas, vector }: RoutingTable): string {
+function placementKey({ partitioner, transition, spill, members, nodes, replicas, vector }: RoutingTable): string {
   // A model's id stands for its centroids, which are long.
   const specs = [partitioner, ...(transition ? [transition.to] : [])].map((spec) =>
     spec.kind === "semantic" ? [spec.kind, spec.modelId, spec.hash, spec.field, spec.centroids.length, spec.owners] : spec,
   );
   const weights = members.map((id) => [id, nodes[id]?.weight, nodes[id]?.zone]);
-  return JSON.stringify([specs, transition?.phase, replicas, vector.distance, weights]);
+  return JSON.stringify([specs, transition?.phase, spill, replicas, vector.distance, weights]);
 }
 
 function cutSegments(table: RoutingTable, placement: Placement, indexOf: ReadonlyMap<string, number>) {

@@ -1,4 +1,4 @@
-import { selectorRanges } from "./moves.ts";
+import { selectorRanges, spillInTheWay } from "./moves.ts";
 import type { Routing } from "./owners.ts";
 import { placementOf } from "./owners.ts";
 import { intersectRanges, joinRanges, subtractRanges, type Range } from "./ranges.ts";

@@ -87,7 +87,7 @@ export function nearestCells(
     .slice(0, count);
 }
 
-interface FlatCentroids {
+export interface FlatCentroids {
   rows: Float32Array;
   size: number;
   offsets?: readonly number[];

@@ -1,5 +1,5 @@
 import { createRouting, type Routing } from "./owners.ts";
-import { movesShare } from "./moves.ts";
+import { movesShare, spillInTheWay } from "./moves.ts";
 import type { Move, RoutingTable, TableNode } from "./table.ts";
 
 /** A change of the table, ready for compare-and-set on the epoch before it; or why it must not be. */
@@ -67,6 +67,11 @@ export function clearQuiet(table: RoutingTable, id: string, mark: number): Trans
 export function announceMoves(table: RoutingTable, moves: readonly AnnouncedMove[], routing: Routing): Transition {
   for (const move of moves) {
     if (table.moves.some(({ id }) => id === move.id)) return { refused: `move ${move.id} is in the table already` };
+    const copies = move.into !== undefined && table.spill?.phase === "filling";
+    // A move from a node to itself that replaces nobody only holds writes.
+    const holds = move.from === move.to && move.replaces === null;
+    const way = move.repair || copies || holds ? undefined : spillInTheWay(table);
+    if (way !== undefined) return { refused: way };
     for (const id of [move.from, move.to]) if (!table.nodes[id]) return { refused: `${id} is not in the table` };
     const shared = table.moves.find(
       (other) => other.phase !== "cutover" && !(move.log && other.log === move.log) && overlap(other, move),

@@ -67,7 +67,8 @@ export function changedLayout(before: Layout, changes: LayoutChanges): Layout {
       return [id, { ...node, weight: weights[id] ?? node.weight }];
     }),
   );
-  return { partitioner: changedPartitioner(before, changes), replicas, members, nodes };
+  const { spill } = before;
+  return { ...(spill && { spill }), partitioner: changedPartitioner(before, changes), replicas, members, nodes };
 }
 
 function changedPartitioner({ partitioner }: Layout, changes: LayoutChanges): Layout["partitioner"] {
@@ -131,8 +132,9 @@ export function partialLayout(before: Layout, after: Layout, part: number): Layo
 }
 
 /** The layout of a table as it is. */
-export function layoutOfTable({ partitioner, replicas, members, nodes }: RoutingTable): Layout {
+export function layoutOfTable({ partitioner, replicas, members, nodes, spill }: RoutingTable): Layout {
   return {
+    ...(spill?.phase === "on" && { spill: { ratio: spill.ratio } }),
     partitioner,
     replicas,
     members: [...members],

@@ -53,7 +53,7 @@ export function requireFit({ table, to, newCells, heat }: TransitionRequest): vo
 }
 
 /** @throws RagctlError exit 7 where something is under way, or a node is not in order */
-export function requireQuiet({ table, unreachable }: TransitionRequest): void {
+export function requireQuiet({ table, unreachable }: Pick<TransitionRequest, "table" | "unreachable">): void {
   const refuse = (message: string, code: string, hint: string) =>
     new RagctlError(message, { code, exitCode: ExitCode.refused, hint });
   if (table.transition)
@@ -78,4 +78,14 @@ export function requireQuiet({ table, unreachable }: TransitionRequest): void {
       "node-unfit",
       "ragctl shard repair brings stale nodes back; ragctl shard apply finishes what is under way.",
     );
+}
+
+/** @throws RagctlError exit 7 where copies are kept near boundaries: they do not move with their points */
+export function requireNoCopies({ collection, spill }: Pick<RoutingTable, "collection" | "spill">): void {
+  if (!spill) return;
+  throw new RagctlError(`Collection ${collection} keeps copies near boundaries, which do not move with their points.`, {
+    code: "spill-in-the-way",
+    exitCode: ExitCode.refused,
+    hint: "ragctl rebalance plan --spill off makes a plan to end that; --spill 10% brings them back afterwards.",
+  });
 }

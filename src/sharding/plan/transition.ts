@@ -10,7 +10,7 @@ import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn } from "./loads.ts";
 import { secondsAt, sumOf } from "./price.ts";
 import { groupsOf, regroupStep } from "./regroup-steps.ts";
-import { requireFit, requireQuiet, type TransitionRequest } from "./transition-request.ts";
+import { requireFit, requireNoCopies, requireQuiet, type TransitionRequest } from "./transition-request.ts";
 
 /** Points that a backfill stamps a second, for the estimate alone. */
 const stampedPerSec = 10_000;
@@ -30,6 +30,7 @@ export function planTransition(request: TransitionRequest): Plan {
   const layout: Layout = { ...layoutOfTable(table), partitioner: to };
   // Other owners of the same cells are for plain moves: ragctl shard plan.
   const same = samePartitioner(table.partitioner, to) || sameCells(table.partitioner, to);
+  if (!same) requireNoCopies(table);
   const after = same ? before : placementOf({ ...table, partitioner: to });
   const model = jointWeights(request, before, after);
   const groups = same ? [] : regroupSteps(request, after, model);
