@@ -2,7 +2,7 @@ import type { ClusterClient } from "../../../src/cluster/index.ts";
 import { RagctlError } from "../../../src/errors.ts";
 import { reversePlan } from "../../../src/migration/reverse.ts";
 import { seededRng } from "../../../src/runtime.ts";
-import { createRouting, pointIdOf, type PartitionerSpec, type RoutingTable } from "../../../src/sharding/index.ts";
+import { createRouting, pointIdOf, type PartitionerSpec, type RoutingTable, type SemanticSpec } from "../../../src/sharding/index.ts";
 import { semanticSpec, splitCell } from "../../../src/sharding/plan/semantic-spec.ts";
 import { planTransition } from "../../../src/sharding/plan/transition.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
@@ -306,16 +306,21 @@ function tables(
   const first = { modelId: "aaaaaaaa0001", centroids: rows };
   const second = { modelId: "bbbbbbbb0002", centroids: [[0.5, 0.5, 0.5, 0.5], ...rows.toReversed()] };
   const semantic: RoutingTable = { ...ring, partitioner: { ...semanticSpec(first, { hash }), field: "_ragctl_cell" } };
+  /** Owners that the table says, in the place of those that cells' numbers hash to. */
+  const placed = (spec: SemanticSpec, first: number): SemanticSpec => ({
+    ...spec,
+    owners: spec.centroids.map((_, cell) => Array.from({ length: replicas }, (__, at) => ids[(first + cell + at) % ids.length]!)),
+  });
   switch (change) {
     case "ring to model":
       return { table: ring, to: semanticSpec(first, { hash }) };
     case "model to model":
-      return { table: semantic, to: semanticSpec(second, { hash }) };
+      return { table: semantic, to: placed(semanticSpec(second, { hash }), 0) };
     case "model to ring":
       return { table: semantic, to: ring.partitioner };
     case "split":
       return {
-        table: semantic,
+        table: { ...semantic, partitioner: placed(semantic.partitioner as SemanticSpec, 1) },
         to: semanticSpec(
           splitCell(
             first,
