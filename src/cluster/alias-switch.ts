@@ -10,6 +10,7 @@ import {
   type AliasSwitch,
 } from "../sharding/alias-record.ts";
 import type { LockOwner, StateStore } from "../state/contract.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { StoreControl } from "../stores/contract.ts";
 
 /** Whoever switches an alias, or finishes a switch that somebody left, holds it. */
@@ -55,21 +56,33 @@ export async function giveAlias(
   control: Pick<StoreControl, "listAliases" | "updateAliases" | "listCollections" | "deleteCollection">,
   { alias, to, replaces }: { alias: string } & Pick<AliasSwitch, "to" | "replaces">,
 ): Promise<void> {
-  const held = (await control.listAliases()).find((other) => other.alias === alias);
-  if (held?.collection === to) return;
+  const aliases = await control.listAliases();
+  const held = aliases.find((other) => other.alias === alias);
+  // A collection that was built anew is an alias itself there, and none of another can be made.
+  const collection = realName(aliases, to);
+  if (held?.collection === collection) return;
   if (replaces && !held && (await control.listCollections()).includes(alias)) await control.deleteCollection(alias);
-  await control.updateAliases([...(held ? [{ delete: { alias } }] : []), { create: { alias, collection: to } }]);
+  await control.updateAliases([...(held ? [{ delete: { alias } }] : []), { create: { alias, collection } }]);
 }
 
-/** Gives a node that came new, or came back empty, every alias that stands for this collection. */
+/** The collection that a name means to a node whose aliases these are. */
+export function realName(aliases: readonly { alias: string; collection: string }[], name: string): string {
+  return aliases.find(({ alias }) => alias === name)?.collection ?? name;
+}
+
+/** Gives a node that came new, or came back empty, every alias that stands for this collection, its own name among them where the nodes call it otherwise. */
 export async function giveAliases(
   state: StateStore,
-  collection: string,
+  table: Pick<RoutingTable, "collection" | "physical" | "beside">,
   control: Parameters<typeof giveAlias>[0],
 ): Promise<void> {
+  const { collection, beside } = table;
+  const to = physicalOf(table);
   for (const record of await state.aliases())
     if (record.collection === collection && !record.switch)
-      await giveAlias(control, { alias: record.alias, to: collection, replaces: false });
+      await giveAlias(control, { alias: record.alias, to, replaces: false });
+  // Until the layout before is dropped, the name is its own.
+  if (to !== collection && !beside) await giveAlias(control, { alias: collection, to, replaces: false });
 }
 
 /**

@@ -1,6 +1,14 @@
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import { createRouting } from "../sharding/owners.ts";
-import { field, stampFields, type PartitionerSpec, type RoutingTable, type TableNode } from "../sharding/table.ts";
+import {
+  field,
+  isLayoutOf,
+  physicalOf,
+  stampFields,
+  type PartitionerSpec,
+  type RoutingTable,
+  type TableNode,
+} from "../sharding/table.ts";
 import { markStale } from "../sharding/transitions.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { collectionDifferences, requireFit } from "../stores/collection-fit.ts";
@@ -143,6 +151,7 @@ export async function createOn(
 }
 
 async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: CollectionSpec): Promise<{ created: boolean }> {
+  const physical = physicalOf(table);
   const size = { size: spec.size, distance: spec.distance };
   if (collectionDifferences(table.vector, size).length > 0) {
     // The routing table decides; what else differs is said in one go, where a node can be asked.
@@ -150,7 +159,7 @@ async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: Collecti
       Object.entries(table.nodes).map(([id, { url }]) =>
         deps.nodes
           .ofTable(id, url)
-          .control.collectionInfo(table.collection, spec.vector)
+          .control.collectionInfo(physical, spec.vector)
           .catch(() => undefined),
       ),
     );
@@ -160,12 +169,12 @@ async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: Collecti
     Object.entries(table.nodes).map(async ([id, { url, state }]) => {
       const node = deps.nodes.ofTable(id, url);
       try {
-        const there = await node.control.collectionInfo(table.collection, spec.vector);
+        const there = await node.control.collectionInfo(physical, spec.vector);
         if (there) {
           requireFit(table.collection, `on node ${id}`, there, spec);
           for (const [payloadField, type] of asked(spec))
             if (!there.indexedPayloadFields.includes(payloadField))
-              await node.control.createPayloadIndex(table.collection, payloadField, type);
+              await node.control.createPayloadIndex(physical, payloadField, type);
           return undefined;
         }
         // It should have points and has not even the collection: it must not answer for them.
@@ -173,7 +182,7 @@ async function fitExisting(deps: RoutedDeps, table: RoutingTable, spec: Collecti
           const outcome = await deps.watch.change(table.collection, (now, routing) => markStale(now, id, routing));
           if (typeof outcome === "object") throw lostData(id, table.collection, outcome.refused);
         }
-        await createOn(node, table.collection, spec, () => {}, table);
+        await createOn(node, physical, spec, () => {}, table);
         return undefined;
       } catch (error) {
         if (!(error instanceof RagctlError) || error.exitCode !== ExitCode.unreachable) throw error;
@@ -208,13 +217,21 @@ function lostData(id: string, collection: string, reason: string): RagctlError {
  */
 export async function dropRoutedCollection(deps: RoutedDeps, name: string): Promise<void> {
   const nodes = new Map(deps.nodes.all.map((node) => [node.id, node]));
+  const physical = new Set<string>();
   for (;;) {
     const table = await deps.state.getTable(name);
     if (!table) break;
+    physical.add(physicalOf(table));
+    if (table.beside) physical.add(table.beside.physical);
     for (const [id, { url }] of Object.entries(table.nodes)) nodes.set(id, deps.nodes.ofTable(id, url));
     if (await deps.state.dropTable(name, table.epoch)) break;
   }
-  const results = await Promise.allSettled([...nodes.values()].map((node) => node.control.deleteCollection(name)));
+  const dropOn = async ({ control }: ClusterNode) => {
+    // Without a table its name says which are its own: an earlier attempt may have left some.
+    const there = physical.size > 0 ? [] : (await control.listCollections()).filter((other) => isLayoutOf(other, name));
+    for (const each of new Set([name, ...physical, ...there])) await control.deleteCollection(each);
+  };
+  const results = await Promise.allSettled([...nodes.values()].map(dropOn));
   const failed = results.flatMap((result, index) =>
     result.status === "rejected" ? [{ id: [...nodes.keys()][index]!, reason: result.reason as Error }] : [],
   );

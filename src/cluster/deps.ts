@@ -6,7 +6,8 @@ import type { StateStore } from "../state/contract.ts";
 import type { ClusterNodes } from "./nodes.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import type { VersionClock } from "./version.ts";
-import type { TableWatch } from "./watch.ts";
+import { physicalOf } from "../sharding/table.ts";
+import type { TableWatch, View } from "./watch.ts";
 
 /** What the parts of a client share. */
 export interface ClusterDeps {
@@ -22,7 +23,8 @@ export interface ClusterDeps {
   readonly requestTimeoutMs: number;
   /** Hedged reads, and what is left of their budget. */
   readonly hedge: { readonly mode: "off" | "p95"; readonly budget: TokenBucket };
-  readonly face: (collection: string) => DataFace;
+  /** By the name that the nodes know. */
+  readonly face: (physical: string) => DataFace;
 }
 
 /** What the parts of a routed client share. */
@@ -31,4 +33,9 @@ export interface RoutedDeps extends ClusterDeps {
   readonly state: StateStore;
   /** Unique to this client, for the ids of its operations. */
   readonly clientId: string;
+}
+
+/** Of the collection that the nodes serve under a view. */
+export function faceOf({ face }: Pick<ClusterDeps, "face">, { routing }: Pick<View, "routing">): DataFace {
+  return face(physicalOf(routing.table));
 }

@@ -4,7 +4,7 @@ import type { PointId } from "../stores/contract.ts";
 import { runAfter } from "../runtime.ts";
 import { slowPart } from "./attempt.ts";
 import type { FetchOptions, StoredRecord } from "./contract.ts";
-import type { RoutedDeps } from "./deps.ts";
+import { faceOf, type RoutedDeps } from "./deps.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
 import type { Reader } from "./search-cover.ts";
@@ -120,9 +120,9 @@ class Fetch {
   }
 
   async #ask(node: number, some: readonly Wanted[]): Promise<void> {
-    const { nodes, face, clock, requestTimeoutMs } = this.#deps;
+    const { nodes, clock, requestTimeoutMs } = this.#deps;
     const { timeoutMs = requestTimeoutMs, signal, withVector = false, withPayload } = this.#options;
-    const data = face(this.#view.collection);
+    const data = faceOf(this.#deps, this.#view);
     const target = this.#reader.nodes[node]!;
     const attempt = nodes.newAttempt();
     const goOn = () => {

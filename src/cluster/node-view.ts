@@ -4,7 +4,7 @@ import type { ClusterDeps } from "./deps.ts";
 import type { ClusterNode } from "./node.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { PreparedRequest } from "../http/contract.ts";
-import type { RoutingTable } from "../sharding/table.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import { recordOf, withStampFields } from "./records.ts";
 
 /**
@@ -16,6 +16,7 @@ export function nodeView(
   node: ClusterNode,
   tableOf: (collection: string) => RoutingTable | undefined = () => undefined,
 ): NodeView {
+  const faceFor = (collection: string) => deps.face(physicalOf(tableOf(collection) ?? { collection }));
   const ask = async <T>(
     face: DataFace,
     request: PreparedRequest,
@@ -35,11 +36,11 @@ export function nodeView(
   return {
     health: (options = {}) => node.control.health(options),
     async count(collection, filter, options = {}) {
-      const face = deps.face(collection);
+      const face = faceFor(collection);
       return await ask(face, face.prepareCount(filter), options, (body) => face.parseCount(body));
     },
     async fetch(collection, ids, options = {}) {
-      const face = deps.face(collection);
+      const face = faceFor(collection);
       const { withVector = true, ...call } = options;
       const request = face.prepareFetch(ids, {
         withPayload: withVector ? true : withStampFields(false, tableOf(collection)),

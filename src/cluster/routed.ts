@@ -1,5 +1,6 @@
 import type { CollectionInfo, SearchOptions, Vector } from "../stores/contract.ts";
 import { usageError } from "../errors.ts";
+import { physicalOf } from "../sharding/table.ts";
 import { AliasKeeper } from "./alias-keeper.ts";
 import { aliasIsNoCollection, namesIn, targetOf } from "./aliases.ts";
 import { collectionInfoOf, dropRoutedCollection, ensureRoutedCollection } from "./collections.ts";
@@ -59,6 +60,12 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       (view) => view && watch.end(view),
     );
 
+  /** The collection that a name stands for, its table looked at where that can be: it says what the nodes call it. */
+  const located = async (name: string): Promise<string> => {
+    await live(name).catch(() => undefined);
+    return watch.known(name);
+  };
+
   /** Runs a read under one view, which is not confirmed away before it has ended. */
   const reading = async <T>(name: string, read: (view: View) => Promise<T>): Promise<T> => {
     let view = watch.current(watch.known(name));
@@ -73,7 +80,7 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
   };
 
   const prepared = (collection: string, vector: Vector, options: SearchOptions) =>
-    prepareRoutedSearch(deps.face(collection), collection, vector, options, watch.peek(collection)?.routing.table);
+    prepareRoutedSearch(deps.face, collection, vector, options, watch.peek(collection)?.routing.table);
 
   const client: ClusterClient = {
     cluster: deps.cluster,
@@ -98,8 +105,9 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       const named = search as NamedSearch;
       return reading(named.collection, (view) => {
         const { current } = named;
-        // The name has come to stand for something else since.
-        if (current.collection !== view.collection) named.current = prepared(view.collection, current.vector, current.options);
+        // The name has come to stand for something else since, here or on the nodes.
+        if (current.collection !== view.collection || current.physical !== physicalOf(view.routing.table))
+          named.current = prepared(view.collection, current.vector, current.options);
         return searchRouted(deps, view, readerOf(view), named.current, options);
       });
     },
@@ -137,8 +145,8 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
       const view = nodeView(deps, nodes.get(node), (collection) => watch.peek(collection)?.routing.table);
       return {
         health: (options) => view.health(options),
-        count: (name, filter, options) => view.count(watch.known(name), filter, options),
-        fetch: (name, ids, options) => view.fetch(watch.known(name), ids, options),
+        count: async (name, filter, options) => view.count(await located(name), filter, options),
+        fetch: async (name, ids, options) => view.fetch(await located(name), ids, options),
       };
     },
     nodeStates: () => nodes.balance(),

@@ -5,7 +5,7 @@ import { samePositions } from "../sharding/partitioner-change.ts";
 import { positionFieldOf, type PartitionerSpec } from "../sharding/table.ts";
 import type { Filter, PointId } from "../stores/contract.ts";
 import type { CallOptions, NodeOutcome, StoredRecord } from "./contract.ts";
-import type { RoutedDeps } from "./deps.ts";
+import { faceOf, type RoutedDeps } from "./deps.ts";
 import type { ClusterNode, NodeAnswer } from "./node.ts";
 import { recordOf, withStampFields } from "./records.ts";
 import { rank } from "./rank.ts";
@@ -48,7 +48,7 @@ export function createScans(deps: ScanDeps): Scans {
   const send = (node: ClusterNode, view: View, request: PreparedRequest, options: CallOptions): Promise<NodeAnswer> => {
     const outcomes: NodeOutcome[] = [];
     const timeoutMs = options.timeoutMs ?? deps.requestTimeoutMs;
-    return deps.nodes.send(node, deps.face(view.collection), request, { timeoutMs, signal: options.signal }, outcomes);
+    return deps.nodes.send(node, faceOf(deps, view), request, { timeoutMs, signal: options.signal }, outcomes);
   };
 
   /** Gives an area to nodes that have not failed; throws where some of it has nobody left, unless `reachable` ones are enough. */
@@ -79,7 +79,7 @@ export function createScans(deps: ScanDeps): Scans {
 
   return {
     async count(view, filter, options) {
-      const face = deps.face(view.collection);
+      const face = faceOf(deps, view);
       const failed = new Set<string>();
       let total = 0;
       let why: string | undefined;
@@ -128,7 +128,7 @@ export function createScans(deps: ScanDeps): Scans {
           tasks = [...fresh, ...tasks];
           return [];
         }
-        const face = deps.face(collection);
+        const face = faceOf(deps, view);
         const within = task.placed.filter;
         const request = face.prepareScroll({
           limit: pageSize,

@@ -1,7 +1,7 @@
 import type { PreparedRequest } from "../http/contract.ts";
 import type { CoverSet, Routing } from "../sharding/owners.ts";
 import { inRanges } from "../sharding/ranges.ts";
-import { positionFieldOf, stampFields, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
+import { physicalOf, positionFieldOf, stampFields, type PartitionerSpec, type RoutingTable } from "../sharding/table.ts";
 import type { DataFace, SearchOptions, Vector } from "../stores/contract.ts";
 import type { PreparedSearch } from "./contract.ts";
 import { withStampFields } from "./records.ts";
@@ -9,6 +9,8 @@ import { withStampFields } from "./records.ts";
 /** What `prepareSearch` makes: the bytes that go to every node, and what is needed to make them again with a larger k. */
 export interface RoutedSearch extends PreparedSearch {
   readonly face: DataFace;
+  /** What the nodes call the collection in these bytes. */
+  readonly physical: string;
   readonly vector: Vector;
   /** For the fields that its points had when it was made. */
   readonly request: PreparedRequest;
@@ -26,14 +28,16 @@ export interface RoutedSearch extends PreparedSearch {
 
 /** @param options as the caller gave them; the fields that merging needs are asked for besides */
 export function prepareRoutedSearch(
-  face: DataFace,
+  faceOf: (physical: string) => DataFace,
   collection: string,
   vector: Vector,
   options: SearchOptions,
   table?: RoutingTable,
 ): RoutedSearch {
+  const physical = table ? physicalOf(table) : collection;
+  const face = faceOf(physical);
   const fields = withStampFields(options.withPayload, table);
-  return { collection, options, face, vector, fields, request: face.prepareSearch(vector, asking(options, fields)) };
+  return { collection, physical, options, face, vector, fields, request: face.prepareSearch(vector, asking(options, fields)) };
 }
 
 export function asking(options: SearchOptions, fields: true | readonly string[]): SearchOptions {
@@ -105,13 +109,15 @@ function coversOf(routing: Routing, vector: Vector): readonly CoverSet[] {
 }
 
 /**
- * A search among the probed cells alone. A node holds others besides, and what it finds there would depend on which of the replicas is asked. While points move
+ * A search among the probed cells alone, and copies that are kept there. A node holds others besides, and what it finds there would depend on which of the replicas is asked. While points move
  * between partitioners nothing is left out: all that the nodes asked hold is as good.
  */
 function withinCells(options: SearchOptions, { table, stamper }: Routing, vector: Vector): SearchOptions {
-  const { partitioner, transition } = table;
+  const { partitioner, transition, spill } = table;
   if (transition || partitioner.kind !== "semantic" || partitioner.probes === undefined) return options;
-  const cells = { key: positionFieldOf(partitioner), match: { any: stamper.cellsOf(vector, partitioner.probes) } };
+  const match = { any: stamper.cellsOf(vector, partitioner.probes) };
+  const own = { key: positionFieldOf(partitioner), match };
+  const cells = spill?.phase === "on" ? { should: [own, { key: spill.field, match }] } : own;
   return { ...options, filter: { must: options.filter ? [options.filter, cells] : [cells] } };
 }
 

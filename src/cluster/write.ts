@@ -4,7 +4,7 @@ import type { Move } from "../sharding/table.ts";
 import type { DataFace } from "../stores/contract.ts";
 import type { TouchedEntry } from "../state/contract.ts";
 import type { CallOptions, WriteResult } from "./contract.ts";
-import type { RoutedDeps } from "./deps.ts";
+import { faceOf, type RoutedDeps } from "./deps.ts";
 import { statusOf } from "./node.ts";
 import { nothingAside } from "./set-aside.ts";
 import type { View } from "./watch.ts";
@@ -119,7 +119,7 @@ export class Writer {
   }
 
   async #writeUnder(view: View, plan: WritePlan, options: CallOptions): Promise<WriteResult> {
-    const { watch, versions, face, clientId } = this.#deps;
+    const { watch, versions, clientId } = this.#deps;
     const { collection } = view;
     const version = versions.next();
     const result: WriteResult = { acknowledged: [], failed: [...plan.failed], version, markedStale: [] };
@@ -129,7 +129,7 @@ export class Writer {
     };
     if (plan.keys.length === 0) return result;
     // Bytes first: what cannot be written must fail before anything is logged or sent.
-    const data = face(collection);
+    const data = faceOf(this.#deps, view);
     const requests = workByNode(plan.keys).flatMap((work) => prepareWork(data, work, version, this.#deps.capabilities.maxBatch));
     const nodes = new Set([...requests.map(({ node }) => node), ...plan.keys.flatMap(({ elsewhere }) => elsewhere)]);
     const op = `${clientId}.${++this.#operations}`;

@@ -9,6 +9,7 @@ import { createPool } from "../http/pool.ts";
 import { identify } from "../process-identity.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import { loadHashes } from "../sharding/hash.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { LockOwner, StateStore } from "../state/contract.ts";
 import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
@@ -75,7 +76,8 @@ export async function openAccess(cluster: ClusterConfig, runtime: MigrationRunti
 }
 
 export interface MoverOptions {
-  collection: string;
+  /** Of the collection, as it is. */
+  table: Pick<RoutingTable, "collection" | "physical">;
   lock: Pick<HeldLock, "fence" | "unclean">;
   journal: Journal;
   signal: AbortSignal;
@@ -90,12 +92,14 @@ export interface MoverOptions {
 export function moverDeps(access: MigrationAccess, options: MoverOptions): MoverDeps {
   const { cluster, state, nodes, runtime, requestTimeoutMs } = access;
   const driver = driverFor(cluster);
-  const { collection, lock, journal, signal, patienceMs, note } = options;
+  const { table, lock, journal, signal, patienceMs, note } = options;
+  const physical = physicalOf(table);
   return {
-    collection,
+    collection: table.collection,
+    physical,
     state,
     nodes,
-    face: driver.data(collection, cluster.store.vector),
+    face: driver.data(physical, cluster.store.vector),
     capabilities: driver.capabilities,
     clock: runtime.clock,
     rng: runtime.rng,
@@ -119,6 +123,6 @@ export async function prepareNode(access: MigrationAccess, collection: string, i
   const { size, distance, name } = table.vector;
   const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
   const node = access.nodes.ofTable(id, url);
-  await createOn(node, collection, spec, () => undefined, table);
-  await giveAliases(access.state, collection, node.control);
+  await createOn(node, physicalOf(table), spec, () => undefined, table);
+  await giveAliases(access.state, table, node.control);
 }

@@ -3,8 +3,8 @@ import type { Routing } from "../sharding/owners.ts";
 import { subtractRanges, type Range } from "../sharding/ranges.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
 import { announceMoves, dropMove, endPause, type Transition } from "../sharding/transitions.ts";
-import type { CopyJob, GroupJob } from "./copy-job.ts";
-import type { GroupPart } from "./group-freight.ts";
+import type { CopyJob, FreightMeans, GroupJob } from "./copy-job.ts";
+import type { Freight } from "./freight.ts";
 import { chooseSources, regionSources, servesAll, type Region } from "./sources.ts";
 import { together } from "./table.ts";
 
@@ -40,13 +40,18 @@ export function announcement(job: CopyJob, table: RoutingTable, routing: Routing
     (move) => move.from !== move.to && !(usable(move.from) && servesAll(routing, move.from, move.selector, move.into)),
   );
   // Of two partitioners' positions nothing is put together again: all of it, or nothing.
-  const lost = routing.next && job.regions && unreadable.length > 0 ? open : unreadable;
+  const lost = hasRegions(routing) && job.regions && unreadable.length > 0 ? open : unreadable;
   const change = together(table, routing, [
     ...released(open),
     ...lost.map((move) => (each: RoutingTable) => dropMove(each, move.id)),
     (each, compiled) => announceMissing(job, each, compiled, means),
   ]);
   return { change, dropped: lost.map(({ id }) => id) };
+}
+
+/** Whether what a node has is a matter of two positions. */
+function hasRegions({ next, table }: Routing): boolean {
+  return next !== undefined || table.spill?.phase === "on";
 }
 
 /** A move for each source of what no move of the job covers. */
@@ -57,7 +62,7 @@ function announceMissing(
   { usable, conditional }: Means,
 ): Transition | "unchanged" {
   const { to, from, replaces, repair, owns, newId } = job;
-  const regions = routing.next ? job.regions : undefined;
+  const regions = hasRegions(routing) ? job.regions : undefined;
   const ranges = regions ? [] : remainder(job, routing);
   if (regions ? table.moves.some((move) => owns(move)) : ranges.length === 0) return "unchanged";
   const idle = from === to;
@@ -81,7 +86,7 @@ function announceMissing(
 
 /**
  * The moves of a whole group, one a target, in the place of whatever was announced for it before. Pure.
- * @returns besides the id of their log, and what is read where
+ * @returns besides the id of their log, and what makes their freight
  */
 export function groupAnnouncement(
   { owns, newId }: CopyJob,
@@ -89,9 +94,9 @@ export function groupAnnouncement(
   table: RoutingTable,
   routing: Routing,
   usable: (id: string) => boolean,
-): Announcement & { log: string; parts: GroupPart[] } {
+): Announcement & { log: string; freight: ((means: FreightMeans) => Freight) | undefined } {
   const mine = table.moves.filter((move) => owns(move));
-  let parts: GroupPart[] = [];
+  let freight: ((means: FreightMeans) => Freight) | undefined;
   let log = "";
   const change = together(table, routing, [
     ...released(mine),
@@ -100,11 +105,11 @@ export function groupAnnouncement(
       log = newId({ ...each, moves: table.moves });
       const announced = group.announcement(compiled, { log, usable });
       if ("refused" in announced) return announced;
-      ({ parts } = announced);
+      ({ freight } = announced);
       return announced.moves.length === 0 ? "unchanged" : announceMoves(each, announced.moves, compiled);
     },
   ]);
-  return { change, dropped: mine.map(({ log, id }) => log ?? id), log, parts };
+  return { change, dropped: mine.map(({ log, id }) => log ?? id), log, freight };
 }
 
 /** The ends of pauses that a dead mover may have left. */

@@ -12,12 +12,15 @@ import { cleanToTheEnd, sweep } from "./sweep.ts";
 import { TableAccess, together } from "./table.ts";
 import { dropHolds } from "./verify-repair.ts";
 import type { CopyJob } from "./copy-job.ts";
+import type { Layouts } from "./beside/layouts.ts";
 import { TrackedCopy } from "./tracked-copy.ts";
 import { halfDone, isFull } from "./trouble.ts";
 
 export interface ApplyDeps extends MoverDeps {
   /** Makes sure that a target has the collection, with the indexes that selectors need. */
   prepareNode: (id: string, url: string) => Promise<void>;
+  /** Second collections on the nodes, for plans that build a layout beside the one that serves. */
+  layouts: Layouts;
   /** No further step begins once it aborts. */
   soft: AbortSignal;
   /** Moves at once, where they do not share points. */

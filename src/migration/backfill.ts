@@ -1,5 +1,6 @@
-import type { Routing } from "../sharding/owners.ts";
+import type { Place, Routing } from "../sharding/owners.ts";
 import { beginMoving } from "../sharding/partitioner-change.ts";
+import { beginFilling } from "../sharding/spill.ts";
 import { field } from "../sharding/table.ts";
 import type { Filter, Point, PointId } from "../stores/contract.ts";
 import { versionIn } from "./compare.ts";
@@ -16,7 +17,7 @@ const atOnce = 8;
 const lookEveryMs = 500;
 
 /**
- * Stamps the new model's cell on what no writer has touched since all writers stamp it, until no node holds a point without; then points may
+ * Stamps the new model's cell (or the second cell, where copies are to be kept near boundaries) on what no writer has touched since all writers stamp it, until no node holds a point without; then points may
  * move. A cell is computed once and set on all owners, so that replicas agree; where one has it already (an earlier run, a writer), that
  * one counts. What is stamped stays so: it goes on where it was stopped.
  * @returns copies that were stamped
@@ -36,7 +37,7 @@ class Backfill {
   constructor(name: string, deps: MoverDeps) {
     this.#name = name;
     this.#deps = deps;
-    this.#table = new TableAccess(deps.state, deps.collection);
+    this.#table = new TableAccess(deps.state, deps.collection, deps.physical);
     this.#io = new NodeIo(deps, this.#table);
   }
 
@@ -44,13 +45,13 @@ class Backfill {
     const { note, clock, signal } = this.#deps;
     for (;;) {
       const routing = await this.#allWell();
-      const { transition, nodes } = routing.table;
-      if (transition?.phase !== "stamping") return this.#stamped;
+      const { transition, spill, nodes } = routing.table;
+      if ((transition ?? spill)?.phase !== "stamping") return this.#stamped;
       const repairs = new Map(Object.entries(nodes).map(([id, { repairs: times = 0 }]) => [id, times]));
       try {
         // Counted by the last look, which finds nothing more to do.
         while ((await this.#fillAll(routing)) > 0);
-        const { outcome } = await this.#table.change((table) => beginMoving(table, repairs));
+        const { outcome } = await this.#table.change((table) => (transition ? beginMoving : beginFilling)(table, repairs));
         if (typeof outcome !== "object") return this.#stamped;
         note(`${this.#name}: ${outcome.refused}; it is looked at anew`);
       } catch (error) {
@@ -123,8 +124,8 @@ class Backfill {
     }
     const known = await this.#known(node, points, ownersOf, routing);
     const cells = new Map<string, number>();
-    for (const { id, vector } of points) {
-      const cell = known.get(idKey(id)) ?? (vector ? routing.stamper.cellsTo(vector, 1)[0] : undefined);
+    for (const { id, vector, payload } of points) {
+      const cell = known.get(idKey(id)) ?? (vector ? cellFor(routing, vector, routing.placeOf(payload)) : undefined);
       if (cell !== undefined) cells.set(idKey(id), cell);
     }
     const work: { to: string; cell: number; ids: PointId[] }[] = [];
@@ -174,7 +175,14 @@ class Backfill {
   }
 }
 
+/** What is stamped on a vector that lies there. */
+function cellFor({ table, stamper }: Routing, vector: ArrayLike<number>, place: Place | undefined): number | undefined {
+  if (table.transition) return stamper.cellsTo(vector, 1)[0];
+  return stamper.secondOf(vector, place?.position ?? stamper.cellsOf(vector, 1)[0]!);
+}
+
 function newField({ table }: Routing): string {
-  const { to } = table.transition!;
+  if (!table.transition) return table.spill!.field;
+  const { to } = table.transition;
   return to.kind === "semantic" ? (to.field ?? field.cell) : field.hash;
 }

@@ -2,11 +2,13 @@ import type { Plan, RegroupStep, StampStep } from "../sharding/plan/contract.ts"
 import { beginChange, dropChange, finishChange, samePartitioner } from "../sharding/partitioner-change.ts";
 import { abortPlan, patiently, runSteps, settled, type ApplyDeps, type ApplyOutcome } from "./apply.ts";
 import { backfill } from "./backfill.ts";
+import { applyBeside, isBesidePlan } from "./beside/apply.ts";
 import { allConfirmed } from "./confirm.ts";
-import { settleOf } from "./plan-state.ts";
+import { isSpillPlan, settleOf } from "./plan-state.ts";
 import { planRefused } from "./refuse-plan.ts";
 import { regroupJob } from "./regroup.ts";
 import { selectorsShare } from "./positions.ts";
+import { applySpill } from "./spill.ts";
 import { sweep } from "./sweep.ts";
 import { TableAccess } from "./table.ts";
 import { TrackedCopy } from "./tracked-copy.ts";
@@ -17,9 +19,11 @@ import { dropHolds } from "./verify-repair.ts";
  * @throws RagctlError exit 5 where it stops half done, 7 where a step is refused
  */
 export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOutcome> {
+  if (isBesidePlan(plan)) return await applyBeside(plan, deps);
+  if (isSpillPlan(plan)) return await applySpill(plan, deps);
   const { journal, clock, soft } = deps;
   const beganMs = clock.nowMs();
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const settle = settleOf(plan);
   const epoch = async () => (await table.read()).table.epoch;
   if (!settle) return { stepsDone: 0, epoch: await epoch(), finished: true };

@@ -32,6 +32,8 @@ export interface Governor {
 /** What every tracked copy works with. */
 export interface MoverDeps {
   collection: string;
+  /** What the nodes call it, which `face` is made for: the table must say the same. Absent: whatever the table says. */
+  physical?: string;
   state: StateStore;
   nodes: ClusterNodes;
   face: DataFace;

@@ -1,8 +1,12 @@
 import type { Routing } from "../sharding/owners.ts";
 import type { Move, RoutingTable, Selector } from "../sharding/table.ts";
 import type { AnnouncedMove, Transition } from "../sharding/transitions.ts";
-import type { GroupPart } from "./group-freight.ts";
+import type { Carrier } from "./carry.ts";
+import type { MoverDeps } from "./contract.ts";
+import type { Freight } from "./freight.ts";
+import type { NodeIo } from "./io.ts";
 import type { Region } from "./sources.ts";
+import type { TouchedLog } from "./touched-log.ts";
 
 /** What one tracked copy is to bring about: `to` owns (or, for a repair, has) the selector's points. */
 export interface CopyJob {
@@ -28,15 +32,23 @@ export interface CopyJob {
   regions?: (routing: Routing) => (Region & { moved: boolean })[];
 }
 
+/** What a freight works with. */
+export interface FreightMeans {
+  log: TouchedLog;
+  io: NodeIo;
+  carrier: Carrier;
+  deps: MoverDeps;
+}
+
 /** What is different where a whole group is copied at once, from many nodes to many. */
 export interface GroupJob {
   isDone(routing: Routing): boolean;
   targets(routing: Routing): string[];
-  /** Its moves, one a target, and where their points are read; or why that cannot be. */
+  /** Its moves, which share one log, and what carries its points; or why that cannot be. */
   announcement(
     routing: Routing,
     ids: { log: string; usable: (id: string) => boolean },
-  ): { moves: AnnouncedMove[]; parts: GroupPart[] } | { refused: string };
+  ): { moves: AnnouncedMove[]; freight: (means: FreightMeans) => Freight } | { refused: string };
   cutOver(table: RoutingTable, pauses: ReadonlyMap<string, number>): Transition | "unchanged";
   /** What is left where it no longer belongs. */
   leftovers(routing: Routing): { node: string; selector: Selector; into: Selector }[];

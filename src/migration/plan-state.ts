@@ -1,4 +1,4 @@
-import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
+import { fingerprintOf, fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import type { Plan, SettleStep } from "../sharding/plan/contract.ts";
 import { samePartitioner } from "../sharding/partitioner-change.ts";
 import type { Move, RoutingTable } from "../sharding/table.ts";
@@ -35,6 +35,15 @@ export function isOfStep(move: Pick<Move, "id">, planId: string, stepId: string)
   return move.id.startsWith(`${moveIdOf(planId, stepId)}~`);
 }
 
+/** Whether a plan begins or ends copies near boundaries. */
+export function isSpillPlan({ steps }: Pick<Plan, "steps">): boolean {
+  return steps.some(({ kind }) => kind === "spill-stamp" || kind === "spill-end");
+}
+
+export function isSpillEnd({ steps }: Pick<Plan, "steps">): boolean {
+  return steps.some(({ kind }) => kind === "spill-end");
+}
+
 export function settleOf(plan: Plan): SettleStep | undefined {
   return plan.steps.find((step) => step.kind === "settle");
 }
@@ -65,7 +74,28 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
     );
   const now = fingerprintOfTable(table).digest;
   const settle = settleOf(plan);
-  const { transition } = table;
+  const { transition, spill, beside } = table;
+  if (beside) {
+    if (beside.planId === plan.planId) return "begun";
+    if (beside.planId === plan.reverses && now === plan.fingerprint.digest) return "fresh";
+    throw refuse(
+      `Plan ${beside.planId}, which builds a layout of ${table.collection} beside the one that serves, is half applied.`,
+      "plan-in-flight",
+      "Finish it with ragctl rebalance apply --resume, or undo it with --abort or ragctl rebalance reverse; then plan again.",
+    );
+  }
+  if (spill && spill.phase !== "on") {
+    const begins = plan.steps.some((step) => step.kind === "spill-stamp" && step.ratio === spill.ratio);
+    const ends = isSpillEnd(plan);
+    const forward = spill.phase === "ending" ? ends : begins;
+    if (!forward && !(plan.reverses !== undefined && (begins || ends)))
+      throw refuse(
+        `Copies near boundaries of ${table.collection} are half ${spill.phase === "ending" ? "taken away" : "made"}.`,
+        "plan-in-flight",
+        "Finish that plan with ragctl rebalance apply --resume, or undo it with ragctl rebalance reverse; then plan again.",
+      );
+    return forward ? "begun" : "fresh";
+  }
   if (transition) {
     const ends = settle ? [settle.layout.partitioner] : [];
     const forward = ends.some((end) => samePartitioner(end, transition.to));
@@ -82,6 +112,8 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
   const after = settle ? fingerprintOfTable(settle.layout).digest : plan.fingerprint.digest;
   if (moves.length > 0 && now === plan.fingerprint.digest) return "fresh";
   if (now === after) return "finished";
+  // Copies near boundaries are as they are to be, and the number of cells that searches ask is not.
+  if (isSpillPlan(plan) && now === fingerprintOf({ ...plan.fingerprint, spill: settle!.layout.spill }).digest) return "begun";
   if (now === plan.fingerprint.digest) return "fresh";
   throw refuse(
     `Plan ${plan.planId} is stale: ${difference(plan, table)}.`,

@@ -7,7 +7,7 @@ import type { Selector } from "../sharding/table.ts";
 import type { AnnouncedMove } from "../sharding/transitions.ts";
 import type { CopyJob, GroupJob } from "./copy-job.ts";
 import { replaceable } from "./freight.ts";
-import type { GroupPart } from "./group-freight.ts";
+import { GroupFreight, type GroupPart } from "./group-freight.ts";
 import { isOfStep, newMoveId } from "./plan-state.ts";
 import { selectorOf } from "./positions.ts";
 import { regionSources } from "./sources.ts";
@@ -23,11 +23,11 @@ export function regroupJob(plan: Pick<Plan, "planId">, { id, into, back = false 
     selector: (routing) => selectorOf([[0, routing.placement.space]], routing.placement.coordinate),
     owns: (move) => isOfStep(move, plan.planId, id),
     newId: (table) => newMoveId(plan.planId, id, table),
-    group: groupJob(into, back),
+    group: groupJob(id, into, back),
   };
 }
 
-function groupJob(into: Selector, back: boolean): GroupJob {
+function groupJob(name: string, into: Selector, back: boolean): GroupJob {
   return {
     isDone({ table }) {
       const { moved = [] } = table.transition ?? {};
@@ -47,7 +47,7 @@ function groupJob(into: Selector, back: boolean): GroupJob {
         parts.push({ to, selector, into: group, sources, onlyIf: replaceable({ selector, into: group }, routing) });
         moves.push({ id: `${log}-${index + 1}`, log, from: sources[0]!.from, to, selector, into: group, replaces: null });
       }
-      return { moves, parts };
+      return { moves, freight: (means) => new GroupFreight(name, parts, means.log, means) };
     },
     cutOver: (table, pauses) => cutOverGroup(table, { into, back, pauses }),
     leftovers: (routing) => leftoversOf(routing, into, back),

@@ -5,12 +5,14 @@ import type { Routing } from "../sharding/owners.ts";
 import type { Layout, Plan } from "../sharding/plan/contract.ts";
 import { fingerprintOfTable } from "../sharding/plan/fingerprint.ts";
 import { placementOfLayout } from "../sharding/plan/layout.ts";
+import { giveUpPlan, planBeside } from "../sharding/plan/beside.ts";
 import { defaultMaxRate } from "../sharding/plan/price.ts";
 import { backPlan } from "../sharding/plan/back-plan.ts";
 import { planTransition } from "../sharding/plan/transition.ts";
 import { copySteps } from "../sharding/plan/steps.ts";
 import type { Placement } from "../sharding/segments.ts";
-import { settleOf } from "./plan-state.ts";
+import { unspillPlan } from "../sharding/plan/spill.ts";
+import { isSpillPlan, settleOf } from "./plan-state.ts";
 
 /** Copies that a plan writes a second, where nothing better is known: for the estimate alone. */
 const pointsPerSec = 2_000;
@@ -37,6 +39,7 @@ export function reversePlan(
       `Collection ${table.collection} has changed since plan ${plan.planId} was applied.`,
       "ragctl shard plan makes a plan to where you want it.",
     );
+  if (isSpillPlan(plan)) return unspillPlan(plan, table, { planId: about.planId, createdAt: about.createdAt });
   if (plan.kind === "rebalance") return reverseChange(plan, routing, about);
   const layout = layoutBefore(plan, routing, about.nodes, refuse);
   const before = effectivePlacement(routing);
@@ -89,6 +92,9 @@ function reverseChange(plan: Plan, { table }: Routing, { planId, createdAt }: { 
   const perFraction = plan.price.movedFraction > 0 ? 1 / (plan.price.movedFraction * replicas) : 0;
   const load = { points: Math.round(plan.price.points * perFraction), bytes: Math.round(plan.price.bytes * perFraction) };
   const about = { planId, createdAt, cluster: plan.cluster };
+  if (table.beside?.state === "building") return giveUpPlan(table, { ...about, reverses: plan.planId, load });
+  if (plan.steps.some(({ kind }) => kind === "build"))
+    return { ...planBeside({ ...about, table, to: partitioner, load, maxRate: defaultMaxRate }), reverses: plan.planId };
   if (table.transition) return backPlan(table, { ...about, reverses: plan.planId, load, maxRate: defaultMaxRate });
   return { ...planTransition({ ...about, table, to: partitioner, load, maxRate: defaultMaxRate }), reverses: plan.planId };
 }

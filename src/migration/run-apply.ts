@@ -5,6 +5,8 @@ import type { MaxRate } from "../sharding/plan/price.ts";
 import { abortPlan, applyPlan, layoutOf } from "./apply.ts";
 import { applyChange } from "./change.ts";
 import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
+import { abortBeside } from "./beside/apply.ts";
+import { layoutsOf } from "./beside/on-nodes.ts";
 import type { Journal } from "./contract.ts";
 import { startGovernor } from "./governor.ts";
 import { leavingOf } from "./layout.ts";
@@ -120,8 +122,9 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     // Somebody else may have been here between the question and the lock.
     const state = await checkPlan(run, access);
     result.resumed = state === "begun";
+    const { table } = await new TableAccess(access.state, plan.collection).read();
     const mover = moverDeps(access, {
-      collection: plan.collection,
+      table,
       lock,
       journal,
       signal: hard,
@@ -135,8 +138,10 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
         deps.onProgress(result.points, result.steps.done);
       },
     });
+    const layouts = layoutsOf(access);
     journal.record("apply", "start", { planId: plan.planId, state, steps: plan.steps.length });
     if (run.abort) {
+      await abortBeside(plan.planId, { ...mover, layouts });
       const { cutOver, epoch } = await abortPlan(plan.planId, mover);
       Object.assign(result, { state: "aborted", epoch });
       result.steps.done = cutOver;
@@ -146,6 +151,7 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     } else {
       const outcome = await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
         ...mover,
+        layouts,
         soft,
         concurrency: run.concurrency,
         prepareNode: (id, url) => prepareNode(access, plan.collection, id, url),

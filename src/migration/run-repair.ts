@@ -5,6 +5,7 @@ import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
 import { deadHere, holdLock, nodeLock } from "./lock.ts";
 import { repairNode, staleNodes } from "./repair.ts";
 import type { ShardRepairResult } from "./result.ts";
+import { TableAccess } from "./table.ts";
 
 export interface RepairRun {
   /** One node alone. */
@@ -59,7 +60,7 @@ export async function runRepairs(run: RepairRun, deps: RepairRunDeps): Promise<S
         journal.record(`repair ${node}`, "start", { collection });
         const done = await repairNode(node, {
           ...moverDeps(access, {
-            collection,
+            table: (await new TableAccess(access.state, collection).read()).table,
             lock,
             journal,
             signal,

@@ -2,6 +2,7 @@ import type { Journal } from "./contract.ts";
 import { moverDeps, type MigrationAccess } from "./access.ts";
 import { clusterLock, deadHere, holdLock, type HeldLock } from "./lock.ts";
 import type { ShardVerifyResult } from "./result.ts";
+import { TableAccess } from "./table.ts";
 import { verifyCollection } from "./verify.ts";
 import { repairFindings } from "./verify-repair.ts";
 
@@ -34,7 +35,8 @@ const noLock: Pick<HeldLock, "fence" | "unclean"> = {
 export async function runVerify(run: VerifyRun, deps: VerifyRunDeps): Promise<ShardVerifyResult> {
   const { access, journal, signal, note } = deps;
   const { collection, patienceMs, sample } = run;
-  const of = (lock: typeof noLock) => moverDeps(access, { collection, lock, journal, signal, patienceMs, note });
+  const { table } = await new TableAccess(access.state, collection).read();
+  const of = (lock: typeof noLock) => moverDeps(access, { table, lock, journal, signal, patienceMs, note });
   const first = await verifyCollection(of(noLock), sample);
   const about = { cluster: access.cluster.name, collection, problems: [] };
   if (!run.repair || first.result.clean)

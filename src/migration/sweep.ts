@@ -7,7 +7,7 @@ import { Unanswered } from "./trouble.ts";
 
 /** Deletes on every node what it does not own, while nothing is on its way. */
 export async function sweep(deps: MoverDeps): Promise<void> {
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const { table: now, placement } = await table.read();
   const selector = selectorOf([[0, placement.space]], placement.coordinate);
   for (const [node, { state }] of Object.entries(now.nodes))

@@ -1,8 +1,9 @@
 import { ExitCode, RagctlError } from "../errors.ts";
 import { createRouting, type Routing } from "../sharding/owners.ts";
-import type { RoutingTable } from "../sharding/table.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { Transition } from "../sharding/transitions.ts";
 import type { StateStore } from "../state/contract.ts";
+import { halfDone } from "./trouble.ts";
 
 export type Change = (table: RoutingTable, routing: Routing) => Transition | "unchanged";
 
@@ -10,14 +11,17 @@ export type Change = (table: RoutingTable, routing: Routing) => Transition | "un
 export class TableAccess {
   readonly collection: string;
   readonly #state: StateStore;
+  readonly #physical: string | undefined;
   #routing: Routing | undefined;
 
-  constructor(state: StateStore, collection: string) {
+  /** @param physical what the nodes call it, for whoever writes to them: under another name all that it was about is over */
+  constructor(state: StateStore, collection: string, physical?: string) {
     this.#state = state;
     this.collection = collection;
+    this.#physical = physical;
   }
 
-  /** @throws RagctlError exit 2 where the collection has no table, 3 where the store is away, 7 where it went back in time */
+  /** @throws RagctlError exit 2 where the collection has no table, 3 where the store is away, 5 under another physical name, 7 where it went back in time */
   async read(): Promise<Routing> {
     const table = await this.#state.getTable(this.collection);
     if (!table)
@@ -52,6 +56,8 @@ export class TableAccess {
           hint: "It was restored from a backup, or is another one: check `state` of the cluster, then ragctl shard verify.",
         },
       );
+    if (this.#physical !== undefined && physicalOf(table) !== this.#physical)
+      throw halfDone(`Collection ${this.collection} has been built anew meanwhile.`, "layout-replaced");
     this.#routing = createRouting(table, known);
     return this.#routing;
   }

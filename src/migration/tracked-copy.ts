@@ -8,9 +8,8 @@ import { Carrier } from "./carry.ts";
 import { cleanLeftovers } from "./clean.ts";
 import { allConfirmed, confirmedWithin, noneUndecided } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
-import type { CopyJob, GroupJob } from "./copy-job.ts";
-import { MoveFreight, replaceable } from "./freight.ts";
-import { GroupFreight, type GroupPart } from "./group-freight.ts";
+import type { CopyJob, FreightMeans, GroupJob } from "./copy-job.ts";
+import { MoveFreight, replaceable, type Freight } from "./freight.ts";
 import { NodeIo } from "./io.ts";
 import { repairsInTheWay, repairsOver } from "./repairs-under-way.ts";
 import { Settling } from "./settling.ts";
@@ -52,7 +51,7 @@ export class TrackedCopy {
   constructor(job: CopyJob, deps: MoverDeps) {
     this.#job = job;
     this.#deps = deps;
-    this.#table = new TableAccess(deps.state, deps.collection);
+    this.#table = new TableAccess(deps.state, deps.collection, deps.physical);
     this.#io = new NodeIo(deps, this.#table);
     this.#carrier = new Carrier(this.#io, deps);
     this.#shipment = new Shipment(job.name, deps, this.#io);
@@ -197,18 +196,17 @@ export class TrackedCopy {
     if (group.isDone(now)) return "confirm-cut-over";
     for (const id of group.targets(now)) if (!this.#settlings.has(id)) this.#settlings.set(id, this.#newSettling(id));
     await this.#targetsReady();
-    let parts: GroupPart[] = [];
+    let freight: ((means: FreightMeans) => Freight) | undefined;
     let log = "";
     const { outcome, routing } = await this.#table.change((table, routing) => {
       const announced = groupAnnouncement(this.#job, group, table, routing, this.#usable);
-      ({ parts, log } = announced);
+      ({ freight, log } = announced);
       return this.#noteDropped(announced);
     });
     if (typeof outcome === "object") throw this.#refused(outcome.refused);
     this.#moves = routing.table.moves.filter((move) => this.#job.owns(move));
-    if (this.#moves.length === 0) return "cut-over";
-    const means = { io: this.#io, deps: this.#deps, carrier: this.#carrier };
-    this.#shipment.load([new GroupFreight(this.#job.name, parts, this.#log(log), means)]);
+    if (!freight || this.#moves.length === 0) return "cut-over";
+    this.#shipment.load([freight({ log: this.#log(log), io: this.#io, carrier: this.#carrier, deps: this.#deps })]);
     return "confirm";
   }
 

@@ -42,7 +42,7 @@ export async function repairFindings(
   deps: MoverDeps,
   findings: readonly Finding[],
 ): Promise<{ copied: number; deleted: number }> {
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const io = new NodeIo(deps, table);
   await table.change(dropHolds);
   const wrong = findings.filter(({ missing, different }) => missing.length + different.length > 0);

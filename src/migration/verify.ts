@@ -33,7 +33,7 @@ export interface Verification {
  * @throws RagctlError exit 3 where a node that serves does not answer
  */
 export async function verifyCollection(deps: MoverDeps, sample = 200): Promise<Verification> {
-  const table = new TableAccess(deps.state, deps.collection);
+  const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const io = new NodeIo(deps, table);
   const routing = await table.read();
   const asked = await nodesToAsk(io, routing, deps);

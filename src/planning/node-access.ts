@@ -2,7 +2,7 @@ import type { ClusterConfig } from "../config/schema.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { NodePool, PreparedRequest } from "../http/contract.ts";
 import { createPool } from "../http/pool.ts";
-import type { RoutingTable } from "../sharding/table.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { Filter, Point } from "../stores/contract.ts";
 import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
@@ -40,7 +40,7 @@ const attempts = 2;
 /** The nodes of a table: the config's own entry where it has one, else the table's URL with the cluster's credentials. */
 export function nodesOfTable(cluster: ClusterConfig, table: RoutingTable, cwd: string): Nodes {
   const driver = driverFor(cluster);
-  const face = driver.data(table.collection, table.vector.name);
+  const face = driver.data(physicalOf(table), table.vector.name);
   const timeoutMs = cluster.store.timeout ?? defaultTimeoutMs;
   const pools = new Map<string, NodePool>();
   const poolOf = (id: string): NodePool => {

@@ -1,3 +1,4 @@
+import type { ClusterConfig } from "../config/schema.ts";
 import { usageError, type Problem } from "../errors.ts";
 import { parseRatePerSec, parseSizeBytes } from "../units.ts";
 import type { Capacity } from "../sharding/plan/balance.ts";
@@ -72,4 +73,24 @@ export function parseCapacities(texts: readonly string[]): Map<string, Capacity>
   }
   if (problems.length > 0) throw usageError(problems);
   return result;
+}
+
+/** What the config says that each node can take, where it says so. */
+export function configuredCapacities({ nodes }: Pick<ClusterConfig, "nodes">): Map<string, Capacity> {
+  return new Map(
+    nodes.flatMap(({ id, capacity }): [string, Capacity][] => {
+      if (!capacity) return [];
+      const { points, bytes, queries } = capacity;
+      return [
+        [
+          id,
+          {
+            ...(points !== undefined && { points }),
+            ...(bytes !== undefined && { bytes }),
+            ...(queries !== undefined && { queriesPerSec: queries }),
+          },
+        ],
+      ];
+    }),
+  );
 }

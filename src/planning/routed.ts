@@ -7,12 +7,14 @@ import { placementOf } from "../sharding/owners.ts";
 import type { Capacity } from "../sharding/plan/balance.ts";
 import { buildPlan, type PlanDraft } from "../sharding/plan/build.ts";
 import { layoutOfTable, type AddedNode } from "../sharding/plan/layout.ts";
+import { requireNoCopies } from "../sharding/plan/transition-request.ts";
 import { makePlanId } from "../sharding/plan/plan-id.ts";
 import { weighOwners, weighPositions } from "../sharding/plan/weigh.ts";
 import type { RoutingTable, TableNode } from "../sharding/table.ts";
 import { measureHeat } from "./heat/counters.ts";
 import { readQueryLog } from "./heat/query-log.ts";
 import { changesOf, limitsOf, type PlanInputs } from "./inputs.ts";
+import { configuredCapacities } from "./nodes-input.ts";
 import type { Nodes } from "./node-access.ts";
 import { observe, type Observed } from "./observe.ts";
 import { plural } from "../units.ts";
@@ -60,6 +62,7 @@ export async function planRouted(
     capacities: capacitiesOf(cluster, inputs),
     ...limitsOf(inputs),
   });
+  if (draft.plan.steps.length > 0) requireNoCopies(table);
   return { draft, notes };
 }
 
@@ -109,16 +112,7 @@ function membersOf(cluster: ClusterConfig, table: RoutingTable, inputs: PlanInpu
 }
 
 function capacitiesOf(cluster: ClusterConfig, inputs: PlanInputs): Map<string, Capacity> {
-  const result = new Map<string, Capacity>();
-  for (const { id, capacity } of cluster.nodes) {
-    if (!capacity) continue;
-    const { points, bytes, queries } = capacity;
-    result.set(id, {
-      ...(points === undefined ? {} : { points }),
-      ...(bytes === undefined ? {} : { bytes }),
-      ...(queries === undefined ? {} : { queriesPerSec: queries }),
-    });
-  }
+  const result = configuredCapacities(cluster);
   for (const [id, capacity] of inputs.capacities) result.set(id, { ...result.get(id), ...capacity });
   return result;
 }

@@ -1,3 +1,4 @@
+import { realName } from "../cluster/alias-switch.ts";
 import { RagctlError } from "../errors.ts";
 import { releaseBefore, type AliasRecord } from "../sharding/alias-record.ts";
 import { finishSwitch } from "./finish.ts";
@@ -39,9 +40,9 @@ async function onNodes(access: ReleaseAccess, record: AliasRecord): Promise<Alia
   return await Promise.all(
     [...(await placesOf(access, record))].map(async ([id, control]) => {
       try {
-        const held = (await control.listAliases()).find(({ alias }) => alias === record.alias);
-        const collection = held?.collection ?? null;
-        const behind = collection !== record.collection && record.collection !== null;
+        const aliases = await control.listAliases();
+        const collection = aliases.find(({ alias }) => alias === record.alias)?.collection ?? null;
+        const behind = record.collection !== null && collection !== realName(aliases, record.collection);
         return { id, collection, problem: behind ? "behind" : null };
       } catch (error) {
         if (!(error instanceof RagctlError)) throw error;

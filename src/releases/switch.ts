@@ -1,4 +1,12 @@
-import { changeAlias, commitSwitch, giveAlias, settleSwitch, type AliasPlaces, type Settled } from "../cluster/alias-switch.ts";
+import {
+  changeAlias,
+  commitSwitch,
+  giveAlias,
+  realName,
+  settleSwitch,
+  type AliasPlaces,
+  type Settled,
+} from "../cluster/alias-switch.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 import type { HeldLock } from "../migration/lock.ts";
 import { beginSwitch, decide, prepared, undo, type AliasRecord, type AliasSwitch } from "../sharding/alias-record.ts";
@@ -124,8 +132,8 @@ async function prepareNode(
   { alias, to, replaces }: { alias: string; to: string; replaces: boolean },
   node: string,
 ): Promise<void> {
-  const [collections] = await Promise.all([control.listCollections(), control.listAliases()]);
-  if (!collections.includes(to))
+  const [collections, aliases] = await Promise.all([control.listCollections(), control.listAliases()]);
+  if (!collections.includes(realName(aliases, to)))
     throw new RagctlError(`Node ${node} has no collection ${to}: nothing was switched.`, {
       code: "release-incomplete",
       exitCode: ExitCode.refused,

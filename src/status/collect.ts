@@ -1,6 +1,6 @@
 import type { CacheStore } from "../cache/contract.ts";
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
-import type { RoutingTable } from "../sharding/table.ts";
+import { physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { Clock } from "../runtime.ts";
 import type { NodeHealth, StoreControl } from "../stores/contract.ts";
 import { classifyHealth, type HealthAnswer } from "./health.ts";
@@ -143,7 +143,9 @@ function withTables(node: NodeStatus, tables: readonly RoutingTable[]): NodeStat
     const entry = table.nodes[node.id];
     // One that answers and does not have the collection, such as a joining node, holds none of its points.
     const none = node.points === null ? null : 0;
-    if (entry) collections[table.collection] = { points: collections[table.collection]?.points ?? none, state: entry.state };
+    const physical = physicalOf(table);
+    if (entry) collections[table.collection] = { points: collections[physical]?.points ?? none, state: entry.state };
+    if (physical !== table.collection) delete collections[physical];
   }
   return { ...node, collections };
 }

@@ -42,6 +42,8 @@ export class SimNode {
   /** Requests that have reached it. */
   arrived = 0;
   readonly collections = new Map<string, Map<PointId, Point>>();
+  /** Collections that were there, and are gone: whoever still asks for them is told so. */
+  readonly dropped = new Set<string>();
   /** Messages that wait for a frozen node to thaw. */
   held: (() => void)[] = [];
   /** Requests that it has, and has not answered: a crash cuts them off. */
@@ -55,6 +57,11 @@ export class SimNode {
     let points = this.collections.get(collection);
     if (!points) this.collections.set(collection, (points = new Map()));
     return points;
+  }
+
+  drop(collection: string): void {
+    this.collections.delete(collection);
+    this.dropped.add(collection);
   }
 
   crash(): void {
@@ -141,7 +148,13 @@ export class SimNetwork {
           clock.after(this.#delay(), () => settle(() => resolve({ ...refusal, endUs: clock.monotonicUs() })));
           return;
         }
-        const body = Buffer.from(JSON.stringify(apply(node, JSON.parse(request.body!.toString()) as Message)));
+        const message = JSON.parse(request.body!.toString()) as Message;
+        if (node.dropped.has(message.collection)) {
+          const refusal = { status: 404, headers: {}, body: Buffer.alloc(0), sentUs };
+          clock.after(this.#delay(), () => settle(() => resolve({ ...refusal, endUs: clock.monotonicUs() })));
+          return;
+        }
+        const body = Buffer.from(JSON.stringify(apply(node, message)));
         if (this.#rng() < this.weather.lostAnswerShare) return;
         node.busyUntilMs = Math.max(node.busyUntilMs, clock.nowMs()) + node.serviceMs;
         const queuedMs = node.busyUntilMs - clock.nowMs();
@@ -299,7 +312,7 @@ function simFace(collection: string): DataFace {
       return request({ op: "set-payload", collection, filter: target.filter, payload }, "write");
     },
     failure: (status, _body, headers) => ({
-      kind: "retryable",
+      kind: status === 404 ? "fatal" : "retryable",
       status,
       message: `HTTP ${status}`,
       retryAfterMs: Number(headers?.["retry-after"]) * 1000,

@@ -2,10 +2,19 @@ import type { ClusterClient } from "../../../src/cluster/index.ts";
 import { RagctlError } from "../../../src/errors.ts";
 import { reversePlan } from "../../../src/migration/reverse.ts";
 import { seededRng } from "../../../src/runtime.ts";
-import { createRouting, pointIdOf, type PartitionerSpec, type RoutingTable, type SemanticSpec } from "../../../src/sharding/index.ts";
+import {
+  createRouting,
+  pointIdOf,
+  type PartitionerSpec,
+  type RoutingTable,
+  type SemanticSpec,
+} from "../../../src/sharding/index.ts";
+import { physicalOf } from "../../../src/sharding/table.ts";
 import { semanticSpec, splitCell } from "../../../src/sharding/plan/semantic-spec.ts";
+import { planBeside } from "../../../src/sharding/plan/beside.ts";
 import { planTransition } from "../../../src/sharding/plan/transition.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
+import type { StateStore } from "../../../src/state/index.ts";
 import type { DataFace } from "../../../src/stores/contract.ts";
 import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
 import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
@@ -28,6 +37,7 @@ export interface ChangeOutcome {
   crashes: number;
   repaired: number;
   reversed: boolean;
+  reversedAt?: "moving" | "building" | "left";
   finished: boolean;
 }
 
@@ -37,7 +47,14 @@ export interface ChangeSabotage {
   calm?: boolean;
   /** Keys that are written anew once, at some time or other: what a backfill may meet in the middle. */
   onceKeys?: number;
+  /** So many of them by one write; 1 unless given. */
+  onceAtATime?: number;
+  weather?: Partial<Weather>;
   change?: (typeof changes)[number];
+  /** By a second layout. */
+  beside?: boolean;
+  /** What of the protocol a mover leaves out: its view of the state store. */
+  tamper?: (state: StateStore) => StateStore;
 }
 
 /**
@@ -58,9 +75,10 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     breaker: rng() < 0.5 ? "rolling" : "off",
   });
   if (sabotage.tamperFace) sim.tamperFace = sabotage.tamperFace;
+  if (sabotage.tamper) sim.tamper = sabotage.tamper;
   const { clock, network, dead } = sim;
   const about = { createdAt: "2026-01-01T00:00:00.000Z", cluster: "sim" };
-  let plan: Plan = planTransition({
+  let plan: Plan = (sabotage.beside ? planBeside : planTransition)({
     ...about,
     planId: "plan-change",
     table,
@@ -103,9 +121,9 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     const once = [...history.keys()].filter((key) => name === "w0" && key.startsWith("once"));
     while (clock.nowMs() < endMs) {
       await clock.sleep(rng() * (calm ? 60 : 400));
-      const first = rng() < 0.3 ? once.pop() : undefined;
-      const batch = [...keys.filter(() => rng() < 0.6), ...(first === undefined ? [] : [first])];
-      const erase = first === undefined && rng() < 0.2;
+      const firsts = rng() < 0.3 ? once.splice(-(sabotage.onceAtATime ?? 1)) : [];
+      const batch = [...keys.filter(() => rng() < 0.6), ...firsts];
+      const erase = firsts.length === 0 && rng() < 0.2;
       const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
       const ops = new Map(batch.map((key) => [key, { ...op }]));
       for (const [key, one] of ops) history.get(key)!.push(one);
@@ -163,7 +181,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
   };
   const disturb = async (): Promise<void> => {
     if (calm) {
-      network.weather = { ...calmWeather, usualDelayMs: 150 };
+      network.weather = { ...calmWeather, usualDelayMs: 150, ...sabotage.weather };
       return;
     }
     network.weather = {
@@ -210,8 +228,12 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
         dead.add(who);
         outcome.crashes++;
         await clock.sleep(rng() * 500);
-        if (mayReverse && !outcome.reversed && sim.table.transition) {
+        if (mayReverse && !outcome.reversed && (sim.table.transition ?? sim.table.beside)) {
+          const { beside, nodes } = sim.table;
+          // Of what has been switched the way back is a change of its own, for which all nodes must serve.
+          if (beside?.state === "left" && Object.values(nodes).some(({ state }) => state === "stale")) continue;
           outcome.reversed = true;
+          outcome.reversedAt = beside?.state ?? "moving";
           plan = reversePlan(plan, createRouting(sim.table), { ...about, planId: "plan-back", nodes: sim.config.nodes });
         }
       } else if (ended) outcome.finished = true;
@@ -245,7 +267,10 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     const wanted = outcome.reversed ? table.partitioner : to;
     if (JSON.stringify(sim.table.partitioner) !== JSON.stringify(wanted))
       outcome.problems.push("the table has another partitioner");
-    if (sim.table.transition) outcome.problems.push("the change is still in the table");
+    if (sim.table.transition ?? sim.table.beside) outcome.problems.push("the change is still in the table");
+    for (const { id, collections } of network.nodes.values())
+      if ([...collections.keys()].join() !== physicalOf(sim.table))
+        outcome.problems.push(`${id} has the collections ${[...collections.keys()].join(", ")}`);
   }
   for (const [id, { state }] of Object.entries(sim.table.nodes))
     if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
@@ -255,19 +280,19 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
 }
 
 /** A key that was written within the lag of a reader's view may be missing from it: its old place has lost it, its new one is not asked. */
-function rewrittenSince(ops: readonly Op[], sinceMs: number, found: boolean): boolean {
+export function rewrittenSince(ops: readonly Op[], sinceMs: number, found: boolean): boolean {
   return !found && ops.some(({ beganMs, ackedMs }) => beganMs >= sinceMs || (ackedMs ?? Infinity) >= sinceMs);
 }
 
 /** Every owner of a point holds what was acknowledged last, and nobody else holds it. */
-function comparePlaces(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+export function comparePlaces(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
   const routing = createRouting(table);
   const problems: string[] = [];
   for (const [key, ops] of history) {
     const id = pointIdOf(key);
     const fine = acceptable(ops, Infinity);
     const copies = routing.nodeIds.flatMap((name, node) => {
-      const point = network.nodes.get(name)!.points(collection).get(id);
+      const point = network.nodes.get(name)!.points(physicalOf(table)).get(id);
       const place = routing.placeOf(point?.payload);
       if (point && !place) problems.push(`UNSTAMPED: ${key} on ${name}`);
       // Where a search that probes cells would not look for it.

@@ -4,6 +4,7 @@ import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { RagctlError } from "../../../src/errors.ts";
 import { applyPlan } from "../../../src/migration/apply.ts";
 import { applyChange } from "../../../src/migration/change.ts";
+import type { Layouts } from "../../../src/migration/beside/layouts.ts";
 import { alwaysCalm, unlimited, type MoverDeps } from "../../../src/migration/contract.ts";
 import { clusterLock, holdLock, nodeLock } from "../../../src/migration/lock.ts";
 import { planStateOf } from "../../../src/migration/plan-state.ts";
@@ -11,6 +12,7 @@ import { repairNode, staleNodes } from "../../../src/migration/repair.ts";
 import type { Rng } from "../../../src/runtime.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
 import type { RoutingTable } from "../../../src/sharding/index.ts";
+import { physicalOf } from "../../../src/sharding/table.ts";
 import type { DataFace } from "../../../src/stores/contract.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
@@ -35,6 +37,8 @@ export class SimCluster {
   tamper: (state: StateStore) => StateStore = (state) => state;
   /** What of it a mover's requests leave out. */
   tamperFace: (face: DataFace) => DataFace = (face) => face;
+  /** What of it a client's requests leave out. */
+  tamperClientFace: (face: DataFace) => DataFace = (face) => face;
   readonly notes: string[] = [];
   readonly journals: string[] = [];
 
@@ -79,12 +83,13 @@ export class SimCluster {
   }
 
   client(who: string): Promise<ClusterClient> {
+    const driver = this.network.driver(() => this.dead.has(who));
     return connectCluster(
       this.config,
       { clock: this.clock, rng: this.rng, purpose: who, cwd: "/" },
       {
         createPool: ({ origin }) => this.network.pool(origin, () => this.dead.has(who)),
-        driver: this.network.driver(() => this.dead.has(who)),
+        driver: { ...driver, data: (name, vector) => this.tamperClientFace(driver.data(name, vector)) },
         state: this.state(who),
         clientId: who,
       },
@@ -103,7 +108,8 @@ export class SimCluster {
         poolOptionsOf: (_driver, { url }) => ({ origin: url }),
         clock: this.clock,
       }),
-      face: this.tamperFace(driver.data(collection)),
+      physical: physicalOf(this.table),
+      face: this.tamperFace(driver.data(physicalOf(this.table))),
       capabilities: driver.capabilities,
       clock: this.clock,
       rng: this.rng,
@@ -117,6 +123,28 @@ export class SimCluster {
       signal: new AbortController().signal,
       note: (text) => void this.notes.push(text),
       onCopied: () => undefined,
+    };
+  }
+
+  #layouts(who: string): Layouts {
+    const { clock, rng, network, dead } = this;
+    const reach = async (id: string) => {
+      await clock.sleep(rng() * 5);
+      if (dead.has(who)) await new Promise(() => undefined);
+      const node = network.nodes.get(id)!;
+      if (node.state !== "up") throw new RagctlError(`${id} does not answer`, { code: "node-unreachable", exitCode: 3 });
+      return node;
+    };
+    return {
+      face: (physical) => this.tamperFace(network.driver(() => dead.has(who)).data(physical)),
+      async create(id, _table, { physical }) {
+        const node = await reach(id);
+        node.dropped.delete(physical);
+        node.points(physical);
+      },
+      async drop(id, _table, physical) {
+        (await reach(id)).drop(physical);
+      },
     };
   }
 
@@ -135,6 +163,7 @@ export class SimCluster {
       await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
         ...this.#mover(who, held, state),
         prepareNode: () => Promise.resolve(),
+        layouts: this.#layouts(who),
         soft: new AbortController().signal,
         concurrency,
         onStep: () => undefined,
