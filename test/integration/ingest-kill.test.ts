@@ -37,6 +37,14 @@ function corpus(name: string): string[] {
   return [file, ...more];
 }
 
+/** Records enough for a run of seconds on any machine: small vectors of their own. */
+function manyRecords(name: string, count: number): string[] {
+  const file = join(cluster.dir, `${name}.jsonl`);
+  const vector = (id: number) => [1 + (id % 3), id / count, 1, 0.5];
+  writeFileSync(file, Array.from({ length: count }, (_, id) => `${JSON.stringify({ id, vector: vector(id) })}\n`).join(""));
+  return [file];
+}
+
 async function verify(paths: string[], collection: string) {
   const run = await cluster.cli(["ingest", "verify", ...paths, "--collection", collection, "--json"]);
   return ingestVerifyResultSchema.parse(run.json().result);
@@ -99,10 +107,8 @@ function hasBegun(stateDir: string): boolean {
 }
 
 it("killed once more while it goes on, it goes on again", async () => {
-  // Records enough for the journal to be written three times by their number alone, however fast the machine is.
-  const paths = [join(cluster.dir, "twice.jsonl")];
-  const records = Array.from({ length: 36_000 }, (_, id) => JSON.stringify({ id, vector: [1 + (id % 3), id / 36_000, 1, 0.5] }));
-  writeFileSync(paths[0]!, records.join("\n"));
+  // The journal is written three times by their number alone, however fast the machine is.
+  const paths = manyRecords("twice", 36_000);
   const crashing = { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../helpers/crash-at.ts")}` };
   const first = await cluster.cli(["ingest", ...paths, "--collection", "twice", "--json"], {
     env: { ...crashing, RAGCTL_TEST_CRASH_AT: "2" },
@@ -120,7 +126,7 @@ it("killed once more while it goes on, it goes on again", async () => {
 }, 180_000);
 
 it("with a node killed and restarted as well, what verify finds is what the input says", async () => {
-  const paths = corpus("node");
+  const paths = manyRecords("node", 20_000);
   const { child, ended } = cluster.start(["ingest", ...paths, "--collection", "node", "--json"]);
   await expect.poll(() => stored("node"), { timeout: 60_000, interval: 20 }).toBeGreaterThan(0);
   const chaos = cluster.start(["chaos", "kill-node", "n2", "--restart-after", "2s", "--json"]);

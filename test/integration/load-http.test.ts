@@ -152,8 +152,8 @@ describe("ragctl load --url", () => {
 
 describe("Ctrl-C", () => {
   test("once: drains and reports, exit 130", async () => {
-    const { url } = await serve((response) => void setTimeout(() => response.end("{}"), 300));
-    const { exitCode, result } = await interrupted(url, 1);
+    const { url, seen } = await serve((response) => void setTimeout(() => response.end("{}"), 300));
+    const { exitCode, result } = await interrupted(url, seen, 1);
     expect(exitCode).toBe(130);
     expect(result.interrupted).toBe(true);
     expectIdentities(result);
@@ -163,21 +163,21 @@ describe("Ctrl-C", () => {
   });
 
   test("twice: reports at once what it has", async () => {
-    const { url } = await serve((response, number) => {
+    const { url, seen } = await serve((response, number) => {
       if (number < 10) response.end("{}");
     });
-    const { exitCode, result } = await interrupted(url, 2);
+    const { exitCode, result } = await interrupted(url, seen, 2);
     expect(exitCode).toBe(130);
     expectIdentities(result);
     expect(result.counts.unfinished).toBeGreaterThan(0);
   });
 
   /** A run of a minute, interrupted as soon as twenty operations have been answered or are waiting. */
-  async function interrupted(url: string, times: number): Promise<{ exitCode: number; result: LoadResult }> {
+  async function interrupted(url: string, seen: () => number, times: number): Promise<{ exitCode: number; result: LoadResult }> {
     const argv = ["load", "--json", "--rps", "50", "--duration", "60s", "--warmup", "0s", "--timeout", "30s", "--url", url];
     const runtime = fakeRuntime({ cwd: folder, argv });
     const ended = main(runtime);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await expect.poll(seen, { timeout: 50_000 }).toBeGreaterThan(20);
     for (let i = 0; i < times; i++) runtime.interrupt();
     const exitCode = await ended;
     return { exitCode, result: JSON.parse(runtime.stdoutText()).result };
