@@ -114,25 +114,30 @@ function otherProbes(plan: Plan, to: PartitionerSpec, table: NonNullable<Collect
   };
 }
 
+/** Of the sample: as many count as near a boundary, those whose second centroid is the least farther than their own. */
+const nearPart = 0.25;
+
 /** Points of each new cell, and from which old cell they come, as a sample has them. */
 async function weighCells(
   collection: CollectionRows,
   model: SemanticModel,
   deps: PlanDeps,
-): Promise<{ newCells: number[]; pairs?: { from: number; to: number; points: number }[] }> {
+): Promise<{ newCells: number[]; pairs?: { from: number; to: number; points: number; near: number }[] }> {
   const points = await readPoints(collection, model.metric, undefined, deps);
   try {
-    const { cell } = await cellsOf(points, model);
+    const { cell, ratio } = await cellsOf(points, model);
     const newCells: number[] = Array.from({ length: model.shards.length }, () => 0);
     for (const each of cell) newCells[each]!++;
     if (collection.table!.partitioner.kind !== "semantic") return { newCells };
     const { cell: old } = await cellsOf(points, modelOfTable(collection.table!));
-    const pairs = new Map<string, { from: number; to: number; points: number }>();
+    const edge = ratio.toSorted()[Math.floor(nearPart * ratio.length)]!;
+    const pairs = new Map<string, { from: number; to: number; points: number; near: number }>();
     for (const [row, to] of cell.entries()) {
       const from = old[row]!;
-      const pair = pairs.get(`${from} ${to}`);
-      if (pair) pair.points++;
-      else pairs.set(`${from} ${to}`, { from, to, points: 1 });
+      let pair = pairs.get(`${from} ${to}`);
+      if (!pair) pairs.set(`${from} ${to}`, (pair = { from, to, points: 0, near: 0 }));
+      pair.points++;
+      if (ratio[row]! <= edge) pair.near++;
     }
     return { newCells, pairs: [...pairs.values()] };
   } finally {

@@ -5,7 +5,7 @@ import type { Coordinate, Selector } from "../table.ts";
 import type { Amount, RegroupStep } from "./contract.ts";
 
 /** Positions that the same nodes own, in whatever order. */
-interface Group {
+export interface Group {
   owners: readonly string[];
   ranges: Range[];
 }

@@ -18,10 +18,13 @@ export interface TransitionRequest {
   load: Amount;
   /** Points of each new cell, of any unit; even unless given. Only where `to` is semantic. */
   newCells?: readonly number[];
-  /** How often each new cell is asked for: the hottest moves first. Unless given, the largest first. */
+  /** How often each new cell is asked for: from hashes the hottest moves first. Unless given, the largest first. */
   heat?: readonly number[];
-  /** From one model to another: points by old and new cell, of any unit. Unless given, the two are taken to be independent. */
-  pairs?: readonly { from: number; to: number; points: number }[];
+  /**
+   * From one model to another: points by old and new cell, of any unit, and how many of those are near a boundary of the new cells: groups of
+   * which most are move first. Unless given, the two are taken to be independent.
+   */
+  pairs?: readonly { from: number; to: number; points: number; near?: number }[];
   maxRate: MaxRate;
   /** What `rebalance simulate` found; printed, and kept in the plan. */
   expected?: ExpectedSearch;

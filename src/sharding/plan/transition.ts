@@ -1,6 +1,6 @@
 import { placementOf } from "../owners.ts";
 import { sameCells, samePartitioner } from "../partitioner-change.ts";
-import type { Range } from "../ranges.ts";
+import { inRanges } from "../ranges.ts";
 import type { Placement } from "../segments.ts";
 import { positionFieldOf } from "../table.ts";
 import type { BackfillStep, Layout, Plan, PlanStep, RegroupStep } from "./contract.ts";
@@ -9,7 +9,7 @@ import { jointWeights, minimumFraction, partShare, type JointWeights } from "./j
 import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn } from "./loads.ts";
 import { secondsAt, sumOf } from "./price.ts";
-import { groupsOf, regroupStep } from "./regroup-steps.ts";
+import { groupsOf, regroupStep, type Group } from "./regroup-steps.ts";
 import { requireFit, requireNoCopies, requireQuiet, type TransitionRequest } from "./transition-request.ts";
 
 /** Points that a backfill stamps a second, for the estimate alone. */
@@ -75,15 +75,38 @@ export function planTransition(request: TransitionRequest): Plan {
   };
 }
 
-/** One step for each set of owners that the new partitioner gives; of cells, the hottest first, or the largest. */
-function regroupSteps({ table, to, load, heat }: TransitionRequest, after: Placement, model: JointWeights): RegroupStep[] {
-  const urgency = ({ ranges }: { ranges: readonly Range[] }) =>
+/**
+ * One step for each set of owners that the new partitioner gives. From one model to another, first the groups of whose moving points the largest part is
+ * near a boundary; then, and of other cells, the hottest first, or the largest.
+ */
+function regroupSteps(request: TransitionRequest, after: Placement, model: JointWeights): RegroupStep[] {
+  const { table, to, load, heat } = request;
+  const urgency = ({ ranges }: Group) =>
     heat && to.kind === "semantic"
       ? ranges.reduce((total, [lo, hi]) => total + heat.slice(lo, hi).reduce((x, y) => x + y, 0), 0)
       : partShare(after, ranges, model.newIn);
-  const ordered = groupsOf(after).sort((a, b) => urgency(b) - urgency(a) || a.ranges[0]![0] - b.ranges[0]![0]);
+  const near = nearness(request, placementOf(table));
+  const ordered = groupsOf(after).sort(
+    (a, b) => near(b) - near(a) || urgency(b) - urgency(a) || a.ranges[0]![0] - b.ranges[0]![0],
+  );
   const about = { coordinate: after.coordinate, replicas: table.replicas, load };
   return ordered.map((group, index) =>
     regroupStep(group, { ...about, id: `group-${index + 1}` }, () => model.copiedTo(group.owners, group.ranges)),
   );
+}
+
+/** Of a group's points that change nodes, the part that is near a boundary; 0 where nothing is known of that. */
+function nearness({ pairs = [] }: TransitionRequest, before: Placement): (group: Group) => number {
+  return ({ owners, ranges }) => {
+    let moving = 0;
+    let close = 0;
+    for (const { from, to, points, near = 0 } of pairs) {
+      if (!inRanges(ranges, to)) continue;
+      const was = before.ownersOfHash(from);
+      if (owners.every((id) => was.includes(id))) continue;
+      moving += points;
+      close += near;
+    }
+    return moving > 0 ? close / moving : 0;
+  };
 }

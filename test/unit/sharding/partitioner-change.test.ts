@@ -190,6 +190,32 @@ describe("plans of a change", () => {
     });
   });
 
+  test("from one model to another, groups whose moving points are near boundaries move first, then the hottest", () => {
+    const owners = (...ids: string[]) => ids.map((id) => [id, id === "d" ? "a" : "d"]);
+    const table = { ...ring(), partitioner: { ...model, owners: owners("a", "a", "a", "b", "b", "b") } };
+    const to = {
+      ...semanticSpec({ ...cells, modelId: "999999999999" }, { hash: "xxh32" }),
+      owners: owners("a", "b", "b", "c", "c", "b"),
+    };
+    const pair = (from: number, to: number, points: number, near: number) => ({ from, to, points, near });
+    // Cells 1 and 2 are one group, 3 and 4 another; what stays with its owners does not count, however near it is.
+    const pairs = [
+      pair(0, 0, 100, 90),
+      pair(0, 1, 40, 10),
+      pair(1, 2, 40, 20),
+      pair(3, 3, 50, 5),
+      pair(4, 4, 50, 5),
+      pair(5, 5, 80, 70),
+    ];
+    const heat = [1, 2, 3, 9, 9, 4];
+    const order = (known: Partial<Parameters<typeof planTransition>[0]>) =>
+      groups(planTransition({ ...request, table, to, heat, ...known })).map(({ into }) =>
+        into.kind === "cells" ? into.cells : [],
+      );
+    expect(order({ pairs })).toEqual([[1, 2, 5], [3, 4], [0]]);
+    expect(order({ pairs: pairs.map(({ near: _near, ...each }) => each) })).toEqual([[3, 4], [1, 2, 5], [0]]);
+  });
+
   test("one cell parted: only what goes to the new number is copied", () => {
     const parted = semanticSpec(
       splitCell(
