@@ -1,6 +1,6 @@
 import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
-import type { Problem } from "../../src/errors.ts";
+import { RagctlError, type Problem } from "../../src/errors.ts";
 import type { Metric } from "../../src/kmeans/contract.ts";
 import type { CollectionRows } from "../../src/rebalance/collection.ts";
 import type { Embedding, Rows } from "../../src/rebalance/sources.ts";
@@ -123,6 +123,19 @@ async function live(flags: SourceFlags, context: CommandContext): Promise<Source
         },
       },
     ).finally(() => task.end());
+    if (cluster.topology === "native") {
+      const { nativeCells } = await import("../../src/rebalance/native-cells.ts");
+      const info = (await client.collectionInfo(name))!;
+      const vector = { size: info.size, distance: info.distance, ...(info.vector !== undefined && { name: info.vector }) };
+      // Without a cluster mode there is nothing to place cells on; what is read can be fitted all the same.
+      collection.table = await nativeCells(cluster, { name, vector }, await client.cellTable?.(name), runtime).catch(
+        (error: unknown) => {
+          if (!(error instanceof RagctlError)) throw error;
+          note(`its shards cannot be looked at: ${error.message}`);
+          return undefined;
+        },
+      );
+    }
     const embedder = await createEmbedder(cluster.embedder, runtime);
     const embedding = { name: embedder.name, embed: (texts: readonly string[]) => embedder.embed(texts, { signal }) };
     return {

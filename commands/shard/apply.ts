@@ -122,6 +122,7 @@ async function routed(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, con
 
 async function native(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, context: CommandContext): Promise<Work> {
   const { runtime } = context;
+  if (plan.kind === "rebalance") return await rekey(plan, cluster, flags, context);
   const { applyNative, checkNative } = await import("../../src/migration/run-native.ts");
   const state = await checkNative(plan, cluster, runtime, flags);
   if (state === "fresh") await confirmSevere(context, cluster, question(plan, flags), flags.confirm);
@@ -133,6 +134,27 @@ async function native(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, con
         journal: journalOf(run),
         patienceMs: flags.maxPause,
         note: context.note,
+        onProgress,
+      }),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The cells of a native collection. */
+async function rekey(plan: Plan, cluster: ClusterConfig, flags: ApplyFlags, context: CommandContext): Promise<Work> {
+  const { runtime, note } = context;
+  const { checkRekey, runRekey } = await import("../../src/migration/rekey/run.ts");
+  const state = await checkRekey(plan, cluster, runtime, flags);
+  if (state === "fresh") await confirmSevere(context, cluster, question(plan, flags), flags.confirm);
+  return {
+    run: (run, onProgress) =>
+      runRekey(plan, cluster, {
+        ...flags,
+        maxRate: flags.maxRate ?? defaultMaxRate,
+        patienceMs: flags.maxPause,
+        runtime,
+        journal: journalOf(run),
+        note,
         onProgress,
       }),
     close: () => Promise.resolve(),

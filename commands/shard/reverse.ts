@@ -73,6 +73,10 @@ async function reversed(
   const { clock, rng } = runtime;
   const { makePlanId } = await import("../../src/sharding/plan/plan-id.ts");
   const about = { planId: makePlanId(clock.nowMs(), rng), createdAt: new Date(clock.nowMs()).toISOString() };
+  if (cluster.topology === "native" && plan.kind === "rebalance") {
+    const { reverseRekey } = await import("../../src/migration/rekey/reverse.ts");
+    return await reverseRekey(plan, cluster, runtime, about);
+  }
   if (cluster.topology === "native") {
     const { nativeAccess, reverseNative } = await import("../../src/migration/native/index.ts");
     const parts = await reverseNative(plan, nativeAccess(cluster, plan.collection, runtime), runtime.signal);

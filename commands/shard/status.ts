@@ -45,13 +45,15 @@ async function nativeStatus(
   named: string | undefined,
   runtime: Runtime,
 ): Promise<ShardStatusResult["native"]> {
-  const [{ nativeAccess }, { collectionOf }, { observeNative }] = await Promise.all([
+  const [{ nativeAccess }, { collectionOf }, { observeNative }, { physicalName }] = await Promise.all([
     import("../../src/migration/native/access.ts"),
     import("../../src/planning/state.ts"),
     import("../../src/migration/native/observe.ts"),
+    import("../../src/planning/native.ts"),
   ]);
   const collection = collectionOf(named, cluster, []);
-  const { shards, transfers, consensus, notes } = await observeNative(nativeAccess(cluster, collection, runtime), {
+  const physical = await physicalName(cluster, collection, runtime);
+  const { shards, transfers, consensus, notes } = await observeNative(nativeAccess(cluster, physical, runtime), {
     signal: runtime.signal,
   });
   return {

@@ -37,7 +37,7 @@ export function verifyCommand({ noun, details }: { noun: "shard" | "rebalance"; 
       note(clusterLine(runtime, cluster));
       if (cluster.topology === "native") {
         const { verifyNativePlan } = await import("../../src/migration/run-native-verify.ts");
-        return outcome(noun, await verifyNativePlan({ file: flags.plan, collection: flags.collection }, cluster, runtime));
+        return outcome(noun, await verifyNativePlan({ ...flags, file: flags.plan }, cluster, runtime));
       }
       const [{ openMigration }, { runVerify }, { tableOf }, { openRun }] = await Promise.all([
         import("../../src/migration/access.ts"),

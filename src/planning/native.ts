@@ -7,7 +7,9 @@ import { planNative, type NativeGoal } from "../sharding/native/index.ts";
 import type { Plan } from "../sharding/plan/contract.ts";
 import { makePlanId } from "../sharding/plan/plan-id.ts";
 import type { MaxRate } from "../sharding/plan/price.ts";
+import { physicalOf } from "../sharding/table.ts";
 import type { PlanInputs } from "./inputs.ts";
+import { lookIntoState } from "./state.ts";
 
 /**
  * Plans whole shards and replicas of a store that shards by itself.
@@ -20,7 +22,8 @@ export async function planOfNative(
   { clock, rng, cwd, signal }: { clock: Clock; rng: Rng; cwd: string; signal: AbortSignal },
 ): Promise<{ plan: Plan; notes: string[]; maxRate: MaxRate }> {
   refuseRouted(inputs);
-  const observed = await observeNative(nativeAccess(cluster, collection, { clock, cwd }), { signal });
+  const physical = await physicalName(cluster, collection, { clock, cwd });
+  const observed = await observeNative(nativeAccess(cluster, physical, { clock, cwd }), { signal });
   const goal: NativeGoal = {
     ...(inputs.add.length > 0 ? { add: inputs.add.map(({ id }) => id) } : {}),
     ...(inputs.remove.length > 0 ? { remove: inputs.remove } : {}),
@@ -39,11 +42,26 @@ export async function planOfNative(
     createdAt: new Date(nowMs).toISOString(),
     cluster: cluster.name,
     topology: "native",
-    collection,
+    collection: physical,
     offline: false,
     ...made,
   };
   return { plan, notes, maxRate: { per: "bytes", perSec: goal.bytesPerSec! } };
+}
+
+/** What the store calls a collection: one whose cells ragctl has made its shard keys has a name of its own there, and an alias by this one. */
+export async function physicalName(
+  cluster: ClusterConfig,
+  collection: string,
+  runtime: { clock: Clock; cwd: string },
+): Promise<string> {
+  const state = await lookIntoState(cluster, runtime);
+  try {
+    const table = await state?.getTable(collection);
+    return table?.native ? physicalOf(table) : collection;
+  } finally {
+    await state?.close();
+  }
 }
 
 /** What a native plan's time is reckoned with: the store moves shards as fast as it can. */

@@ -19,11 +19,6 @@ import type { MaxRate } from "../../sharding/plan/price.ts";
 import { abortRekey, applyRekey, changeProbes, copyIdOf } from "./apply.ts";
 import type { RekeyDeps } from "./contract.ts";
 
-/** Whether a plan is for the cells of a native collection, rather than for its shards. */
-export function isRekeyPlan({ kind, topology }: Pick<Plan, "kind" | "topology">): boolean {
-  return topology === "native" && kind === "rebalance";
-}
-
 export interface RekeyMode {
   resume: boolean;
   abort: boolean;

@@ -1,0 +1,104 @@
+import type { RoutingTable } from "../../sharding/table.ts";
+import { field, physicalOf, positionFieldOf } from "../../sharding/table.ts";
+import { cellKey, cellKeys } from "../../sharding/native-table.ts";
+import type { DataFace, PointId } from "../../stores/contract.ts";
+import type { NativeSend } from "../../cluster/native/send.ts";
+import { mergedScans } from "../beside/merged.ts";
+import { versionIn, type Seen } from "../compare.ts";
+import type { ShardVerifyResult } from "../result.ts";
+
+export interface CellsDeps {
+  sender: Pick<NativeSend, "read" | "write">;
+  face: (physical: string) => DataFace;
+  signal: AbortSignal;
+}
+
+interface Finding {
+  id: PointId;
+  kind: "twice" | "misplaced";
+  highest: number | undefined;
+  keys: string[];
+}
+
+const pageSize = 1_000;
+const examplesShown = 10;
+
+/**
+ * Every point of a native collection with cells: under one key, and that of its cell. What a writer that died has left under two keys is found, and
+ * with `repair` the older copy is deleted.
+ */
+export async function verifyCells(
+  table: RoutingTable,
+  deps: CellsDeps,
+  repair: boolean,
+): Promise<
+  Pick<ShardVerifyResult, "checked" | "orphaned" | "different" | "examples" | "repaired" | "problems"> & { clean: boolean }
+> {
+  const found = await findings(table, deps);
+  let deleted = 0;
+  const data = deps.face(physicalOf(table));
+  const keys = cellKeys(table.partitioner)!;
+  if (repair)
+    for (const { id, kind, highest } of found.list) {
+      if (kind !== "twice" || highest === undefined) continue;
+      const older = { must: [{ has_id: [id] }, { key: field.version, range: { lt: highest } }] };
+      const failure = await deps.sender.write(data, data.prepareDelete({ filter: older }, { wait: true, shardKeys: keys }), {});
+      if (!failure) deleted++;
+    }
+  const after = deleted > 0 ? await findings(table, deps) : found;
+  const twice = after.list.filter(({ kind }) => kind === "twice").length;
+  const misplaced = after.list.length - twice;
+  return {
+    clean: after.list.length === 0,
+    checked: after.checked,
+    orphaned: twice,
+    different: misplaced,
+    examples: after.list.slice(0, examplesShown).map(({ id, kind, keys: of }) => ({
+      key: String(id),
+      problem: kind === "twice" ? ("orphaned" as const) : ("different" as const),
+      node: of.join(", "),
+      detail: kind === "twice" ? "is under several keys: the newest counts" : "is not under the key of its cell",
+    })),
+    repaired: repair ? { copied: 0, deleted } : null,
+    problems: [
+      ...(twice > 0 ? [`${twice} points are under several keys`] : []),
+      ...(misplaced > 0 ? [`${misplaced} points are not under the key of their cell`] : []),
+    ],
+  };
+}
+
+async function findings(table: RoutingTable, deps: CellsDeps): Promise<{ checked: number; list: Finding[] }> {
+  const cellField = positionFieldOf(table.partitioner);
+  const data = deps.face(physicalOf(table));
+  const scans = cellKeys(table.partitioner)!.map((key) => ({
+    of: key,
+    pages: scan(data, key, [field.version, cellField], deps),
+  }));
+  const list: Finding[] = [];
+  let checked = 0;
+  for await (const { id, copies } of mergedScans(scans)) {
+    checked++;
+    const keys = copies.map(({ of }) => of);
+    const versions = copies.flatMap(({ seen }) => (seen.version === undefined ? [] : [seen.version]));
+    const highest = versions.length > 0 ? Math.max(...versions) : undefined;
+    if (copies.length > 1) list.push({ id, kind: "twice", highest, keys });
+    else if (keyOf(copies[0]!.seen, cellField) !== keys[0]) list.push({ id, kind: "misplaced", highest, keys });
+  }
+  return { checked, list };
+}
+
+function keyOf({ payload }: Seen, cellField: string): string | undefined {
+  const cell = payload[cellField];
+  return typeof cell === "number" ? cellKey(cell) : undefined;
+}
+
+async function* scan(data: DataFace, key: string, fields: string[], { sender, signal }: CellsDeps): AsyncGenerator<Seen[]> {
+  let offset: PointId | undefined;
+  do {
+    const from = offset === undefined ? {} : { offset };
+    const request = data.prepareScroll({ limit: pageSize, withPayload: fields, shardKeys: [key], ...from });
+    const page = await sender.read(data, request, { signal }, (body) => data.parseScroll(body));
+    offset = page.next;
+    if (page.points.length > 0) yield page.points.map(({ id, payload = {} }) => ({ id, version: versionIn(payload), payload }));
+  } while (offset !== undefined);
+}
