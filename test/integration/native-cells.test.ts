@@ -1,7 +1,9 @@
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { connectCluster, openClusterState, type ClusterClient } from "../../src/cluster/index.ts";
 import { configSchema, type ClusterConfig } from "../../src/config/schema.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
+import { runCli } from "../helpers/fake-runtime.ts";
 import { foundTable } from "../../src/sharding/native-table.ts";
 import { loadHashes } from "../../src/sharding/hash.ts";
 import { QdrantStandIn, type StandInOptions } from "../helpers/qdrant-cluster.ts";
@@ -28,11 +30,11 @@ async function setUp(options: Partial<StandInOptions> = {}) {
   await loadHashes();
   cluster = await QdrantStandIn.start({ peers: 3, shards: [[0], [1], [2]], points: [0, 0, 0], size: dim, ...options });
   const nodes = cluster.peers.map(({ url }, at) => ({ id: `q${at + 1}`, url }));
-  const cwd = tempDir({});
-  const parsed = configSchema.parse({
-    clusters: { prod: { topology: "native", store: { driver: "qdrant", collection: "docs", timeout: "2s" }, nodes } },
-  });
-  const config: ClusterConfig = { ...parsed.clusters["prod"]!, name: "prod", source: { kind: "flags" } };
+  const prod = { topology: "native", store: { driver: "qdrant", collection: "docs", timeout: "2s" }, nodes };
+  const document = { clusters: { prod }, default: "prod" };
+  const cwd = tempDir({ "ragctl.config.json": JSON.stringify(document) });
+  const source = { kind: "config" as const, file: join(cwd, "ragctl.config.json") };
+  const config: ClusterConfig = { ...configSchema.parse(document).clusters["prod"]!, name: "prod", source };
   const connect = async () => {
     const client = await connectCluster(config, { clock: realClock, rng: seededRng(1), purpose: "test", cwd });
     clients.push(client);
@@ -57,7 +59,7 @@ async function keyed(probes?: number) {
     physical: "cells",
     partitioner: { kind: "semantic", hash: "xxh32", modelId: "m", centroids, ...(probes !== undefined && { probes }) },
   });
-  return { state, connect, client: await connect() };
+  return { state, cwd, connect, client: await connect() };
 }
 
 const held = (collection: string) =>
@@ -148,4 +150,56 @@ describe("a client of a collection whose cells are shard keys", () => {
     expect(failed.failed[0]!.reason).toContain("Shard key cell-1 not found");
     expect(held("cells")).toEqual({ "cell-0": [1], "cell-2": [] });
   });
+});
+
+it("shard plan takes in a new peer, by shards, whatever their keys, and searches go on by key", async () => {
+  const { client, cwd, state } = await keyed(1);
+  await state.close();
+  const records = Array.from({ length: 60 }, (_, n) => ({ key: String(n), vector: centroids[n % 3]! }));
+  expect((await client.upsert("docs", records)).failed).toEqual([]);
+  // All on the first peer, as of a cluster that had one.
+  const collection = cluster.collections.get("cells")!;
+  const [first] = cluster.peers;
+  for (const { replicas, points } of collection.shards.values()) {
+    replicas.clear();
+    replicas.set(first!.id, { state: "Active", points });
+  }
+  cluster.runFree();
+  const run = async (...argv: string[]) => {
+    const { exitCode, stderr, json } = await runCli([...argv, "--json"], { cwd });
+    expect(exitCode, stderr).toBe(0);
+    return json().result;
+  };
+  const planned = await run("shard", "plan", "-o", "plan.json");
+  expect(planned.moves.map(({ kind, to }: { kind: string; to: string }) => `${kind} ${to}`).toSorted()).toEqual([
+    "move-shard q2",
+    "move-shard q3",
+  ]);
+  expect(await run("shard", "apply", "plan.json", "--yes")).toMatchObject({ state: "finished", collection: "cells" });
+  expect(await run("shard", "verify", "--plan", "plan.json")).toMatchObject({ clean: true });
+  expect(await run("rebalance", "verify")).toMatchObject({ clean: true, checked: 60 });
+  expect(await run("shard", "status")).toMatchObject({ native: { quorum: true } });
+  expect(cluster.placement("cells").toSorted()).toEqual([["0"], ["1"], ["2"]]);
+  expect(Object.keys(held("cells"))).toEqual(["cell-0", "cell-1", "cell-2"]);
+  const { hits } = await client.search(client.prepareSearch("docs", [0, 1, 0], { k: 30 }));
+  expect(hits.every(({ id }) => Number(id) % 3 === 1)).toBe(true);
+  expect(searches()).toEqual([0, 1, 0]);
+});
+
+it("what a writer that died has left under two keys is found, and the older copy deleted", async () => {
+  const { client, cwd } = await keyed();
+  await client.upsert("docs", [
+    { key: "1", vector: [1, 0, 0] },
+    { key: "2", vector: [0, 1, 0] },
+  ]);
+  const shards = [...cluster.collections.get("cells")!.shards.values()];
+  const old = shards[0]!.data!.get(1)!;
+  shards[2]!.data!.set(1, {
+    ...old,
+    payload: { ...old.payload, _ragctl_cell: 2, _ragctl_v: (old.payload["_ragctl_v"] as number) - 1 },
+  });
+  const verify = async (...argv: string[]) => (await runCli(["rebalance", "verify", ...argv, "--json"], { cwd })).json();
+  expect(await verify()).toMatchObject({ exitCode: 4, result: { clean: false, checked: 2, orphaned: 1 } });
+  expect(await verify("--repair")).toMatchObject({ exitCode: 0, result: { clean: true, repaired: { deleted: 1 } } });
+  expect(held("cells")).toEqual({ "cell-0": [1], "cell-1": [2], "cell-2": [] });
 });
