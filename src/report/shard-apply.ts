@@ -38,6 +38,8 @@ export function blastRadiusText(plan: {
   steps: readonly { kind: string; to?: string | undefined; copiesDuring?: number | undefined }[];
 }): string {
   const { points, bytes } = plan.price;
+  if (plan.steps.some(({ kind }) => kind === "rekey"))
+    return `copying ${plural(points, "point")} (${formatBytes(bytes)}) of ${plan.collection} into a second collection, which then takes its place`;
   const moves = plan.steps.filter(({ kind }) => kind !== "settle");
   const targets = [...new Set(moves.flatMap(({ to }) => (to === undefined ? [] : [to])))];
   const single = moves.filter(({ copiesDuring }) => copiesDuring !== undefined && copiesDuring < 2).length;

@@ -176,8 +176,9 @@ export async function runRekey(plan: Plan, cluster: ClusterConfig, deps: RekeyRu
           lock,
           note,
           onCopied(points, bytes) {
-            result.points += points;
-            result.bytes += bytes;
+            // The store writes each copy of them.
+            result.points += points * step.sharding.replicas;
+            result.bytes += bytes * step.sharding.replicas;
             deps.onProgress(result.points, 0);
           },
         });
