@@ -5,6 +5,7 @@ import type { CollectionRows } from "../../src/rebalance/collection.ts";
 import { rebalancePlanSchema, type RebalancePlanResult } from "../../src/rebalance/plan/result.ts";
 import type { SimulateResult } from "../../src/rebalance/simulate/result.ts";
 import { rebalancePlanReport } from "../../src/report/rebalance-plan.ts";
+import { parseFraction } from "../../src/units.ts";
 import { defaultMaxRate } from "../../src/sharding/plan/price.ts";
 import { defaultVirtualNodes, type PartitionerSpec } from "../../src/sharding/table.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
@@ -26,10 +27,28 @@ const probesFlag: FlagSpec<number | "all" | "auto" | undefined> = {
   },
 };
 
+const spillFlag: FlagSpec<number | "off" | undefined> = {
+  kind: "value",
+  placeholder: "share|off",
+  description:
+    "in the place of a model: keep points near a boundary in their second cell too, at most this share of all; off: no longer",
+  parse(text) {
+    if (text === "off") return text;
+    const share = parseFraction(text);
+    if (!(share > 0 && share <= 1)) throw new Error(`expected a share above 0 and at most 1, such as 10%, or off, got "${text}"`);
+    return share;
+  },
+};
+
 const flags = {
   model: flag.file({ description: "of rebalance fit (default: model.json)" }),
   split: flag.count({ description: "in the place of a model: part this cell of the present one in two" }),
+  spill: spillFlag,
+  spillRatio: flag.number({ description: "of --spill: the second centroid at most so many times as far", default: 1.1 }),
   hash: flag.boolean({ description: "in the place of a model: back to a ring of hashes" }),
+  blueGreen: flag.boolean({
+    description: "build the new layout in a second collection on the same nodes, and switch once; they need room for both",
+  }),
   collection: flag.collection({ description: "of the cluster (default: the config's, or the only one)" }),
   probes: probesFlag,
   ...queryFlags,
@@ -44,7 +63,7 @@ type Values = FlagValues<typeof flags>;
 
 export default defineCommand({
   details:
-    "From hashes to a model's cells, from one model to another (only points whose cell's nodes change are copied), one cell parted in two, or back to hashes. Priced in " +
+    "From hashes to a model's cells, from one model to another (only points whose cell's nodes change are copied), one cell parted in two, or back to hashes; or copies of points near the boundaries of the present cells. Priced in " +
     "points, bytes, and what searches then find and touch; it changes nothing. Where the model is the present one, --probes alone changes.",
   flags,
   examples: [
@@ -53,7 +72,12 @@ export default defineCommand({
       "to model.json; searches ask as many cells as 0.95 takes",
     ],
     ["ragctl rebalance plan --split 7 -o plan.json", "one cell is too large, or too hot"],
+    [
+      "ragctl rebalance plan --spill 10% --probes auto -o plan.json",
+      "copies near boundaries of the present cells: fewer probes do",
+    ],
     ["ragctl rebalance plan --hash -o plan.json", "back to hashing"],
+    ["ragctl rebalance plan --blue-green -o plan.json", "everything anew beside what serves, and one switch"],
   ],
   resultSchema: rebalancePlanSchema,
   async run({ flags, given }, context) {
@@ -61,7 +85,10 @@ export default defineCommand({
     checkFlags(flags, given);
     const { readModel } = await import("../../src/rebalance/model-file.ts");
     const file = flags.model ?? "model.json";
-    const fromFile = flags.hash || flags.split !== undefined ? undefined : { file, model: readModel(runtime.cwd, file) };
+    const fromFile =
+      flags.hash || flags.split !== undefined || flags.spill !== undefined
+        ? undefined
+        : { file, model: readModel(runtime.cwd, file) };
     const source = await openSource({ ...flags, vectors: undefined }, 0, context);
     try {
       const { result, notes } = await made(source, fromFile, flags, context);
@@ -80,13 +107,19 @@ export default defineCommand({
 
 function checkFlags(flags: Values, given: ReadonlySet<string>): void {
   const problems: Problem[] = queryProblems(flags);
-  const ways = [flags.model !== undefined && "--model", flags.split !== undefined && "--split", flags.hash && "--hash"].filter(
-    (way) => way !== false,
-  );
+  const ways = [
+    flags.model !== undefined && "--model",
+    flags.split !== undefined && "--split",
+    flags.spill !== undefined && "--spill",
+    flags.hash && "--hash",
+  ].filter((way) => way !== false);
   if (ways.length > 1) problems.push({ path: ways.join(" "), message: "give one of them" });
   if (flags.hash)
     for (const name of ["probes", "queries", "target"])
       if (given.has(name)) problems.push({ path: `--${name}`, message: "is of cells: --hash has none" });
+  if (given.has("spillRatio") && typeof flags.spill !== "number")
+    problems.push({ path: "--spill-ratio", message: "goes with --spill and a share" });
+  if (!(flags.spillRatio >= 1)) problems.push({ path: "--spill-ratio", message: "expected a number of 1 or more" });
   if (problems.length > 0) throw usageError(problems);
 }
 
@@ -113,7 +146,8 @@ async function made(
   const deps = { clock: runtime.clock, rng: runtime.rng, signal: runtime.signal, threads };
   const nodes = nodesOfTable(cluster, table, runtime.cwd);
   try {
-    const model = await modelOf(fromFile, source, flags, deps);
+    const line = await lineOf(flags, source, deps);
+    const model = line ? line.model : await modelOf(fromFile, source, flags, deps);
     const notes: string[] = [];
     const predicted = model && (await predict(model, source, flags, context));
     if (predicted) notes.push(...predicted.notes);
@@ -123,28 +157,56 @@ async function made(
     if (model && probes !== undefined && probes > model.shards.length)
       throw usageError([{ path: "--probes", message: `the model has ${model.shards.length} cells` }]);
     const ring: PartitionerSpec = { kind: "ring", virtualNodes: virtualNodesOf(cluster), hash: table.partitioner.hash };
-    const asked = probes === undefined || probes === model?.shards.length ? undefined : probes;
-    const { plan, notes: observed } = await makeRebalancePlan(
-      {
-        cluster,
-        collection,
-        to: model
-          ? { model, owners: predicted!.result.layouts[0]!.owners!, ...(asked !== undefined && { probes: asked }) }
-          : ring,
-        maxRate: flags.maxRate ?? defaultMaxRate,
-        ...(predicted && { expected: expectedOf(predicted.result, asked), heat: predicted.result.heat.shards }),
-      },
-      { ...deps, nodes },
-    );
+    const { partitioner } = table;
+    // What --spill is not told of the probes stays as it is.
+    const now = line && flags.probes === undefined && partitioner.kind === "semantic" ? partitioner.probes : undefined;
+    const asked = probes === undefined || probes === model?.shards.length ? now : probes;
+    const request = {
+      cluster,
+      collection,
+      to: model ? { model, owners: predicted!.result.layouts[0]!.owners!, ...(asked !== undefined && { probes: asked }) } : ring,
+      maxRate: flags.maxRate ?? defaultMaxRate,
+      ...(predicted && { expected: expectedOf(predicted.result, asked), heat: predicted.result.heat.shards }),
+    };
+    const { plan, notes: observed } = line
+      ? await line.plan(request, { ...deps, nodes }, asked)
+      : cluster.topology === "native"
+        ? await (await import("../../src/rebalance/plan/make-native.ts")).makeNativePlan(request, { ...deps, cwd: runtime.cwd })
+        : await makeRebalancePlan({ ...request, blueGreen: flags.blueGreen }, { ...deps, nodes });
     notes.push(...observed, ...sampleNotes(collection));
     if (model && asked === undefined && flags.probes === undefined) notes.push(probesNote(predicted!.result));
-    if (model?.spill && model.spill.share > 0)
-      notes.push("the model's copies near boundaries are not kept by a routed collection: the figures are without them");
+    if (!line && model?.spill && model.spill.share > 0)
+      notes.push(
+        "the model's copies near boundaries are another plan, once this one is applied: rebalance plan --spill; the figures are without them",
+      );
     const file = flags.out === undefined ? null : saveText(runtime.cwd, flags.out, planText(plan));
     return { result: rebalancePlanResult(plan, { notes, file }), notes: [] };
   } finally {
     await nodes.close();
   }
+}
+
+/** Where the line for copies near boundaries lies, with the model that has them and the way to the plan; undefined: they are not asked for. */
+async function lineOf(
+  { spill, spillRatio: ratio }: Values,
+  { live }: Source,
+  deps: { clock: CommandContext["runtime"]["clock"]; signal: AbortSignal; threads: number },
+) {
+  if (spill === undefined) return undefined;
+  const { cluster, collection } = live!;
+  if (cluster.topology === "native")
+    throw usageError([
+      { path: "--spill", message: "is of routed clusters: the store of a native one keeps each point in one shard" },
+    ]);
+  const { makeSpillPlan, modelWithCopies, spillLine } = await import("../../src/rebalance/plan/spill.ts");
+  const keep = spill !== "off";
+  const line = await spillLine(collection, keep ? { budget: spill, ratio } : null, deps);
+  type Request = Omit<Parameters<typeof makeSpillPlan>[0], "line" | "keep" | "probes">;
+  return {
+    model: modelWithCopies(collection, keep ? line : null),
+    plan: (request: Request, planDeps: Parameters<typeof makeSpillPlan>[1], probes: number | undefined) =>
+      makeSpillPlan({ ...request, line, keep, probes: probes ?? null }, planDeps),
+  };
 }
 
 function virtualNodesOf({ routing }: ClusterConfig): number {
@@ -192,8 +254,8 @@ async function predict(
         cwd: runtime.cwd,
         rows: collection,
         metric: metric!,
-        // A routed collection keeps no copies near boundaries.
-        model: { name: "plan", model: { ...model, spill: null } },
+        // Copies that the collection is to keep, or keeps now and goes on keeping.
+        model: { name: "plan", model: { ...model, spill: flags.spill === undefined ? keptNow(model, collection) : model.spill } },
         shards: [],
         fit: {},
         ...queriesOf(flags),
@@ -216,6 +278,12 @@ async function predict(
   } finally {
     progress.end();
   }
+}
+
+function keptNow({ modelId }: SemanticModel, { table }: CollectionRows): SemanticModel["spill"] {
+  const { partitioner, spill } = table!;
+  const same = partitioner.kind === "semantic" && partitioner.modelId === modelId;
+  return same && spill?.phase === "on" ? { ratio: spill.ratio, share: 1 } : null;
 }
 
 function expectedOf({ k, curve, heat }: SimulateResult, probes: number | undefined) {

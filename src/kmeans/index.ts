@@ -5,3 +5,4 @@ export { cellsOf } from "./cells.ts";
 export { nearestByCell, normalisedQuery, type CellNeighbors, type Division } from "./by-cell.ts";
 export { readPoints, type Points } from "./points.ts";
 export { chooseRows, rngFor } from "./choose.ts";
+export { chooseSpill } from "./spill.ts";

@@ -37,8 +37,10 @@ const native = z.strictObject({
   peers: z.record(z.string(), z.number()),
   shards: z.array(z.strictObject({ id: z.number(), key: z.union([z.string(), z.number()]).optional(), on: z.array(z.string()) })),
 });
+const spill = z.strictObject({ ratio: z.number().min(1) }).optional();
 const layout = z.strictObject({
   partitioner,
+  spill,
   replicas: z.number().int().positive(),
   members: z.array(id).min(1),
   nodes: z.record(z.string(), z.strictObject({ url: z.url(), zone: z.string().optional(), weight: z.number().positive() })),
@@ -65,6 +67,9 @@ const step = z.discriminatedUnion("kind", [
     copiesDuring,
     ...amount,
   }),
+  z.strictObject({ id, kind: z.literal("spill-stamp"), ratio: z.number().min(1) }),
+  z.strictObject({ id, kind: z.literal("spill-copy"), copiesDuring, ...amount }),
+  z.strictObject({ id, kind: z.literal("spill-end"), ...amount }),
   z.strictObject({ id, kind: z.literal("build"), physical: id, partitioner, copiesDuring, ...amount }),
   z.strictObject({ id, kind: z.literal("drop-layout") }),
   z.strictObject({
@@ -98,6 +103,7 @@ const planSchema = z.object({
     members: z.array(z.strictObject({ id, weight: z.number(), zone: z.string().optional() })),
     partitioner: z.union([partitioner, native]),
     replicas: z.number().int().positive(),
+    spill,
     digest: z.string(),
   }),
   steps: z.array(step).refine((steps) => new Set(steps.map((one) => one.id)).size === steps.length, "two steps have one id"),

@@ -52,11 +52,7 @@ function ownedRegions(routing: Routing, id: string): (Region & { moved: boolean 
   const { next, placement, parts } = routing;
   if (!next) {
     const copies = spillTargets(routing).filter(({ to }) => to === id);
-    return [{ old: ownedRanges(routing, id) }, ...copies].map(({ old, into }: Region) => ({
-      old,
-      ...(into && { into }),
-      moved: false,
-    }));
+    return [{ old: ownedRanges(routing, id), moved: false }, ...copies.map(({ old, into }) => ({ old, into, moved: false }))];
   }
   const all = (space: number): Range[] => [[0, space]];
   return parts

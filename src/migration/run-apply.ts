@@ -13,6 +13,7 @@ import { leavingOf } from "./layout.ts";
 import { clusterLock, deadHere, holdLock } from "./lock.ts";
 import { planStateOf, type PlanState } from "./plan-state.ts";
 import type { ShardApplyResult } from "./result.ts";
+import { abortSpill } from "./spill.ts";
 import { TableAccess } from "./table.ts";
 import { tokenBucket } from "./throttle.ts";
 import { halfDone, isFull } from "./trouble.ts";
@@ -142,7 +143,9 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     journal.record("apply", "start", { planId: plan.planId, state, steps: plan.steps.length });
     if (run.abort) {
       await abortBeside(plan.planId, { ...mover, layouts });
-      const { cutOver, epoch } = await abortPlan(plan.planId, mover);
+      const { cutOver } = await abortPlan(plan.planId, mover);
+      await abortSpill(plan, mover);
+      const { epoch } = (await access.state.getTable(plan.collection))!;
       Object.assign(result, { state: "aborted", epoch });
       result.steps.done = cutOver;
     } else if (state === "finished") {

@@ -8,7 +8,7 @@ import { backfill } from "./backfill.ts";
 import { allConfirmed } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
 import { NodeIo } from "./io.ts";
-import { settleOf } from "./plan-state.ts";
+import { isSpillEnd, isSpillPlan, settleOf } from "./plan-state.ts";
 import { selectorOf } from "./positions.ts";
 import { planRefused } from "./refuse-plan.ts";
 import { spillJob } from "./spill-job.ts";
@@ -129,6 +129,21 @@ export async function endCopies(deps: MoverDeps): Promise<void> {
   await settled(deps, beganMs);
   deps.fence.ensure();
   await changed(table, dropSpill);
+}
+
+/**
+ * Takes back what of such a plan there is, whose moves are gone.
+ * @throws RagctlError exit 7 where copies are being taken away: that only goes on
+ */
+export async function abortSpill(plan: Plan, deps: MoverDeps): Promise<void> {
+  if (isSpillEnd(plan))
+    throw planRefused(
+      plan,
+      "Copies near boundaries are being taken away, and some may be gone.",
+      "cannot-abort",
+      "--resume goes on with it; ragctl rebalance reverse then makes them anew.",
+    );
+  if (isSpillPlan(plan)) await endCopies(deps);
 }
 
 async function changed(table: TableAccess, change: (table: RoutingTable) => Transition | "unchanged"): Promise<void> {

@@ -27,6 +27,9 @@ const asksAtOnce = 8;
 /** Counts what each node holds, and guesses what a point is worth from its vector and a sample of payloads. */
 export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observed> {
   const counts = new Map<string, number>();
+  /** Of those, what it owns: the others are copies near boundaries. */
+  const owned = new Map<string, number>();
+  const placement = placementOf(table);
   const unreachable = new Map<string, string>();
   const payloads: number[] = [];
   await Promise.all(
@@ -34,6 +37,7 @@ export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observ
       try {
         const node = nodes.of(id);
         counts.set(id, await pointsOn(node, state === "joining"));
+        owned.set(id, table.spill ? await node.count(ownFilter(table, placement, id)) : counts.get(id)!);
         if (state !== "joining" && counts.get(id)! > 0) payloads.push(...(await payloadBytes(node)));
       } catch (error) {
         unreachable.set(id, (error as Error).message);
@@ -42,8 +46,7 @@ export async function observe(table: RoutingTable, nodes: Nodes): Promise<Observ
   );
   const payload = payloads.length === 0 ? 0 : payloads.reduce((sum, bytes) => sum + bytes, 0) / payloads.length;
   const bytesPerPoint = table.vector.size * 4 + payload;
-  const placement = placementOf(table);
-  const points = distinctPoints(placement, counts);
+  const points = distinctPoints(placement, owned);
   const model: LoadModel = { points, bytes: points * bytesPerPoint };
   const notes = [
     `bytes are an estimate: 4 × ${table.vector.size} for the vector and ${Math.round(payload)} for the payload, as in a sample of ${plural(payloads.length, "point")}; indexes are not in it`,
@@ -102,6 +105,15 @@ async function countPartitions(
     }),
   );
   return weighParts(parts);
+}
+
+function ownFilter({ partitioner }: RoutingTable, placement: Placement, id: string): Filter {
+  const any = placement.segments().flatMap(({ lo, hi, owners }) => (owners.includes(id) ? cellsIn(lo, hi) : []));
+  return { must: [{ key: positionFieldOf(partitioner), match: { any } }] };
+}
+
+function cellsIn(lo: number, hi: number): number[] {
+  return Array.from({ length: hi - lo }, (_, index) => lo + index);
 }
 
 function partFilter(partitioner: PartitionerSpec, { lo, hi }: { lo: number; hi: number }): Filter {

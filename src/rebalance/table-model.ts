@@ -12,7 +12,7 @@ export function semanticOf({ partitioner, collection }: RoutingTable): SemanticS
   });
 }
 
-/** A table's cells as a model. What it was fitted to, the table does not know: sizes, inertia and radii are 0. */
+/** A table's cells as a model. What it was fitted to, the table does not know: sizes, inertia and radii are 0; copies near boundaries, any share. */
 export function modelOfTable(table: RoutingTable): SemanticModel {
   const { modelId, centroids, offsets } = semanticOf(table);
   const { size, distance } = table.vector;
@@ -22,7 +22,7 @@ export function modelOfTable(table: RoutingTable): SemanticModel {
     dim: size,
     centroids: Float32Array.from(centroids.flat()),
     ...(offsets && { offsets: Float64Array.from(offsets) }),
-    spill: null,
+    spill: table.spill?.phase === "on" ? { ratio: table.spill.ratio, share: 1 } : null,
     training: {
       algorithm: "lloyd",
       seed: 0,

@@ -16,14 +16,20 @@ export function rebalancePlanReport(plan: RebalancePlanResult, style: Style): st
     `${style.bold(headline(plan))}\n${style.dim(`collection ${collection} of cluster ${cluster}`)}`,
     [`from   ${plan.from}`, `to     ${plan.to}`, ...expectedLines(plan)].map((line) => fold(line, style.columns)).join("\n"),
   ];
-  if (changes && plan.groups.length > 0) parts.push(nodesTable(plan, style), priceText(plan, style), groupsTable(plan, style));
+  if (changes && (plan.groups.length > 0 || plan.beside !== null)) parts.push(nodesTable(plan, style), priceText(plan, style));
+  if (changes && plan.groups.length > 0) parts.push(groupsTable(plan, style));
+  if (plan.copies) parts.push(nodesTable(plan, style), copiesText(plan, plan.copies, style));
   if (notes.length > 0) parts.push(notes.map((note) => fold(`- ${note}`, style.columns)).join("\n"));
   if (file !== null) parts.push(`plan ${planId} written to ${file}`);
   return parts.join("\n\n");
 }
 
-function headline({ changes, groups, movedFraction, probes, to }: RebalancePlanResult): string {
+function headline({ changes, groups, copies, movedFraction, probes, to, beside, reverses }: RebalancePlanResult): string {
   if (!changes) return `nothing to do: it is placed so already (${to})`;
+  if (copies)
+    return `${copies.keep ? "keeps" : "takes away"} ${plural(copies.points, "copy")} of points near boundaries of cells`;
+  if (beside !== null) return `copies everything to ${beside}, beside the collection that serves, and switches to it once`;
+  if (groups.length === 0 && reverses !== null) return "gives up what was begun: nothing of what serves moves";
   if (groups.length === 0)
     return `nothing moves: searches ask ${probes === null ? "all cells" : plural(probes, "cell")} from then on`;
   return `moves ${formatPercent(movedFraction)} of all copies, in ${plural(groups.length, "group")}`;
@@ -70,11 +76,29 @@ function nodesTable({ before, after }: RebalancePlanResult, style: Style): strin
 }
 
 function priceText(plan: RebalancePlanResult, style: Style): string {
-  const { before, after, points, bytes, movedFraction, minimumFraction, backfill, estimatedSeconds } = plan;
+  const { before, after, points, bytes, movedFraction, minimumFraction, backfill, estimatedSeconds, beside } = plan;
+  const total = ({ nodes }: typeof before) => nodes.reduce((sum, node) => sum + node.bytes, 0);
   return [
     `largest ÷ mean ${before.maxOverMean.toFixed(2)} → ${after.maxOverMean.toFixed(2)}`,
     `copies ${plural(points, "point")}, ${formatBytes(bytes)}: ${formatPercent(movedFraction)} of all copies, and ${formatPercent(minimumFraction)} is the least for these shares`,
+    ...(beside === null
+      ? []
+      : [`until the old collection is dropped the nodes hold both: ${formatBytes(total(before) + total(after))} in all`]),
     `${backfill > 0 ? `stamps ${plural(backfill, "point")} with its cell before anything moves · ` : ""}about ${formatDurationMs(estimatedSeconds * 1000)}`,
+  ]
+    .map((line) => fold(line, style.columns))
+    .join("\n");
+}
+
+function copiesText(
+  { backfill, estimatedSeconds }: RebalancePlanResult,
+  { keep, ratio, share, bytes }: NonNullable<RebalancePlanResult["copies"]>,
+  style: Style,
+): string {
+  const near = ratio === null ? "" : `; a second centroid is at most ${ratio.toFixed(3)} times as far`;
+  return [
+    `${keep ? "" : "frees "}${formatBytes(bytes)}, ${formatPercent(share)} of all copies${near}`,
+    `${backfill > 0 ? `stamps ${plural(backfill, "point")} with its second cell before that · ` : ""}about ${formatDurationMs(estimatedSeconds * 1000)}`,
   ]
     .map((line) => fold(line, style.columns))
     .join("\n");

@@ -1,3 +1,4 @@
+import { spillInTheWay } from "./moves.ts";
 import { samePartitioner } from "./partitioner-change.ts";
 import { physicalOf, type PartitionerSpec, type RoutingTable } from "./table.ts";
 import { next, unchanged, type Transition } from "./transitions.ts";
@@ -7,13 +8,16 @@ export function beginBeside(
   table: RoutingTable,
   { physical, planId, partitioner }: { physical: string; planId: string; partitioner: PartitionerSpec },
 ): Transition | typeof unchanged {
-  const { beside, transition, moves } = table;
+  const { beside, transition, moves, spill } = table;
   if (beside) {
     // Also where it has been switched to.
     if (beside.planId === planId) return unchanged;
     return { refused: `${beside.physical} is ${beside.state === "building" ? "being built beside it" : "not dropped yet"}` };
   }
   if (transition) return { refused: "a change of partitioner is under way" };
+  const way = spillInTheWay(table);
+  if (way !== undefined) return { refused: way };
+  if (spill) return { refused: "it keeps copies near boundaries" };
   if (samePartitioner(table.partitioner, partitioner)) return { refused: "the collection is placed so already" };
   if (physicalOf(table) === physical) return { refused: `it is called ${physical} already` };
   const open = moves.find((move) => !move.repair);

@@ -13,13 +13,14 @@ export function spillFieldOf({ partitioner, spillFields = {} }: RoutingTable, ra
 
 /** Copies are to be kept: from the epoch on that every client has confirmed, all that is written carries its second cell. */
 export function beginSpill(table: RoutingTable, ratio: number): Transition | "unchanged" {
-  const { spill, partitioner, transition, moves } = table;
+  const { spill, partitioner, transition, beside, moves } = table;
   if (spill) {
     if (spill.ratio !== ratio) return { refused: "copies are kept by another ratio" };
     return spill.phase === "ending" ? { refused: "copies are being taken away" } : "unchanged";
   }
   if (partitioner.kind !== "semantic") return { refused: "the collection has no cells" };
   if (transition) return { refused: "a change of partitioner is under way" };
+  if (beside) return { refused: `${beside.physical} is beside it` };
   const open = moves.find((move) => !move.repair);
   if (open) return { refused: `move ${open.id} is in the table` };
   const { name, of } = spillFieldOf(table, ratio);

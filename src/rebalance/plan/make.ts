@@ -1,13 +1,15 @@
 import type { ClusterConfig } from "../../config/schema.ts";
 import { cellsOf, partitionerCells, readPoints, type FitDeps, type SemanticModel } from "../../kmeans/index.ts";
 import type { Nodes } from "../../planning/node-access.ts";
+import { configuredCapacities } from "../../planning/nodes-input.ts";
 import { observe } from "../../planning/observe.ts";
-import { planTransition, semanticSpec, type ExpectedSearch, type Plan } from "../../planning/rebalance-contract.ts";
+import { planBeside, planTransition, semanticSpec, type ExpectedSearch, type Plan } from "../../planning/rebalance-contract.ts";
 import type { Clock, Rng } from "../../runtime.ts";
 import { loadHashes } from "../../sharding/hash.ts";
 import { layoutOfTable } from "../../sharding/plan/layout.ts";
 import { defaultTolerance } from "../../sharding/plan/place-cells.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
+import { requireNoLayout } from "../../sharding/plan/transition-request.ts";
 import type { MaxRate } from "../../sharding/plan/price.ts";
 import type { PartitionerSpec } from "../../sharding/table.ts";
 import { formatPercent } from "../../units.ts";
@@ -24,6 +26,8 @@ export interface PlanRequest {
   expected?: ExpectedSearch;
   /** How often each new cell is asked for. */
   heat?: readonly number[];
+  /** By a second layout, beside the one that serves. */
+  blueGreen?: boolean;
 }
 
 interface ModelPlacement {
@@ -45,11 +49,12 @@ export interface PlanDeps extends FitDeps {
  * @throws RagctlError exit 2 for a model that does not fit, 7 where a node is stale or does not answer, or a plan is under way
  */
 export async function makeRebalancePlan(
-  { cluster, collection, to, maxRate, expected, heat }: PlanRequest,
+  { cluster, collection, to, maxRate, expected, heat, blueGreen = false }: PlanRequest,
   deps: PlanDeps,
 ): Promise<{ plan: Plan; notes: string[] }> {
   await loadHashes();
   const table = collection.table!;
+  requireNoLayout(table);
   const { nodes, clock, rng } = deps;
   const observed = await observe(table, nodes);
   const partitioner = "model" in to ? specOf(to, table.partitioner) : to;
@@ -67,7 +72,8 @@ export async function makeRebalancePlan(
     ...(heat && { heat }),
   };
   const weighed = "model" in to ? await weighCells(collection, to.model, deps) : {};
-  const plan = planTransition({ ...request, ...weighed });
+  const capacities = configuredCapacities(cluster);
+  const plan = blueGreen ? planBeside({ ...request, ...weighed, capacities }) : planTransition({ ...request, ...weighed });
   return { plan: otherProbes(plan, partitioner, table), notes: [...observed.notes, ...evenness(plan, partitioner, weighed)] };
 }
 
@@ -118,10 +124,10 @@ function otherProbes(plan: Plan, to: PartitionerSpec, table: NonNullable<Collect
 const nearPart = 0.25;
 
 /** Points of each new cell, and from which old cell they come, as a sample has them. */
-async function weighCells(
+export async function weighCells(
   collection: CollectionRows,
   model: SemanticModel,
-  deps: PlanDeps,
+  deps: Omit<PlanDeps, "nodes">,
 ): Promise<{ newCells: number[]; pairs?: { from: number; to: number; points: number; near: number }[] }> {
   const points = await readPoints(collection, model.metric, undefined, deps);
   try {

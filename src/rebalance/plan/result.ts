@@ -18,6 +18,10 @@ export const rebalancePlanSchema = z.object({
   to: z.string(),
   probes: z.number().nullable().describe("cells that a search asks afterwards; null: all"),
   changes: z.boolean().describe("whether there is anything to apply"),
+  beside: z
+    .string()
+    .nullable()
+    .describe("the collection that the nodes get beside the one that serves, until the switch; null: in place"),
   backfill: z.number().describe("points that get their cell stamped before anything moves"),
   groups: z.array(
     z.object({
@@ -28,6 +32,16 @@ export const rebalancePlanSchema = z.object({
       bytes: z.number(),
     }),
   ),
+  copies: z
+    .object({
+      keep: z.boolean().describe("whether they are made, or taken away"),
+      ratio: z.number().nullable().describe("a second centroid at most so many times as far as the own one"),
+      share: z.number().describe("of the points that one node or another holds besides"),
+      points: z.number().describe("made, or taken away"),
+      bytes: z.number(),
+    })
+    .nullable()
+    .describe("near boundaries of cells; null: that stays as it is"),
   points: z.number().describe("copies written"),
   bytes: z.number(),
   movedFraction: z.number(),

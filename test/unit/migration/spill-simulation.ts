@@ -277,8 +277,10 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
   const leftThere = sim.notes.some((note) => note.includes("what it holds of copies is left there"));
   const unacknowledged = (key: string) => {
-    const landed = [...network.nodes.values()].map((node) => node.points(collection).get(pointIdOf(key))?.payload?.["value"]);
-    return history.get(key)!.some(({ value: written, ackedMs }) => ackedMs === undefined && landed.includes(written));
+    const landed = new Set(
+      Array.from(network.nodes.values(), (node) => node.points(collection).get(pointIdOf(key))?.payload?.["value"]),
+    );
+    return history.get(key)!.some(({ value: written, ackedMs }) => ackedMs === undefined && landed.has(written));
   };
   outcome.problems.push(
     ...comparePlaces(sim.table, network, history).filter((problem) => {
@@ -289,7 +291,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     }),
   );
   const routing = createRouting(sim.table);
-  const stored = [...network.nodes.values()].flatMap((node) => [...node.points(collection).values()]);
+  const stored = [...network.nodes.values()].flatMap((node) => Array.from(node.points(collection).values()));
   const points = new Map(stored.map((point) => [point.id, point]));
   // A writer that died between storing a new vector and taking the old one away left both, each where its cell belongs.
   const places = new Map(stored.map(({ id, payload }) => [`${id} ${payload!["_ragctl_cell"] as number}`, id]));
