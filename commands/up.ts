@@ -22,7 +22,7 @@ export default defineCommand({
     zones: flag.list({ description: "spread the nodes over these, in turn", placeholder: "a,b" }),
     engine: flag.choice(engineNames, { description: "what a node is: part of ragctl, or the qdrant on PATH" }),
     noProxies: flag.boolean({ description: "without the fault proxies before nodes and cache, which chaos uses" }),
-    cache: flag.choice(cacheNames, { description: "memory, or the redis-server on PATH" }),
+    cache: flag.choice(cacheNames, { description: "memory, or the redis-server on PATH: one in each zone" }),
     portBase: flag.positive({
       description: "n1 gets this port, n2 the next, …; free ones are chosen otherwise",
       placeholder: "port",

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
+import { clusterLine } from "../../src/config/resolve.ts";
 import type { ClusterConfig } from "../../src/config/schema.ts";
 import { ExitCode, RagctlError, usageError } from "../../src/errors.ts";
 import type { ThresholdInput } from "../../src/load/contract.ts";
@@ -11,8 +11,10 @@ import { formatRate, plural } from "../../src/units.ts";
 import { confirmProtected } from "../confirm.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagValues } from "../flags.ts";
+import { clusterInZone, zoneFlag } from "./zone.ts";
 
 const flags = {
+  ...zoneFlag,
   rps: flag.ratePerSec({ description: "gets and sets a second, due whatever became of earlier ones", default: 1000 }),
   duration: flag.positiveDurationMs({ description: "of the measured part", default: 10_000 }),
   warmup: flag.durationMs({ description: "before it, in no count", default: 2000 }),
@@ -48,7 +50,7 @@ export default defineCommand({
   ],
   resultSchema: loadResultSchema,
   async run({ flags }, context) {
-    const { runtime, globals, note, warn } = context;
+    const { runtime, note, warn } = context;
     const thresholds = (flags.threshold.length > 0 ? flags.threshold : defaults).map((expression): ThresholdInput => {
       try {
         parseThreshold({ expression, source: "flag" });
@@ -59,7 +61,7 @@ export default defineCommand({
       return { expression, source: "flag" };
     });
     const profile = await profileOf(flags);
-    const cluster = await resolveCluster(runtime, globals);
+    const cluster = await clusterInZone(context, flags.zone);
     note(clusterLine(runtime, cluster));
     if (!cluster.cache) throw usageError([{ path: "cache", message: `cluster ${cluster.name} has no cache in its config` }]);
     if (cluster.protected) await confirmProtected(context, cluster, `${formatRate(flags.rps)} on the cache`, flags.confirm);

@@ -1,14 +1,16 @@
 import { cacheHotResultSchema } from "../../src/cache/hot/result.ts";
-import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
+import { clusterLine } from "../../src/config/resolve.ts";
 import { cacheHotReport } from "../../src/report/cache-hot.ts";
 import { defineCommand } from "../define.ts";
 import { flag } from "../flags.ts";
+import { clusterInZone, zoneFlag } from "./zone.ts";
 
 export default defineCommand({
   details:
     "What is asked of the cache most? By Redis's own HOTKEYS where it has it (8.6), by its LFU counters where its policy keeps them, else by the questions that applications " +
     "recorded; the answer says which. Digests in keys are turned back into questions where they were recorded. MONITOR is never used: it would slow the server.",
   flags: {
+    ...zoneFlag,
     top: flag.positive({ description: "keys to show", default: 20 }),
     source: flag.choice(["auto", "hotkeys", "lfu", "popularity"], { description: "how to know", default: "auto" }),
     window: flag.positiveDurationMs({ description: "how long HOTKEYS looks", default: 10_000 }),
@@ -19,8 +21,9 @@ export default defineCommand({
     ["ragctl cache hot --source popularity --top 100 --json", "the questions themselves, for a script"],
   ],
   resultSchema: cacheHotResultSchema,
-  async run({ flags: { top, source = "auto", window, sample } }, { runtime, globals, note }) {
-    const cluster = await resolveCluster(runtime, globals);
+  async run({ flags: { top, source = "auto", window, sample, zone } }, context) {
+    const { runtime, note } = context;
+    const cluster = await clusterInZone(context, zone);
     note(clusterLine(runtime, cluster));
     const { hotKeys } = await import("../../src/cache/hot/index.ts");
     const { clock, signal } = runtime;

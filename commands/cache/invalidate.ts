@@ -1,12 +1,13 @@
 import { cacheInvalidateResultSchema } from "../../src/cache/invalidate/result.ts";
 import type { CacheKind } from "../../src/cache/contract.ts";
-import { clusterLine, resolveCluster } from "../../src/config/resolve.ts";
+import { clusterLine } from "../../src/config/resolve.ts";
 import { ExitCode, usageError, type Problem } from "../../src/errors.ts";
 import { cacheInvalidateReport } from "../../src/report/cache-invalidate.ts";
 import { plural } from "../../src/units.ts";
 import { confirmSevere } from "../confirm.ts";
 import { defineCommand } from "../define.ts";
 import { flag } from "../flags.ts";
+import { clusterInZone, zoneFlag } from "./zone.ts";
 
 const kinds = ["result", "embedding", "answer"] as const satisfies readonly CacheKind[];
 
@@ -15,6 +16,7 @@ export default defineCommand({
     "Removes keys from every server of the cluster's Redis, at a limited rate, by SCAN and UNLINK, which stop nobody. First it counts what would go, and asks. Without --pattern it is " +
     "the keys of the config's namespace, or of --namespace, or of one --corpus-version whatever its embedder. What was counted as popular stays: it warms the next index.",
   flags: {
+    ...zoneFlag,
     pattern: flag.repeated({ description: "a glob of keys: rag:result:*; may be given again", placeholder: "glob" }),
     namespace: flag.string({ description: "all of that namespace", placeholder: "name" }),
     corpusVersion: flag.string({ description: "all of that version of the corpus", placeholder: "version" }),
@@ -30,10 +32,10 @@ export default defineCommand({
   ],
   resultSchema: cacheInvalidateResultSchema,
   async run({ flags }, context) {
-    const { runtime, globals, note, progress } = context;
+    const { runtime, note, progress } = context;
     const { clock, signal } = runtime;
     const wanted = checkedKinds(flags.kind, flags.pattern, { namespace: flags.namespace, corpusVersion: flags.corpusVersion });
-    const cluster = await resolveCluster(runtime, globals);
+    const cluster = await clusterInZone(context, flags.zone);
     note(clusterLine(runtime, cluster));
     const { invalidate, invalidatePatterns } = await import("../../src/cache/invalidate/index.ts");
     const { namespace, corpusVersion, pattern, rate, dryRun } = flags;

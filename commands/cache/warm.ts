@@ -14,6 +14,7 @@ import { confirmProtected } from "../confirm.ts";
 import { defineCommand, type CommandContext } from "../define.ts";
 import { flag, type FlagSpec, type FlagValues } from "../flags.ts";
 import { shellLine } from "../shell.ts";
+import { clusterInZone, zoneFlag } from "./zone.ts";
 
 type Budget = Pick<PlanLimits, "queries" | "bytes" | "timeMs">;
 
@@ -43,6 +44,7 @@ const flags = {
   }),
   endpoint: flag.string({ description: "a name under endpoints of the config (default: the only one)", placeholder: "name" }),
   field: flag.string({ description: "of the request to the endpoint that holds the question", placeholder: "name" }),
+  ...zoneFlag,
   collection: flag.collection({ description: "collection to search (default: the config's, or the only one)" }),
   k: flag.positive({ description: "hits per search: what the application asks for (default: 10)" }),
   ef: flag.positive({ description: "hnsw_ef of each search" }),
@@ -75,7 +77,7 @@ export default defineCommand({
     const { runtime } = context;
     if (values.resume !== undefined) return await resumed(values.resume, given, context);
     const { request, limitsRate } = checked(values, given, context);
-    const cluster = await resolveCluster(runtime, context.globals);
+    const cluster = await clusterInZone(context, values.zone);
     context.note(clusterLine(runtime, cluster));
     if (!values.dryRun) await confirmRate(cluster, limitsRate, values.confirm, context);
     const { warm } = await import("../../src/warming/index.ts");
@@ -135,6 +137,7 @@ function checked(
             },
       limits: limitsOf(values),
       rankBy: values.rankBy ?? "latency",
+      ...(values.zone !== undefined && { zone: values.zone }),
       pace: {
         startPerSec: Math.min(20, rate),
         maxPerSec: rate,

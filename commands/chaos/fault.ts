@@ -26,7 +26,7 @@ const lastingFlags: Partial<Record<FaultName, Flags>> = {
 
 const zoneFlag = { zone: flag.string({ description: "every node of this zone", placeholder: "zone" }) };
 const selectionFlags: Record<NonNullable<Fault["scope"]>, Flags> = {
-  cache: {},
+  cache: { zone: flag.string({ description: "of several caches, that of this zone", placeholder: "zone" }) },
   zone: zoneFlag,
   node: {
     ...zoneFlag,

@@ -61,6 +61,7 @@ export default defineCommand({
       ...(seed !== undefined && { seed }),
       routing: overridesOf(flags),
     });
+    for (const text of prepared.notes) note(text);
     const guards = guardsOf(flags, given);
     if (flags.dryRun) {
       const { dryRun } = await import("../../src/experiments/dry-run.ts");
@@ -110,6 +111,7 @@ async function asRun(
         warn,
         invoke: (argv) => context.invoke(argv),
         runFault: (request, deps) => runFault(request, deps),
+        warm: async (request, deps) => await (await import("../../src/warming/index.ts")).warm(request, deps),
         openChecker: async (collections) =>
           await openChecker(
             { cluster, collections, dir: run.dir },

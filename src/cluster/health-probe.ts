@@ -1,4 +1,5 @@
 import type { Clock } from "../runtime.ts";
+import type { Health } from "./ask-health.ts";
 import type { ClusterNode } from "./node.ts";
 
 const probeEveryMs = 500;
@@ -11,6 +12,7 @@ export interface ProbeDeps {
   /** Ends it. */
   signal: AbortSignal;
   nodes: () => readonly ClusterNode[];
+  ask: (node: ClusterNode) => Promise<Health>;
   /** It answers. */
   onWell: (node: ClusterNode) => void;
   /** It has not answered several times in a row. */
@@ -48,12 +50,13 @@ export class HealthProbe {
   }
 
   async #probe(node: ClusterNode): Promise<void> {
-    const { signal, onSilent, onWell } = this.#deps;
-    const { ok } = await node.control.health({ timeoutMs: probeTimeoutMs, signal });
-    if (signal.aborted) return;
-    const missed = ok ? 0 : (this.#missed.get(node) ?? 0) + 1;
+    const { signal, ask, onSilent, onWell } = this.#deps;
+    const health = await ask(node);
+    // What says nothing of the node neither adds to what was missed nor makes up for it.
+    if (signal.aborted || health === "unclear") return;
+    const missed = health === "well" ? 0 : (this.#missed.get(node) ?? 0) + 1;
     this.#missed.set(node, missed);
     if (missed >= probesMissed) onSilent(node);
-    if (ok) onWell(node);
+    if (health === "well") onWell(node);
   }
 }

@@ -4,6 +4,7 @@ import { RagctlError } from "../errors.ts";
 import { runAfter, type Clock } from "../runtime.ts";
 import type { DataFace, NodeEndpoint, VectorStoreDriver } from "../stores/contract.ts";
 import { admittedShare, breakerPolicies, errorRate, newBreaker, probeFailed, probeSucceeded, recordOutcome } from "./breaker.ts";
+import { askHealth, hangs, type HealthQuestion } from "./ask-health.ts";
 import { latePart } from "./attempt.ts";
 import { isMeasured, newStats, observeAnswer, observeSign, observeSlow, score, startAnew } from "./balancer.ts";
 import type { NodeBalance, NodeOutcome } from "./contract.ts";
@@ -11,6 +12,7 @@ import { HedgeTally, type Tell } from "./events.ts";
 import { Gate } from "./gate.ts";
 import { HealthProbe, probeTimeoutMs } from "./health-probe.ts";
 import { LatencyWindow } from "./latency-window.ts";
+import { LoopDelay } from "./loop-delay.ts";
 import type { ClusterNode, NodeAnswer } from "./node.ts";
 import { tellOfNode } from "./node-events.ts";
 import { Silence, type Attempt } from "./silence.ts";
@@ -33,6 +35,9 @@ export const defaultRequestTimeoutMs = 5_000;
 const panicMaxInFlight = 8;
 /** Waiting requests of one node, for each that may be under way. */
 const waitingPerTurn = 4;
+/** Other nodes that are asked beside one that may hang. */
+const mostWitnesses = 3;
+
 /** The nodes of a cluster: one pool, balance and breaker each. Nodes that only a table knows are added as they are met. */
 export class ClusterNodes {
   readonly #cluster: ClusterConfig;
@@ -45,6 +50,7 @@ export class ClusterNodes {
   readonly #tell: Tell;
   readonly #hedges: HedgeTally;
   readonly #probe: HealthProbe;
+  readonly #delay: LoopDelay;
 
   constructor(cluster: ClusterConfig, deps: NodesDeps) {
     this.#cluster = cluster;
@@ -53,8 +59,10 @@ export class ClusterNodes {
     this.#protects = cluster.routing.breaker !== "off";
     this.#tell = deps.tell ?? (() => {});
     this.#hedges = new HedgeTally(this.#tell, deps.clock);
+    this.#delay = new LoopDelay(deps.clock);
     this.#probe = new HealthProbe({
       clock: deps.clock,
+      ask: (node) => askHealth(this.#questionOf(node)),
       signal: this.#closing.signal,
       nodes: () => this.all,
       onWell: (node) => this.#well(node),
@@ -90,7 +98,6 @@ export class ClusterNodes {
     const control = driver.control(endpoint);
     const stats = newStats();
     const latencies = new LatencyWindow();
-    const { signal } = this.#closing;
     const node: ClusterNode = {
       id: config.id,
       url: config.url,
@@ -105,11 +112,7 @@ export class ClusterNodes {
         clock,
         lastAnswerUs: () => stats.measuredAtUs,
         usualUs: () => latencies.p95Us,
-        health: async () => {
-          if (!this.#protects) return true;
-          const { ok } = await control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }));
-          return ok;
-        },
+        health: async () => !this.#protects || !(await hangs(this.#questionOf(node))),
         onSilent: (suspects) => {
           this.#silent(node);
           for (const attempt of suspects) this.#failed(node, true, attempt);
@@ -120,6 +123,24 @@ export class ClusterNodes {
     };
     this.#nodes.set(config.id, node);
     return node;
+  }
+
+  /** A node's health, with what the answer is to be weighed against. */
+  #questionOf(node: ClusterNode): HealthQuestion {
+    const { signal } = this.#closing;
+    const answers = async ({ control }: ClusterNode) =>
+      (await control.health({ timeoutMs: probeTimeoutMs, signal }).catch(() => ({ ok: true }))).ok;
+    // Who answered last is the likeliest to.
+    const others = this.all
+      .filter((other) => other !== node)
+      .toSorted((a, b) => b.stats.measuredAtUs - a.stats.measuredAtUs)
+      .slice(0, mostWitnesses);
+    return {
+      ask: () => answers(node),
+      withinMs: probeTimeoutMs,
+      askOthers: others.length === 0 ? undefined : async () => await anyOf(others.map(answers)),
+      delay: this.#delay,
+    };
   }
 
   /** For `send` and `slow` of the same request. */
@@ -285,6 +306,13 @@ export class ClusterNodes {
     this.#hedges.close();
     await Promise.all(this.all.map(({ pool }) => pool.close()));
   }
+}
+
+/** True with the first that is, false where none is. */
+async function anyOf(answers: readonly Promise<boolean>[]): Promise<boolean> {
+  return await Promise.any(answers.map(async (each) => (await each) || Promise.reject(new Error("no answer")))).catch(
+    () => false,
+  );
 }
 
 function gateOf(maxInFlight: number, clock: Clock): Gate {

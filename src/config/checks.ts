@@ -96,11 +96,26 @@ function redisProblems(cluster: Fields, at: At): Finding[] {
       path: at("cache"),
       message: `driver ${driver} expects one of url, cluster or sentinel, got ${ways.length === 0 ? "none" : ways.join(" and ")}`,
     });
+  const zones = record(cache["zones"]);
   if (driver === "memory")
-    for (const way of ways) found.push({ path: at("cache", way), message: "is for driver redis or tiered; this one is memory" });
+    for (const way of [...ways, ...(cache["zones"] === undefined ? [] : ["zones"])])
+      found.push({ path: at("cache", way), message: "is for driver redis or tiered; this one is memory" });
+  const known = [...new Set(list(cluster["nodes"]).flatMap((node) => record(node)["zone"] ?? []))].map(String);
+  for (const [zone, place] of Object.entries(zones)) {
+    const own = ["url", "cluster", "sentinel"].filter((key) => record(place)[key] !== undefined);
+    if (isRecord(place) && own.length !== 1)
+      found.push({
+        path: at("cache", "zones", zone),
+        message: `expected one of url, cluster or sentinel, got ${own.length === 0 ? "none" : own.join(" and ")}`,
+      });
+    if (!known.includes(zone))
+      found.push({ path: at("cache", "zones", zone), message: `no node is in zone "${zone}"${didYouMean(zone, known)}` });
+  }
   const state = record(cluster["state"]);
   const stateServer = state["driver"] === "redis" ? serverOf(state["url"]) : undefined;
-  const cacheServers = [cache["url"], ...list(cache["cluster"]), ...list(record(cache["sentinel"])["nodes"])].map(serverOf);
+  const cacheServers = [cache, ...Object.values(zones).map(record)].flatMap(({ url, cluster: servers, sentinel }) =>
+    [url, ...list(servers), ...list(record(sentinel)["nodes"])].map(serverOf),
+  );
   if (stateServer !== undefined && cacheServers.includes(stateServer))
     found.push({
       path: at("state", "url"),

@@ -145,12 +145,24 @@ const node = z.strictObject({
     .describe("how faults reach this node; of several, a fault takes the first that can do it"),
 });
 
+/** Where a Redis is. */
+const cachePlace = z.strictObject({
+  url: redisUrl.optional(),
+  cluster: z.array(redisUrl).min(1).optional(),
+  sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
+  password: z.string().optional(),
+});
+
 const cache = z.strictObject({
   driver: z.enum(["redis", "memory", "tiered"]),
   url: redisUrl.optional(),
   cluster: z.array(redisUrl).min(1).optional(),
   sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
   password: z.string().optional(),
+  zones: z
+    .record(z.string().min(1), cachePlace)
+    .optional()
+    .describe("zones with a Redis of their own, and where it is: {b: {url: redis://…}}; everything else is as here"),
   namespace: z.string().default("rag"),
   corpusVersion: z
     .string()

@@ -6,7 +6,7 @@ import type { Acts } from "./acts.ts";
 import type { Brought } from "./assemble.ts";
 import type { ExperimentDeps } from "./contract.ts";
 import { holdsFrom } from "./measure/hold.ts";
-import { runMethod, type MethodOutcome } from "./method.ts";
+import { runMethod, type MethodDeps, type MethodOutcome } from "./method.ts";
 import type { PreparedExperiment } from "./prepare.ts";
 import type { SteadyState } from "./steady.ts";
 import type { TimelineLog } from "./timeline-log.ts";
@@ -17,6 +17,7 @@ const lookEveryMs = 250;
 export type Conducted = Pick<Brought, "steps" | "before" | "failed" | "recovered" | "stoppedBy">;
 
 interface ConductorParts {
+  warm: MethodDeps["warm"];
   prepared: PreparedExperiment;
   deps: ExperimentDeps;
   log: TimelineLog;
@@ -61,6 +62,8 @@ export class Conductor {
       const before = await this.#phase("before", () => this.#before());
       if (before.verdict !== "held") return { ...none, before };
       watch = await this.#watchConditions();
+      // Also while nothing but the end of a fault is waited for.
+      this.#parts.stop.signal.addEventListener("abort", () => acts.stop(this.#whyStopped()), { once: true });
       let method: MethodOutcome = { steps: skipped, failed: undefined };
       try {
         method = await this.#phase("method", () =>
@@ -71,13 +74,14 @@ export class Conductor {
             acts,
             log,
             signal: this.#signal,
+            warm: this.#parts.warm,
             serving: () => this.#serving(),
             steady: () => steady.judged().at(-1)?.ok ?? false,
           }),
         );
       } finally {
         if (method.failed || this.#signal.aborted)
-          acts.stop(this.#stoppedBy ?? { kind: "command", reason: method.failed?.message ?? "interrupted" });
+          acts.stop(method.failed && !this.#stoppedBy ? { kind: "command", reason: method.failed.message } : this.#whyStopped());
         await acts.allHealed();
       }
       const { steps } = method;
@@ -185,6 +189,10 @@ export class Conductor {
       tables !== undefined &&
       tables.every(({ nodes }) => Object.values(nodes).every(({ state }) => state !== "stale"))
     );
+  }
+
+  #whyStopped(): StoppedBy {
+    return this.#stoppedBy ?? { kind: "command", reason: this.#stopReason() ?? "interrupted" };
   }
 
   #stopReason(): string | undefined {

@@ -5,6 +5,7 @@ import type { ExitCode } from "../errors.ts";
 import type { LoadProgress } from "../load/result.ts";
 import type { Run } from "../runs/index.ts";
 import type { Runtime } from "../runtime.ts";
+import type { warm } from "../warming/index.ts";
 import type { Checker } from "./checker/index.ts";
 
 /** Where the experiment is. */
@@ -22,6 +23,8 @@ export interface ExperimentDeps {
   invoke: (argv: string[]) => Promise<{ exitCode: ExitCode; error?: { message: string } }>;
   /** One fault from a request to its proof. */
   runFault: (request: FaultRequest, deps: RunFaultDeps) => Promise<FaultResult>;
+  /** Fills a cache. */
+  warm: typeof warm;
   /** Replaced in tests. */
   watchConditions?: typeof watchConditions;
   /** Hears of the writes to these collections, and audits them at the end. */

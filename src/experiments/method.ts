@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { ExitCode, RagctlError } from "../errors.ts";
-import { formatDurationMs } from "../units.ts";
+import { formatCount, formatDurationMs, formatPercent, plural } from "../units.ts";
 import type { ActRecord, Acts } from "./acts.ts";
 import type { ExperimentDeps } from "./contract.ts";
-import type { Step } from "./profile/step.ts";
-import type { StepResult } from "./result.ts";
+import type { Step, WarmStep } from "./profile/step.ts";
+import type { StepResult, Warming } from "./result.ts";
 import type { TimelineLog } from "./timeline-log.ts";
 import type { PlannedStep, Timeline } from "./timeline.ts";
 
@@ -13,6 +13,7 @@ export interface MethodDeps extends Pick<ExperimentDeps, "runtime" | "invoke" | 
   log: TimelineLog;
   /** Ends it: an interruption, a fault that went wrong, a stop condition. */
   signal: AbortSignal;
+  warm: (step: WarmStep, signal: AbortSignal) => Promise<Warming>;
   /** Every node answers, and none is stale. */
   serving: () => Promise<boolean>;
   /** The steady state holds now. */
@@ -52,9 +53,9 @@ export async function runMethod({ steps }: Timeline, startMs: number, deps: Meth
       result.startMs = log.nowMs();
       if (step.kind !== "fault") log.tell("step", label, "start");
       note(`${formatDurationMs(Math.max(0, Math.round(result.startMs - startMs)))}: ${label}`);
-      await perform(planned, result, deps);
-      Object.assign(result, { outcome: "done", endMs: log.nowMs() });
-      if (step.kind !== "fault") log.tell("step", label, "end");
+      const brought = await perform(planned, result, deps);
+      Object.assign(result, { outcome: "done", ...brought, endMs: log.nowMs() });
+      if (step.kind !== "fault") log.tell("step", label, "end", result.warming ?? (result.message && { why: result.message }));
     } catch (error) {
       const refused = error instanceof RagctlError && error.exitCode === ExitCode.refused;
       const stopped = signal.aborted;
@@ -74,7 +75,8 @@ export async function runMethod({ steps }: Timeline, startMs: number, deps: Meth
   return { steps: results, failed: undefined };
 }
 
-async function perform({ step, index }: PlannedStep, result: StepResult, deps: MethodDeps): Promise<void> {
+/** @returns what there is to say of it beyond that it is done */
+async function perform({ step, index }: PlannedStep, result: StepResult, deps: MethodDeps): Promise<Partial<StepResult> | void> {
   const { acts, runtime, signal } = deps;
   switch (step.kind) {
     case "fault": {
@@ -88,8 +90,10 @@ async function perform({ step, index }: PlannedStep, result: StepResult, deps: M
       return await waitUntil(step, deps);
     case "scale":
       return; // The load does it by itself.
+    case "warm":
+      return await performWarm(step, result, deps);
     case "ragctl": {
-      const ended = await withTimeout(deps.invoke(step.argv), step.timeoutMs, deps);
+      const ended = await withTimeout(() => deps.invoke(step.argv), step.timeoutMs, deps);
       if (ended.exitCode !== ExitCode.ok)
         throw new Error(`ended with exit code ${ended.exitCode}${ended.error ? `: ${ended.error.message}` : ""}`);
       return;
@@ -97,6 +101,28 @@ async function perform({ step, index }: PlannedStep, result: StepResult, deps: M
     case "command":
       return await runCommand(step, deps);
   }
+}
+
+async function performWarm(step: WarmStep, result: StepResult, deps: MethodDeps): Promise<Partial<StepResult>> {
+  if (step.skip !== undefined) {
+    deps.note(`left out: ${step.skip}`);
+    return { outcome: "skipped", message: step.skip };
+  }
+  const warming = await withTimeout((over) => deps.warm(step, over), step.timeoutMs, deps);
+  result.warming = warming;
+  const message = warmingSays(warming);
+  deps.note(message);
+  if (warming.failed > 0) throw new Error(message);
+  return { message };
+}
+
+function warmingSays({ planned, warmed, skipped, failed, hitRateBefore, hitRateAfter }: Warming): string {
+  const there = skipped > 0 ? `, ${formatCount(skipped)} were there already` : "";
+  const hits =
+    hitRateBefore === null || hitRateAfter === null
+      ? ""
+      : `; hits ${formatPercent(hitRateBefore)} before, ${formatPercent(hitRateAfter)} after`;
+  return `${formatCount(warmed)} of ${plural(planned, "question")} warmed${there}, ${formatCount(failed)} failed${hits}`;
 }
 
 async function waitUntil({ until, atMostMs }: Step & { kind: "until" }, deps: MethodDeps): Promise<void> {
@@ -134,16 +160,22 @@ async function runCommand(
   });
 }
 
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number, { runtime, signal }: MethodDeps): Promise<T> {
+/** @param work is told when nobody waits for it any more */
+async function withTimeout<T>(
+  work: (over: AbortSignal) => Promise<T>,
+  timeoutMs: number,
+  { runtime, signal }: MethodDeps,
+): Promise<T> {
   const over = new AbortController();
-  const late = runtime.clock.sleep(timeoutMs, AbortSignal.any([over.signal, signal])).then(() => {
+  const ended = AbortSignal.any([over.signal, signal]);
+  const late = runtime.clock.sleep(timeoutMs, ended).then(() => {
     throw new Error(`not within ${formatDurationMs(timeoutMs)}`);
   });
   late.catch(() => undefined);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work(ended), late]);
   } finally {
-    over.abort();
+    over.abort(new Error("its time is up"));
   }
 }
 

@@ -15,6 +15,7 @@ import { parseObjective, type Objective } from "./objectives.ts";
 import type { ReadExperiment } from "./profile/read.ts";
 import type { Step } from "./profile/step.ts";
 import { planTimeline, type Timeline } from "./timeline.ts";
+import { placeWarming } from "./warming/place.ts";
 
 /** The name of the collection that a `setup` makes. */
 export const ownCollection = "ragctl-chaos";
@@ -41,6 +42,8 @@ export interface PreparedExperiment {
   totalMs: number;
   /** Undefined: the experiment makes none of its own. */
   setup: NonNullable<ReadExperiment["profile"]["setup"]> | undefined;
+  /** What of the profile this cluster has no use for. */
+  notes: string[];
 }
 
 export interface PrepareOptions {
@@ -70,7 +73,8 @@ export function prepareExperiment(
   const method = profile.method.map((step, index) =>
     aimed(step, cluster, rng, (key, message) => at(["method", index, key], message)),
   );
-  const timeline = planTimeline(method, ({ aim }) => aim.nodes ?? nodesIn(cluster, aim.zone));
+  const caching = placeWarming(method, read.load.profile, cluster, (index, key, message) => at(["method", index, key], message));
+  const timeline = planTimeline(caching.method, ({ aim }) => aim.nodes ?? nodesIn(cluster, aim.zone));
   const { steadyState, recovery } = profile;
   const stated = profileThresholds(steadyState.thresholds);
   const before = stated.length > 0 ? stated : clusterThresholds(cluster);
@@ -80,7 +84,7 @@ export function prepareExperiment(
   const totalMs = methodAtMs + timeline.lengthMs + recovery.within + recovery.stay + slackMs;
   const setup = collection === undefined ? profile.setup : undefined;
   const reads = collection ?? (setup && ownCollection);
-  const planned = experimentLoad(read.load.profile, timeline, {
+  const planned = experimentLoad(caching.load, timeline, {
     methodAtMs,
     totalMs,
     collections: { reads, writes: setup?.writesApart === true ? ownWrites : reads },
@@ -103,6 +107,7 @@ export function prepareExperiment(
     methodAtMs,
     totalMs,
     setup,
+    notes: caching.notes,
   };
 }
 

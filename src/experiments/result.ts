@@ -31,14 +31,32 @@ const phase = z.object({
   thresholds: z.array(threshold),
 });
 
+const rate = share.nullable();
+
+/** What warming a cache came to. */
+const warming = z.object({
+  zone: z.string().nullable().describe("whose cache; null: that of all zones without one"),
+  planned: count.describe("questions"),
+  warmed: count,
+  skipped: count.describe("they were there already"),
+  failed: count,
+  left: count.describe("its time was up"),
+  hitRateBefore: rate.describe("of what the load asks later, the share that would be found in that cache"),
+  hitRateAfter: rate,
+  predictedHitRate: rate,
+  elapsedMs: z.number(),
+});
+export type Warming = z.output<typeof warming>;
+
 const step = z.object({
   name: z.string(),
-  kind: z.enum(["fault", "wait", "until", "scale", "ragctl", "command"]),
+  kind: z.enum(["fault", "wait", "until", "scale", "warm", "ragctl", "command"]),
   startMs: atMs.nullable().describe("null: not begun"),
   endMs: atMs.nullable(),
   outcome: z.enum(["done", "failed", "refused", "stopped", "skipped"]),
   message: z.string().optional(),
   nodes: z.array(z.string()).optional().describe("of a fault"),
+  warming: warming.optional(),
   fault: z
     .object({
       id: z.string(),

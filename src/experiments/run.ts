@@ -10,11 +10,13 @@ import { Acts } from "./acts.ts";
 import { assembleResult } from "./assemble.ts";
 import { Conductor, type Conducted } from "./conductor.ts";
 import type { ExperimentDeps } from "./contract.ts";
+import type { MethodDeps } from "./method.ts";
 import type { PreparedExperiment } from "./prepare.ts";
 import type { ExperimentResult } from "./result.ts";
 import { dropCollections, makeCollections, ownCollections } from "./setup.ts";
 import { SteadyState } from "./steady.ts";
 import { TimelineLog } from "./timeline-log.ts";
+import { warmStep } from "./warming/warm.ts";
 
 export interface ExperimentOptions {
   prepared: PreparedExperiment;
@@ -98,7 +100,9 @@ async function underLoad(
   );
   const acts = new Acts(cluster, deps, log, guards, (act) => stop.abort(new Error(`${act.fault}: ${act.problem!.message}`)));
   const stop = new AbortController();
-  const conduct = new Conductor({ prepared, deps, log, steady, acts, stop, over: () => over });
+  const asked = (scenario: string) => steady.scheduledOf(scenario);
+  const warm: MethodDeps["warm"] = (step, signal) => warmStep(step, { prepared, tag, dir: run.dir, asked, deps }, signal);
+  const conduct = new Conductor({ prepared, deps, log, steady, acts, stop, warm, over: () => over });
   let outcome: Conducted;
   try {
     outcome = await conduct.all();

@@ -36,6 +36,15 @@ export class SteadyState {
     return this.#records.filter(({ startMs }) => startMs >= fromMs && startMs < toMs);
   }
 
+  /** Operations of that scenario that were due so far. */
+  scheduledOf(scenario: string): number {
+    const several = this.#scenarios.length > 1;
+    return this.#records.reduce(
+      (sum, { counts, scenarios }) => sum + ((several ? scenarios[scenario]?.counts : counts)?.scheduled ?? 0),
+      0,
+    );
+  }
+
   judge(fromMs: number, toMs: number, thresholds: readonly Threshold[] = this.#thresholds): StretchJudgement {
     return judgeStretch(this.stretch(fromMs, toMs), thresholds, this.#scenarios);
   }

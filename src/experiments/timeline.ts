@@ -95,6 +95,8 @@ export function labelOf(step: Step): string {
       return `wait until ${step.until}`;
     case "scale":
       return `load ×${step.factor}`;
+    case "warm":
+      return `warm the cache${step.zone === undefined ? "" : step.zone === "other" ? " of another zone" : ` of zone ${step.zone}`}`;
     case "ragctl":
       return `ragctl ${step.argv.join(" ")}`;
     case "command":

@@ -1,10 +1,11 @@
+import { cacheId, zoneCaches } from "../cache/zones.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { faultNamed, faults } from "./index.ts";
 import type { FaultName } from "./names.ts";
 import { reachOne, resolverOf, type Unreachable } from "./reach.ts";
 import type { PossibleFault, TargetsResult } from "./result.ts";
 import { sampleOptions } from "./samples.ts";
-import { cacheId, cacheSubject } from "./select.ts";
+import { subjectOf } from "./select.ts";
 import type { Subject } from "./targets/index.ts";
 
 type Resolve = ReturnType<typeof resolverOf>;
@@ -20,17 +21,25 @@ export async function possibleFaults(cluster: ClusterConfig): Promise<TargetsRes
     zone: zone ?? null,
     faults: await of({ id, url, target, role: "node" }),
   }));
-  const cache = cacheSubject(cluster);
-  const why = cluster.cache
-    ? "it lies in the memory of each process of its own, where nobody reaches it"
-    : "the cluster has none";
-  const cacheFaults = cache
-    ? await of(cache)
-    : namesFor("cache").map((fault) => ({ fault, possible: false, by: null, why: [{ kind: "any", reason: why }] }));
+  const caches = zoneCaches(cluster).map(async (each) => {
+    const subject = subjectOf(each);
+    return {
+      id: each.id,
+      role: "cache" as const,
+      zone: each.zones.length === 1 ? each.zones[0]! : null,
+      faults: subject ? await of(subject) : [],
+    };
+  });
   return {
     cluster: cluster.name,
-    targets: [...(await Promise.all(nodes)), { id: cacheId, role: "cache", zone: null, faults: cacheFaults }],
+    targets: [...(await Promise.all(nodes)), ...(caches.length > 0 ? await Promise.all(caches) : [noCache(cluster)])],
   };
+}
+
+function noCache({ cache }: ClusterConfig): TargetsResult["targets"][number] {
+  const reason = cache ? "it lies in the memory of each process of its own, where nobody reaches it" : "the cluster has none";
+  const faults = namesFor("cache").map((fault) => ({ fault, possible: false, by: null, why: [{ kind: "any", reason }] }));
+  return { id: cacheId, role: "cache", zone: null, faults };
 }
 
 function namesFor(role: Subject["role"]): FaultName[] {

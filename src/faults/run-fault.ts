@@ -1,3 +1,4 @@
+import { inZone, zoneCacheId } from "../cache/zones.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
@@ -65,7 +66,7 @@ export interface FaultPlan {
  * @throws RagctlError exit 2 for what is wrong with the request, 3 where a node cannot be reached by this fault
  */
 export async function planFault(request: FaultRequest, { runtime }: { runtime: Runtime }): Promise<FaultPlan> {
-  const { cluster, forMs, guards } = request;
+  const { forMs, guards } = request;
   const fault = faultNamed(request.fault);
   if (!fault)
     throw usageError([
@@ -74,13 +75,21 @@ export async function planFault(request: FaultRequest, { runtime }: { runtime: R
   if (forMs === undefined && fault.reversible && !fault.mayHold)
     throw usageError([{ path: "--for", message: `say how long ${fault.name} shall last, such as 30s` }]);
   const options = parseOptions(fault, request.options ?? {});
-  const subjects = selectSubjects(cluster, fault, request, runtime.rng);
+  const subjects = selectSubjects(request.cluster, fault, request, runtime.rng);
+  // Of several caches, what is done to one by its own protocol goes to that one.
+  const cluster = fault.scope === "cache" ? inZone(request.cluster, zoneOf(request, subjects)) : request.cluster;
   const reached = await reachAll(cluster, subjects, fault, options);
   const impact =
     fault.scope === "cache" ? "cache" : typeof fault.impact === "function" ? fault.impact(reached.options) : fault.impact;
-  const nodes = fault.scope === "cache" ? [] : subjects.map(({ id }) => id);
+  const nodes = subjects.flatMap(({ id, role }) => (role === "node" ? [id] : []));
   const radius = await blastRadius({ ...guards, cluster, fault: fault.name, impact: impact ?? "silences", nodes }, { runtime });
   return { cluster, fault, subjects, ...reached, forMs, radius };
+}
+
+/** The zone whose own cache was chosen; undefined for the one of all others. */
+function zoneOf({ cluster }: FaultRequest, subjects: readonly Subject[]): string | undefined {
+  const own = Object.keys(cluster.cache?.zones ?? {});
+  return own.find((zone) => subjects.some(({ id }) => id === zoneCacheId(zone)));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { cachesWithin, zoneCaches, type ZoneCache } from "../cache/zones.ts";
 import type { ClusterConfig, NodeConfig } from "../config/schema.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { usageError, type Problem } from "../errors.ts";
@@ -12,9 +13,6 @@ export interface Selection {
   zone?: string;
   random?: number;
 }
-
-/** The id that the cache of a cluster goes by among faults. */
-export const cacheId = "cache";
 
 /**
  * What a fault shall be injected into.
@@ -57,13 +55,27 @@ export function selectSubjects(
       : random !== undefined
         ? drawn(cluster.nodes, random, rng)
         : cluster.nodes.filter(({ id }) => nodes.includes(id));
-  return chosen.map(({ id, url, target }) => ({ id, url, target, role: "node" }));
+  const subjects = chosen.map(({ id, url, target }): Subject => ({ id, url, target, role: "node" }));
+  // Everything in a zone: elsewhere than on this machine nobody says how a cache is reached.
+  const caches =
+    fault.scope === "zone" && zone !== undefined && cluster.source.kind === "local" ? cachesWithin(cluster, zone) : [];
+  return [...subjects, ...caches.flatMap((each) => subjectOf(each) ?? [])];
 }
 
 function cacheOf(cluster: ClusterConfig, fault: string, { nodes = [], zone, random }: Selection): Subject {
-  if (zone !== undefined || random !== undefined || nodes.some((id) => id !== cacheId))
+  const caches = zoneCaches(cluster);
+  const ids = new Set(caches.map(({ id }) => id));
+  if (random !== undefined || nodes.some((id) => !ids.has(id)))
     throw usageError([{ path: "NODE", message: `${fault} acts on the cache of the cluster: name no node` }]);
-  const subject = cacheSubject(cluster);
+  const zones = caches.flatMap((each) => each.zones);
+  if (zone !== undefined && !zones.includes(zone))
+    throw usageError([
+      { path: "--zone", message: `no cache of ${cluster.name} serves zone "${zone}"${didYouMean(zone, zones)}` },
+    ]);
+  const chosen = caches.find((each) =>
+    zone === undefined ? nodes.length === 0 || nodes.includes(each.id) : each.zones.includes(zone),
+  );
+  const subject = chosen && subjectOf(chosen);
   if (subject) return subject;
   throw usageError([{ message: `cluster ${cluster.name} has no cache of its own that faults could reach` }], {
     code: "cache-missing",
@@ -71,11 +83,10 @@ function cacheOf(cluster: ClusterConfig, fault: string, { nodes = [], zone, rand
   });
 }
 
-/** The cache as if it were a node; undefined where there is none that could be reached. Its url has no credentials: it gets into records. */
-export function cacheSubject({ cache }: Pick<ClusterConfig, "cache">): Subject | undefined {
-  const first = cache?.url ?? cache?.cluster?.[0] ?? cache?.sentinel?.nodes[0];
-  if (first === undefined || cache?.driver === "memory") return undefined;
-  return { id: cacheId, url: withoutCredentials(first), target: undefined, role: "cache" };
+/** A cache as if it were a node; undefined where it could not be reached. Its url has no credentials: it gets into records. */
+export function subjectOf({ id, cache }: ZoneCache): Subject | undefined {
+  const first = cache.url ?? cache.cluster?.[0] ?? cache.sentinel?.nodes[0];
+  return first === undefined ? undefined : { id, url: withoutCredentials(first), target: undefined, role: "cache" };
 }
 
 /** `count` different ones, in the cluster's order. */

@@ -1,10 +1,11 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { cacheId } from "../cache/zones.ts";
 import { entryPath } from "../entry.ts";
 import type { ProxySpec } from "../proxy/contract.ts";
 import { socketPathOf, type Layout } from "./layout.ts";
-import { directUrl, type EngineName, type LocalNode, type LocalSpec } from "./spec.ts";
+import { directUrl, redisesOf, type EngineName, type LocalNode, type LocalPorts, type LocalSpec } from "./spec.ts";
 
 /** One process that the supervisor keeps: how to start it, where it answers. */
 export interface ProgramSpec {
@@ -64,7 +65,6 @@ export const engines = {
   },
 } as const satisfies Record<EngineName, Engine>;
 
-export const cacheProcessId = "cache";
 export const proxyProcessId = "proxy";
 
 /**
@@ -83,15 +83,20 @@ export function programsOf(spec: LocalSpec, layout: Layout, nodeBinary: string):
       ...engine.program(node, cwd, spec.engineBinary ?? nodeBinary),
     };
   });
-  const cache = spec.cache.driver === "redis" ? [redisProgram(spec.cache, join(layout.dir, "cache"))] : [];
+  const { cache } = spec;
+  const caches =
+    cache.driver === "redis"
+      ? redisesOf(spec).map((each) =>
+          redisProgram(each, cache.binary, join(layout.dir, "cache", ...(each.id === cacheId ? [] : [each.id]))),
+        )
+      : [];
   const proxies = proxiesOf(spec);
-  return [...nodes, ...cache, ...(proxies.length > 0 ? [proxyProgram(proxies, layout, nodeBinary)] : [])];
+  return [...nodes, ...caches, ...(proxies.length > 0 ? [proxyProgram(proxies, layout, nodeBinary)] : [])];
 }
 
-/** What stands before nodes and cache, by their ids; none for those that are reached directly. */
-export function proxiesOf({ nodes, cache }: Pick<LocalSpec, "nodes" | "cache">): ProxySpec[] {
-  const all = [...nodes, ...(cache.driver === "redis" ? [{ ...cache, id: cacheProcessId }] : [])];
-  return all.flatMap(({ id, port, ownPort }) =>
+/** What stands before nodes and caches, by their ids; none for those that are reached directly. */
+export function proxiesOf(spec: Pick<LocalSpec, "nodes" | "cache">): ProxySpec[] {
+  return [...spec.nodes, ...redisesOf(spec)].flatMap(({ id, port, ownPort }) =>
     ownPort === undefined ? [] : [{ name: id, host: "127.0.0.1", port, upstreamPort: ownPort }],
   );
 }
@@ -104,7 +109,8 @@ function proxyProgram(proxies: ProxySpec[], { dir }: Layout, nodeBinary: string)
 
 /** A cache and nothing else: bounded, evicting by use, nothing on disk. */
 function redisProgram(
-  { port: reached, ownPort: port = reached, binary }: { port: number; ownPort?: number; binary: string },
+  { id, port: reached, ownPort: port = reached }: LocalPorts & { id: string },
+  binary: string,
   cwd: string,
 ): ProgramSpec {
   const settings = {
@@ -117,7 +123,7 @@ function redisProgram(
     "maxmemory-policy": "allkeys-lfu",
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-  return { id: cacheProcessId, role: "cache", url: `redis://127.0.0.1:${port}`, command: binary, args, env: {}, cwd };
+  return { id, role: "cache", url: `redis://127.0.0.1:${port}`, command: binary, args, env: {}, cwd };
 }
 
 /** The absolute path of a program on PATH; undefined when there is none. */

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { cacheId, zoneCacheId } from "../cache/zones.ts";
 import { writeDurably } from "../faults/durable-file.ts";
 import { ExitCode, RagctlError } from "../errors.ts";
 
@@ -33,7 +34,30 @@ export interface LocalSpec {
   /** Where --port-base gave one: new nodes go on from it. */
   portBase?: number;
   nodes: LocalNode[];
-  cache: { driver: "memory" } | { driver: "redis"; port: number; ownPort?: number; binary: string };
+  cache: { driver: "memory" } | LocalRedis;
+}
+
+export interface LocalRedis extends LocalPorts {
+  driver: "redis";
+  binary: string;
+  /** One more in each zone after the first. */
+  zones?: Record<string, LocalPorts>;
+}
+
+/** Where clients reach it, and where it listens where a fault proxy stands before it. */
+export interface LocalPorts {
+  port: number;
+  ownPort?: number;
+}
+
+/** Each Redis of the cluster: `cache`, and `cache-b` where zone b has one of its own. */
+export function redisesOf({ cache }: Pick<LocalSpec, "cache">): (LocalPorts & { id: string })[] {
+  if (cache.driver === "memory") return [];
+  const { port, ownPort, zones = {} } = cache;
+  return [
+    { id: cacheId, port, ...(ownPort !== undefined && { ownPort }) },
+    ...Object.entries(zones).map(([zone, ports]) => Object.assign({ id: zoneCacheId(zone) }, ports)),
+  ];
 }
 
 /** @throws RagctlError exit 2 where the file is there and is not one that `up` wrote */

@@ -11,8 +11,8 @@ import { layoutOf, type Layout } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { planUp, type UpFlags, type UpPlan } from "./plan.ts";
 import { freePorts, takenPorts } from "./ports.ts";
-import { cacheProcessId, engines, findOnPath, proxiesOf, proxyProcessId } from "./programs.ts";
-import { nodeUrl, readSpec, writeSpec, type LocalNode, type LocalSpec } from "./spec.ts";
+import { engines, findOnPath, proxiesOf, proxyProcessId } from "./programs.ts";
+import { nodeUrl, readSpec, redisesOf, writeSpec, type LocalNode, type LocalPorts, type LocalSpec } from "./spec.ts";
 import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
 import { localTables, type Registered } from "./tables.ts";
 
@@ -73,7 +73,7 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
   const spec = await completeSpec(before, plan, flags, running, runtime);
   const wanted = [
     ...spec.nodes.map(({ id }) => id),
-    ...(spec.cache.driver === "redis" ? [cacheProcessId] : []),
+    ...redisesOf(spec).map(({ id }) => id),
     ...(spec.proxies ? [proxyProcessId] : []),
   ];
   const started = wanted.filter((id) => !running.has(id));
@@ -116,8 +116,9 @@ async function locked(layout: Layout, flags: UpFlags, deps: UpDeps): Promise<UpO
 
 /** Nodes and cache where clients meet them. */
 function throughProxies(spec: LocalSpec): Answerer[] {
+  const caches = new Set(redisesOf(spec).map(({ id }) => id));
   return proxiesOf(spec).map(({ name, port }) =>
-    name === cacheProcessId
+    caches.has(name)
       ? { id: name, role: "cache", url: `redis://127.0.0.1:${port}` }
       : { id: name, role: "node", url: nodeUrl({ port }) },
   );
@@ -147,7 +148,7 @@ async function completeSpec(
   const engine: { binary?: string; morePorts: number } = engines[plan.engine];
   const engineBinary = engine.binary ? requireProgram(engine.binary, `--engine ${plan.engine}`, runtime) : undefined;
   const cacheBinary = plan.cache === "redis" ? requireProgram("redis-server", "--cache redis", runtime) : undefined;
-  const free = await freePorts(plan.nodes.length * (2 + engine.morePorts) + 2);
+  const free = await freePorts(plan.nodes.length * (2 + engine.morePorts) + 2 * Math.max(1, plan.zones.length));
   const base = flags.portBase ?? before?.portBase;
   const nodes = plan.nodes.map(({ id, zone, port, ownPort, morePorts }, index): LocalNode => {
     const more = morePorts ?? Array.from({ length: engine.morePorts }, () => free.pop()!);
@@ -175,12 +176,21 @@ async function completeSpec(
   };
 }
 
-function redisPorts(before: LocalSpec | undefined, { proxies }: UpPlan, free: number[]): { port: number; ownPort?: number } {
-  if (before?.cache.driver === "redis") {
-    const { port, ownPort } = before.cache;
-    return { port, ...(ownPort === undefined ? {} : { ownPort }) };
-  }
-  return { port: free.pop()!, ...(proxies ? { ownPort: free.pop()! } : {}) };
+/** One Redis, and one more in each zone after the first; those that are there keep their ports. */
+function redisPorts(
+  before: LocalSpec | undefined,
+  { proxies, zones }: UpPlan,
+  free: number[],
+): LocalPorts & { zones?: Record<string, LocalPorts> } {
+  const there = before?.cache.driver === "redis" ? before.cache : undefined;
+  const keptOrFree = (kept: LocalPorts | undefined): LocalPorts => {
+    if (!kept) return { port: free.pop()!, ...(proxies && { ownPort: free.pop()! }) };
+    const { port, ownPort } = kept;
+    return { port, ...(ownPort !== undefined && { ownPort }) };
+  };
+  const first = keptOrFree(there);
+  const others = zones.slice(1).map((zone) => [zone, keptOrFree(there?.zones?.[zone])] as const);
+  return { ...first, ...(others.length > 0 && { zones: Object.fromEntries(others) }) };
 }
 
 async function refuseTakenPorts(nodes: LocalNode[], before: LocalSpec | undefined, running: ReadonlySet<string>): Promise<void> {

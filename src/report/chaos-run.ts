@@ -18,6 +18,7 @@ export function chaosRunReport(result: ChaosRun, style: Style): string {
     phaseTable(result, style),
     "",
     stepTable(result, style),
+    ...result.steps.flatMap(({ name, message }) => (message === undefined ? [] : [style.dim(`${name}: ${message}`)])),
     ...nodeTable(result, style),
   ].join("\n");
 }

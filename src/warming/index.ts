@@ -1,3 +1,4 @@
+import { inZone } from "../cache/zones.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import type { Runtime } from "../runtime.ts";
 import { openAccess, type Through, type WarmAccess } from "./access.ts";
@@ -18,6 +19,8 @@ export interface WarmRequest {
   rankBy: Worth;
   prices: Prices;
   pace: PaceRequest;
+  /** Whose own cache is warmed; undefined: that of all zones without one. */
+  zone?: string;
 }
 
 interface PaceRequest {
@@ -71,7 +74,10 @@ const shownQueries = 10;
  * @throws RagctlError exit 2 for what is wrong with the request, 3 where store, embedder or cache cannot be reached, or not for half a minute
  */
 export async function warm(request: WarmRequest, deps: WarmDeps): Promise<CacheWarmResult> {
-  const access = await openAccess(deps.cluster, request.through, { ...deps.runtime, maxInFlight: request.pace.maxInFlight });
+  const access = await openAccess(inZone(deps.cluster, request.zone), request.through, {
+    ...deps.runtime,
+    maxInFlight: request.pace.maxInFlight,
+  });
   try {
     const candidates = await candidatesOf(request.source, {
       ...deps.runtime,
@@ -96,7 +102,10 @@ export async function resumeWarm(dir: string, deps: WarmDeps): Promise<CacheWarm
   const { head: said, lines, done } = readJournal(dir);
   const head = said as PlanHead;
   const { request } = head;
-  const access = await openAccess(deps.cluster, request.through, { ...deps.runtime, maxInFlight: request.pace.maxInFlight });
+  const access = await openAccess(inZone(deps.cluster, request.zone), request.through, {
+    ...deps.runtime,
+    maxInFlight: request.pace.maxInFlight,
+  });
   try {
     const run = await deps.begin(head.plan, head.notes);
     if (!run) return planResult(head, deps.cluster.name, access.name);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { durationMs } from "../../config/schema.ts";
+import { durationMs, ratePerSec } from "../../config/schema.ts";
 import { didYouMean } from "../../config/suggest.ts";
 import { faultNamed } from "../../faults/index.ts";
 import { faultSummaries } from "../../faults/names.ts";
@@ -20,19 +20,20 @@ const companions = {
   fault: ["nodes", "zone", "random", "for", "with", "rolling"],
   wait: [],
   scale: ["over"],
+  warm: ["zone", "top", "rate", "timeout", "mayFail"],
   ragctl: ["timeout", "mayFail"],
   command: ["timeout", "mayFail"],
 } as const;
 type Action = keyof typeof companions;
 const actions = Object.keys(companions) as Action[];
 
-/** One step as people write it: exactly one of `fault`, `wait`, `scale`, `ragctl`, `command`, and what goes with it. */
+/** One step as people write it: exactly one of `fault`, `wait`, `scale`, `warm`, `ragctl`, `command`, and what goes with it. */
 const written = z.strictObject({
   name: z.string().min(1).optional().describe("for the report"),
   at: durationMs.optional().describe("not before so long into the method; default: when the step before is done"),
   fault: z.string().optional().describe("begins, lasts `for`, and is healed; the method goes on meanwhile"),
   nodes: z.array(z.string()).min(1).optional(),
-  zone: z.string().min(1).optional().describe("every node of it; any: one by chance"),
+  zone: z.string().min(1).optional().describe("of a fault, every node of it; any: one by chance"),
   random: z.union([positive, z.literal("minority")], { error: "expected a number of nodes, or minority" }).optional(),
   for: positiveDuration.optional().describe("default 10s"),
   with: z.record(z.string(), z.unknown()).optional().describe("the fault's own options: {delay: 300ms}"),
@@ -45,12 +46,21 @@ const written = z.strictObject({
     .optional(),
   scale: z.number().positive().max(1000).optional().describe("the load, as a multiple of what the profile says"),
   over: durationMs.optional().describe("how long the change of the load takes; default: at once"),
+  warm: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "a scenario of the load that looks things up in the cache: what it has asked so far is answered from the nodes and stored, in the cache of `zone` (other: of one that no fault before has taken). Left out, with a word, where zones have no caches of their own",
+    ),
+  top: positive.optional().describe("so many of the questions, those asked most; default: all"),
+  rate: ratePerSec.optional().describe("of warming at most, default 200/s; slower where searches suffer"),
   ragctl: z
     .union([z.string().min(1), z.array(z.string()).min(1)], { error: "expected a command line of ragctl, or its arguments" })
     .optional()
     .describe("a command line of ragctl, without the word ragctl: [shard, repair, --json]"),
   command: z.array(z.string()).min(1).optional().describe("a program and its arguments"),
-  timeout: positiveDuration.optional().describe("of ragctl and command, default 5m"),
+  timeout: positiveDuration.optional().describe("of warm, ragctl and command, default 5m"),
   mayFail: z.boolean().optional().describe("the method goes on where it ends with another code than 0"),
 });
 
@@ -68,12 +78,28 @@ export type Step = { name?: string; atMs?: number } & (
   | { kind: "wait"; ms: number }
   | { kind: "until"; until: z.output<typeof until>; atMostMs: number }
   | { kind: "scale"; factor: number; overMs: number }
+  | WarmStep
   | { kind: "ragctl"; argv: string[]; timeoutMs: number; mayFail: boolean }
   | { kind: "command"; argv: string[]; timeoutMs: number; mayFail: boolean }
 );
 
+export interface WarmStep {
+  kind: "warm";
+  /** Of the load. */
+  scenario: string;
+  /** Whose cache; `other` as people write it. Undefined: that of all zones without one. */
+  zone?: string;
+  top?: number;
+  ratePerSec: number;
+  timeoutMs: number;
+  mayFail: boolean;
+  /** Why there is nothing to do on this cluster. */
+  skip?: string;
+}
+
 const defaultForMs = 10_000;
 const defaultTimeoutMs = 5 * 60_000;
+const defaultWarmPerSec = 200;
 
 type Written = z.output<typeof written>;
 type Context = z.core.$RefinementCtx<Written>;
@@ -112,6 +138,18 @@ export const stepSchema = written
     if (step.wait !== undefined) return { ...common, kind: "until", until: step.wait.until, atMostMs: step.wait.atMost };
     if (step.scale !== undefined) return { ...common, kind: "scale", factor: step.scale, overMs: step.over ?? 0 };
     const rest = { timeoutMs: step.timeout ?? defaultTimeoutMs, mayFail: step.mayFail ?? false };
+    if (step.warm !== undefined) {
+      const { warm: scenario, zone, top, rate: ratePerSec = defaultWarmPerSec } = step;
+      return {
+        ...common,
+        kind: "warm",
+        scenario,
+        ...(zone !== undefined && { zone }),
+        ...(top !== undefined && { top }),
+        ratePerSec,
+        ...rest,
+      };
+    }
     if (step.ragctl !== undefined)
       return { ...common, kind: "ragctl", argv: typeof step.ragctl === "string" ? words(step.ragctl) : step.ragctl, ...rest };
     return { ...common, kind: "command", argv: step.command!, ...rest };

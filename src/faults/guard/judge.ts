@@ -1,3 +1,4 @@
+import { zoneCaches } from "../../cache/zones.ts";
 import { plural } from "../../units.ts";
 import type { GuardInput, Observation } from "./contract.ts";
 import { nodesAllowed } from "./max-blast.ts";
@@ -97,6 +98,7 @@ function tooMany({ nodes, of, allowed }: BlastRadius["touched"]): Refusal[] {
 /** A cluster that is not whole: what a fault shows there, nobody could tell from what was wrong before. */
 function degraded(input: GuardInput, { silent, own, others, tables, native, cacheProblem }: Observation): Refusal[] {
   const ours = new Set(own.map(({ node }) => node));
+  const ownCache = zoneCaches(input.cluster).some(({ id }) => ours.has(id));
   const wrong = [
     ...silent.filter((id) => !ours.has(id)).map((id) => `${id} does not answer`),
     ...others.map(({ fault, node, id }) => `${fault} is active on ${node} (${id})`),
@@ -107,7 +109,7 @@ function degraded(input: GuardInput, { silent, own, others, tables, native, cach
       ...(moves.some(({ repair }) => !repair) ? [`${collection} has ${plural(moves.length, "move")} in flight`] : []),
     ]),
     ...nativeTrouble(native, ours),
-    ...(cacheProblem !== undefined && !ours.has("cache") ? [cacheProblem] : []),
+    ...(cacheProblem !== undefined && !ownCache ? [cacheProblem] : []),
   ];
   if (wrong.length === 0) return [];
   return [

@@ -102,9 +102,9 @@ objectives: ["recover>3s", "lost<=0"]
         "9 method[1].fault: expected nodes, zone or random beside it",
         "10 method[2].zone: does not go with nodes: say one of nodes, zone, random",
         "11 method[3].wait: expected a duration, or {until: healed | serving | steady}, got "soon"",
-        "12 method[4]: expected exactly one of fault, wait, scale, ragctl, command, got wait and scale",
+        "12 method[4]: expected exactly one of fault, wait, scale, warm, ragctl, command, got wait and scale",
         "13 method[5].for: does not go with wait",
-        "14 method[6]: expected exactly one of fault, wait, scale, ragctl, command",
+        "14 method[6]: expected exactly one of fault, wait, scale, warm, ragctl, command",
         "15 objectives[0]: recover takes <, got "recover>3s"",
       ]
     `);

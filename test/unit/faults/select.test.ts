@@ -5,6 +5,7 @@ import { seededRng } from "../../../src/runtime.ts";
 
 const cluster = {
   name: "prod",
+  source: { kind: "config" },
   nodes: [
     { id: "n1", url: "http://n1", zone: "a" },
     { id: "n2", url: "http://n2", zone: "b" },
@@ -36,6 +37,22 @@ test("by id, in the cluster's order and each once; by zone; at random, the same 
   expect(chosen({ random: 2 })).toEqual(chosen({ random: 2 }));
   expect(new Set(chosen({ random: 3 })).size).toBe(3);
   expect(chosen({ random: 4 })).toEqual(["n1", "n2", "n3", "n4"]);
+});
+
+test("with a zone of the local cluster goes the cache that serves it alone; a cache fault takes one, that of a zone where it is said", () => {
+  const zoned = {
+    ...cluster,
+    source: { kind: "local" },
+    cache: { driver: "redis", url: "redis://r:1", zones: { b: { url: "redis://r:2" } } },
+  } as unknown as ClusterConfig;
+  expect(chosen({ zone: "b" }, "zone", zoned)).toEqual(["n2", "n4", "cache-b"]);
+  expect(chosen({ zone: "a" }, "zone", zoned)).toEqual(["n1", "n3", "cache"]);
+  expect(chosen({ zone: "a" }, "node", zoned)).toEqual(["n1", "n3"]);
+  // Elsewhere nobody says how a cache is reached.
+  expect(chosen({ zone: "b" }, "zone", { ...zoned, source: { kind: "config" } })).toEqual(["n2", "n4"]);
+  expect(chosen({}, "cache", zoned)).toEqual(["cache"]);
+  expect(chosen({ zone: "b" }, "cache", zoned)).toEqual(["cache-b"]);
+  expect(problems({ zone: "c" }, "cache", zoned)).toEqual(['--zone: no cache of prod serves zone "c"; did you mean "a"?']);
 });
 
 test("at random, every node has its turn", () => {

@@ -6,7 +6,7 @@ import { configSchema } from "../../../src/config/schema.ts";
 import { clusterDocument } from "../../../src/local/cluster-file.ts";
 import { layoutOf, socketPathOf } from "../../../src/local/layout.ts";
 import { freePorts, takenPorts } from "../../../src/local/ports.ts";
-import { findOnPath, programsOf } from "../../../src/local/programs.ts";
+import { findOnPath, programsOf, proxiesOf } from "../../../src/local/programs.ts";
 import { readSpec, writeSpec, type LocalSpec } from "../../../src/local/spec.ts";
 import { withJoining } from "../../../src/local/tables.ts";
 import type { RoutingTable } from "../../../src/sharding/index.ts";
@@ -39,6 +39,26 @@ test("the cluster file is a config file: the same schema takes it", () => {
     embedder: { driver: "hashing", dim: 384 },
     objectives: { p99: 100, errorRate: 0.001 },
   });
+});
+
+test("each zone after the first has a Redis of its own, with a process and a proxy", () => {
+  const zoned: LocalSpec = {
+    ...spec,
+    cache: { driver: "redis", port: 7100, ownPort: 7101, binary: "redis-server", zones: { b: { port: 7200, ownPort: 7201 } } },
+  };
+  expect(configSchema.parse(clusterDocument(zoned)).clusters["local"]!.cache).toMatchObject({
+    url: "redis://127.0.0.1:7100",
+    zones: { b: { url: "redis://127.0.0.1:7200" } },
+  });
+  const caches = programsOf(zoned, layoutOf("/w"), "/usr/bin/node").filter(({ role }) => role === "cache");
+  expect(caches.map(({ id, url, cwd }) => [id, url, cwd])).toEqual([
+    ["cache", "redis://127.0.0.1:7101", "/w/.ragctl/cache"],
+    ["cache-b", "redis://127.0.0.1:7201", "/w/.ragctl/cache/cache-b"],
+  ]);
+  expect(proxiesOf(zoned).map(({ name, port, upstreamPort }) => [name, port, upstreamPort])).toEqual([
+    ["cache", 7100, 7101],
+    ["cache-b", 7200, 7201],
+  ]);
 });
 
 test("what up wrote is read back; a broken file is exit 2 with the way out", () => {
