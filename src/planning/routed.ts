@@ -7,7 +7,7 @@ import { placementOf } from "../sharding/owners.ts";
 import type { Capacity } from "../sharding/plan/balance.ts";
 import { buildPlan, type PlanDraft } from "../sharding/plan/build.ts";
 import { layoutOfTable, type AddedNode } from "../sharding/plan/layout.ts";
-import { requireNoCopies } from "../sharding/plan/transition-request.ts";
+import { requireNoCopies, requireNoLayout } from "../sharding/plan/transition-request.ts";
 import { makePlanId } from "../sharding/plan/plan-id.ts";
 import { weighOwners, weighPositions } from "../sharding/plan/weigh.ts";
 import type { RoutingTable, TableNode } from "../sharding/table.ts";
@@ -41,6 +41,7 @@ export async function planRouted(
 ): Promise<{ draft: PlanDraft; notes: string[] }> {
   await loadHashes();
   refuse(table);
+  requireNoLayout(table);
   const changes = { ...changesOf(inputs), ...membersOf(cluster, table, inputs) };
   const observed = await observe(table, deps.nodes);
   const notes = [...observed.notes, ...(await addHeat(table, inputs, observed, deps))];

@@ -67,7 +67,7 @@ async function tableStatus(table: RoutingTable, nodes: Nodes): Promise<TableStat
     return {
       collection: table.collection,
       epoch: table.epoch,
-      placement: describePartitioner(table.partitioner),
+      placement: [describePartitioner(table.partitioner), ...layouts(table)].join(" · "),
       replicas: table.replicas,
       nodes: ids.map((id, index) => {
         const { state, quiet, weight, zone, url } = table.nodes[id]!;
@@ -101,4 +101,12 @@ function ownedShares({ sets, nodeIds }: Routing): number[] {
 
 function shareOf({ selector }: Move, { placement }: Routing): number {
   return selectorRanges(selector).reduce((sum, [lo, hi]) => sum + (hi - lo) / placement.space, 0);
+}
+
+/** What the nodes call the collection, where not by its name, and what there is of it besides. */
+function layouts({ physical, beside }: RoutingTable): string[] {
+  return [
+    ...(physical === undefined ? [] : [`${physical} on the nodes`]),
+    ...(beside ? [`${beside.physical} ${beside.state === "building" ? "being built beside it" : "not dropped yet"}`] : []),
+  ];
 }

@@ -37,11 +37,13 @@ export function startWriter(
       await running;
     },
     async wrong() {
+      // What is acknowledged while it is read may be found or not.
+      const acked = new Map([...history].map(([key, ops]) => [key, ops.findLastIndex((op) => op.acked)]));
       const stored = new Map(
-        (await client.fetch(collection, [...history.keys()])).map(({ key, payload }) => [key, payload["value"]]),
+        (await client.fetch(collection, [...acked.keys()])).map(({ key, payload }) => [key, payload["value"]]),
       );
-      return [...history].flatMap(([key, ops]) => {
-        const last = ops.findLastIndex(({ acked }) => acked);
+      return [...acked].flatMap(([key, last]) => {
+        const ops = history.get(key)!;
         const fine = ops.slice(Math.max(0, last)).map((op) => op.value);
         if (last < 0) fine.push(undefined);
         return fine.includes(stored.get(key) as number | undefined)

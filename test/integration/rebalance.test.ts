@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { connectCluster, type ClusterClient } from "../../src/cluster/index.ts";
 import { configSchema, type ClusterConfig } from "../../src/config/schema.ts";
+import { searchesIn } from "../../src/planning/heat/counters.ts";
 import { exactNeighbors, recallAtK } from "../../src/load/recall/index.ts";
 import type { SimulateResult } from "../../src/rebalance/simulate/result.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
+import { flattenCentroids, nearestCells } from "../../src/sharding/semantic.ts";
 import { schemaProblems } from "../helpers/json-document.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
 import { clusteredVectors } from "../helpers/vectors.ts";
@@ -129,7 +131,8 @@ async function measure() {
   return { recall, nodes };
 }
 
-async function requireNothingLost() {
+/** @returns copies on all nodes */
+async function requireNothingLost(): Promise<number> {
   const stored = await client.fetch(collection, [...truth.keys()], { withVector: true, timeoutMs: 30_000 });
   expect(stored).toHaveLength(truth.size);
   const far = stored.filter(({ key, vector: is }) => truth.get(key)!.some((value, d) => Math.abs(value - is![d]!) > 1e-5));
@@ -137,6 +140,78 @@ async function requireNothingLost() {
   expect(await client.count(collection)).toBe(truth.size);
   const verified = await run("rebalance", "verify");
   expect(verified.result).toMatchObject({ clean: true, missing: 0, orphaned: 0, different: 0, checked: truth.size });
+  return verified.result.nodes.reduce((sum: number, node: { points: number }) => sum + node.points, 0);
+}
+
+/** Where the table places vectors now, said from the table alone. */
+async function placed() {
+  const { partitioner, vector } = (await client.table(collection))!;
+  if (partitioner.kind !== "semantic") throw new Error(`placed by ${partitioner.kind}`);
+  const { owners = [], probes = owners.length } = partitioner;
+  const flat = flattenCentroids(partitioner);
+  const cellsOf = (row: ArrayLike<number>, count: number) => nearestCells(flat, vector.distance, row, count);
+  return { cellsOf, owners, probes, ownerOf: (row: ArrayLike<number>) => owners[cellsOf(row, 1)[0]!]![0]! };
+}
+
+/** By the nodes' own counters. */
+async function searchesByNode(): Promise<Map<string, number>> {
+  const { nodes } = (await client.table(collection))!;
+  const counted = Object.entries(nodes).map(async ([id, { url }]): Promise<[string, number]> => {
+    const answer = await fetch(new URL("/metrics", url));
+    return [id, searchesIn(await answer.text()) ?? 0];
+  });
+  return new Map(await Promise.all(counted));
+}
+
+/** Each of these queries once: every node is asked as often as the cells that it owns say. */
+async function requirePredictedRequests(asked: readonly number[][]) {
+  const { cellsOf, owners, probes } = await placed();
+  const predicted = new Map([...(await searchesByNode()).keys()].map((id) => [id, 0]));
+  for (const query of asked)
+    for (const id of new Set(cellsOf(query, probes).flatMap((cell) => owners[cell]!))) predicted.set(id, predicted.get(id)! + 1);
+  // A client's view may lag by its lease.
+  await vi.waitFor(
+    async () => {
+      const before = await searchesByNode();
+      for (const query of asked) await client.search(client.prepareSearch(collection, query, { k }), { timeoutMs: 20_000 });
+      const after = await searchesByNode();
+      expect(new Map([...after].map(([id, count]) => [id, count - before.get(id)!]))).toEqual(predicted);
+    },
+    { timeout: 30_000, interval: 500 },
+  );
+}
+
+/** Plans, applies beside a writer, verifies, and goes back with nobody writing: then what is copied is known to the point. */
+async function changeAndBack(
+  name: string,
+  flags: readonly string[],
+  asked: readonly number[][],
+  check: (now: Awaited<ReturnType<typeof placed>>) => void,
+) {
+  const first = await placed();
+  const planned = await run("rebalance", "plan", ...flags, "-o", `${name}.json`);
+  expect(planned.exitCode, planned.stderr + planned.stdout).toBe(0);
+  expect(planned.result.after.maxOverMean).toBeLessThan(1.3);
+  const writer = startWriter();
+  const applied = await run("rebalance", "apply", `${name}.json`, "--yes");
+  const { failed } = await writer.stop();
+  expect(applied.exitCode, applied.stderr).toBe(0);
+  expect(failed).toEqual([]);
+  await requireNothingLost();
+  const second = await placed();
+  check(second);
+  const changing = [...truth.values()].filter((each) => first.ownerOf(each) !== second.ownerOf(each)).length;
+  expect(changing).toBeGreaterThan(0);
+  expect(planned.result.points).toBeGreaterThan(changing / 2);
+  expect(planned.result.points).toBeLessThan(changing * 2);
+  await requirePredictedRequests(asked);
+  const reversed = await run("rebalance", "reverse", `${name}.json`, "-o", `${name}-back.json`);
+  expect(reversed.exitCode, reversed.stderr).toBe(0);
+  const back = await run("rebalance", "apply", `${name}-back.json`, "--yes");
+  expect(back.exitCode, back.stderr).toBe(0);
+  expect(back.result.points).toBe(changing);
+  expect((await placed()).owners).toEqual(first.owners);
+  await requireNothingLost();
 }
 
 describe("from hashes to cells and back, on a cluster that is read and written all the while", () => {
@@ -207,6 +282,18 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     const shown = await run("rebalance", "show", "plan.json");
     expect({ ...shown.result, file: null, notes: [] }).toEqual({ ...planned.result, file: null, notes: [] });
 
+    // The same by a second layout, which takes everything, and room.
+    const beside = await run("rebalance", "plan", "--blue-green", "--probes", String(probes));
+    expect(beside.exitCode, beside.stderr).toBe(0);
+    expect(schemaProblems("rebalance plan", beside.document)).toEqual([]);
+    expect(beside.result).toMatchObject({ changes: true, groups: [], backfill: 0, movedFraction: 1, points });
+    expect(beside.result.beside).toMatch(/^docs@\d{8}-\d{6}-\w{4}$/);
+    const config = JSON.parse(readFileSync(local.config, "utf8"));
+    for (const node of config.clusters.local.nodes) node.capacity = { points: 700 };
+    writeFileSync(join(local.dir, ".ragctl", "tight.json"), JSON.stringify(config));
+    const tight = await run("rebalance", "plan", "--blue-green", "--config", ".ragctl/tight.json");
+    expect([tight.exitCode, tight.document.error.code]).toEqual([7, "no-room"]);
+
     const [writer, reader] = [startWriter(), startReader()];
     const applied = await run("rebalance", "apply", "plan.json", "--yes", "--max-rate", "5000/s");
     const [writes, reads] = [await writer.stop(), await reader.stop()];
@@ -257,6 +344,81 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     // Only what was in that cell, and what is nearer to one of its halves now, can move.
     expect(split.result.movedFraction).toBeLessThan(0.3);
   }, 200_000);
+
+  test("copies near boundaries: made, found and kept while it is written; nothing else moves meanwhile; given up, nothing is left", async () => {
+    const plain = await measure();
+    const planned = await run(
+      "rebalance",
+      "plan",
+      "--spill",
+      "10%",
+      "--spill-ratio",
+      "1.5",
+      "--queries",
+      "q.jsonl",
+      "-o",
+      "spill.json",
+    );
+    expect(planned.exitCode, planned.stdout).toBe(0);
+    expect(schemaProblems("rebalance plan", planned.document)).toEqual([]);
+    const { copies } = planned.result;
+    expect(copies).toMatchObject({ keep: true });
+    expect(copies.points).toBeGreaterThan(0);
+    expect(copies.share).toBeGreaterThan(0.01);
+    expect(copies.share).toBeLessThanOrEqual(0.1);
+    expect(planned.result.expected.recall).toBeGreaterThan(plain.recall);
+    const [writer, reader] = [startWriter(), startReader()];
+    const applied = await run("rebalance", "apply", "spill.json", "--yes");
+    const [writes, reads] = [await writer.stop(), await reader.stop()];
+    expect(applied.exitCode, applied.stderr).toBe(0);
+    expect([writes.failed, reads.wrong]).toEqual([[], []]);
+    const more = (await requireNothingLost()) - points;
+    expect(more).toBeGreaterThan(0.5 * copies.points);
+    expect(more).toBeLessThanOrEqual(0.11 * points);
+
+    const now = await run("rebalance", "plan", "--spill", "10%", "--queries", "q.jsonl");
+    expect(now.result, now.stdout).toMatchObject({ changes: false });
+    const live = await measure();
+    expect(Math.abs(live.recall - now.result.expected.recall)).toBeLessThanOrEqual(0.01);
+    expect(live.recall).toBeGreaterThan(plain.recall);
+    expect(live.nodes).toBeCloseTo(now.result.expected.nodesTouched, 9);
+    const ids = Object.keys((await client.table(collection))!.nodes);
+    for (const argv of [
+      ["rebalance", "plan", "--hash"],
+      ["shard", "plan", "--remove", ids[0]!],
+    ]) {
+      const refused = await run(...argv);
+      expect([refused.exitCode, refused.document.error.code], refused.stdout).toEqual([7, "spill-in-the-way"]);
+    }
+
+    const off = await run("rebalance", "plan", "--spill", "off", "-o", "off.json");
+    expect(off.result.copies, off.stdout).toMatchObject({ keep: false });
+    expect((await run("rebalance", "apply", "off.json", "--yes")).exitCode).toBe(0);
+    expect((await client.table(collection))!.spill).toBeUndefined();
+    expect(await requireNothingLost()).toBe(points);
+  }, 200_000);
+
+  test("one cell parted because it is asked for most: only what changes nodes moves, beside a writer; nodes get the requests that were predicted; and back", async () => {
+    const before = await placed();
+    const cells = [...truth.values()].map((each) => before.cellsOf(each, 1)[0]!);
+    const counts = Array.from({ length: 12 }, (_, cell) => cells.filter((each) => each === cell).length);
+    const hot = counts.indexOf(Math.max(...counts));
+    const asked = [...truth.values()].filter((_, at) => cells[at] === hot).slice(0, 40);
+    writeFileSync(join(local.dir, "hot.jsonl"), asked.map((each) => `${JSON.stringify({ vector: each })}\n`).join(""));
+    await changeAndBack("split", ["--split", String(hot), "--probes", "3", "--queries", "hot.jsonl"], asked, ({ owners }) => {
+      // All others stay where they are, unless the heat of the halves drives them away.
+      expect(owners).toHaveLength(13);
+      expect(owners[hot]).not.toEqual(owners[12]);
+    });
+  }, 300_000);
+
+  test("from one model to another, alike", async () => {
+    const fitted = await run("rebalance", "fit", "--shards", "10", "--seed", "5", "-o", "second.json");
+    expect(fitted.exitCode, fitted.stderr).toBe(0);
+    await changeAndBack("second", ["--model", "second.json", "--probes", "2"], queries, ({ owners }) =>
+      expect(owners).toHaveLength(10),
+    );
+  }, 300_000);
 
   test("drift: nothing to say at first; a refit pays once other things are stored", async () => {
     const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");

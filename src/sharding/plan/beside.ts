@@ -21,19 +21,13 @@ export interface BesideRequest extends TransitionRequest {
  * the table is switched once. Every copy is written anew, and until the old collection is dropped the nodes hold both.
  * `loadHashes()` must have been awaited.
  * @returns without steps where the table has that partitioner already
- * @throws RagctlError as `planTransition`; exit 7 also where a node has no room for both, or copies are kept near boundaries
+ * @throws RagctlError as `planTransition`; exit 7 also where a node has no room for both
  */
 export function planBeside(request: BesideRequest): Plan {
   const { table, to, load, maxRate, capacities = new Map<string, Capacity>() } = request;
   const plan = planTransition(request);
   const settle = plan.steps.find((step) => step.kind === "settle");
   if (!settle) return plan;
-  if (table.spill)
-    throw new RagctlError(`Collection ${table.collection} keeps copies near boundaries, which a second layout would lack.`, {
-      code: "spill-kept",
-      exitCode: ExitCode.refused,
-      hint: "Leave --blue-green out; or end them first, and make them anew afterwards.",
-    });
   requireRoom(plan, capacities);
   const copies: Amount = { points: Math.round(load.points * table.replicas), bytes: Math.round(load.bytes * table.replicas) };
   const physical = layoutName(table.collection, request.planId);

@@ -83,6 +83,17 @@ export function requireQuiet({ table, unreachable }: Pick<TransitionRequest, "ta
     );
 }
 
+/** @throws RagctlError exit 7 where a second layout is being built, or the one before has not been dropped yet */
+export function requireNoLayout({ collection, beside }: Pick<RoutingTable, "collection" | "beside">): void {
+  if (!beside) return;
+  const what = beside.state === "building" ? "is being built beside" : "has not been dropped since the switch of";
+  throw new RagctlError(`${beside.physical} ${what} collection ${collection}, by plan ${beside.planId}.`, {
+    code: "plan-in-flight",
+    exitCode: ExitCode.refused,
+    hint: "Finish that plan with ragctl rebalance apply --resume, or undo it with ragctl rebalance reverse.",
+  });
+}
+
 /** @throws RagctlError exit 7 where copies are kept near boundaries: they do not move with their points */
 export function requireNoCopies({ collection, spill }: Pick<RoutingTable, "collection" | "spill">): void {
   if (!spill) return;
