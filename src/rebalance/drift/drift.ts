@@ -42,7 +42,8 @@ export async function measureDrift(
       ...request,
       metric: model.metric,
       model: { name: "now", model },
-      others: [{ name: "refit", model: { ...refitted, spill: null } }],
+      // Copies near boundaries, where they are kept, would be made again.
+      others: [{ name: "refit", model: { ...refitted, spill: model.spill } }],
       shards: [],
       fit: {},
       nodes: nodesOfTable(table),
