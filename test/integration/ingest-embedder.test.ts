@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createEmbedder } from "../../src/embed/index.ts";
 import { realClock } from "../../src/runtime.ts";
 import { answer, refuse, startEmbeddingServer, vectorOf } from "../helpers/embedding-server.ts";
@@ -11,18 +11,23 @@ import { fakeCluster } from "../unit/ingest/fake-cluster.ts";
 import { ingest, jsonl } from "../unit/ingest/set-up.ts";
 
 const dim = 8;
-const closers: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
+type ServerTrouble = NonNullable<Parameters<typeof startEmbeddingServer>[1]>;
+/** What the endpoint does to a call; `isFirst`: this set of texts was not asked for before. */
+type Trouble = (...args: [...Parameters<ServerTrouble>, isFirst: boolean]) => ReturnType<ServerTrouble>;
 
 /** Ingests so many short documents through a server that does what `trouble` says; document 5 is the one with POISON in it. */
-async function run(
-  trouble: Parameters<typeof startEmbeddingServer>[1],
-  more: { timeout?: number; documents?: number; memoDir?: string } = {},
-) {
-  const server = await startEmbeddingServer(dim, trouble);
-  closers.push(() => server.close());
+async function run(trouble?: Trouble, more: { timeout?: number; documents?: number; memoDir?: string } = {}) {
+  const met = new Set<string>();
+  const server = await startEmbeddingServer(
+    dim,
+    trouble &&
+      ((call, response) => {
+        const name = call.texts.join("|");
+        const isFirst = !met.has(name);
+        met.add(name);
+        return trouble(call, response, isFirst);
+      }),
+  );
   const config = {
     driver: "openai" as const,
     url: `${server.url}/v1`,
@@ -32,26 +37,31 @@ async function run(
     timeout: more.timeout ?? 5000,
   };
   const embedder = await createEmbedder(config, { clock: realClock, ...(more.memoDir ? { memoDir: more.memoDir } : {}) });
-  closers.push(() => embedder.close());
-  const cluster = fakeCluster();
-  const texts = Array.from({ length: more.documents ?? 40 }, (_, at) => (at === 5 ? "POISON five" : `document number ${at}`));
-  const dir = tempDir({ "a.jsonl": jsonl(...texts.map((text, id) => ({ id: `d${id}`, text }))) });
-  const { result, dead } = await ingest({ cluster, cwd: dir, paths: ["a.jsonl"], embedder });
-  const held = [...cluster.points("docs")];
-  const wrong = held.filter(([, { vector, payload }]) =>
-    vectorOf(String(payload!["text"]), dim).some((x, at) => x !== vector[at]),
-  );
-  return { result, dead, server, stored: held.length, wrong: wrong.map(([key]) => key), texts };
+  try {
+    const cluster = fakeCluster();
+    const texts = Array.from({ length: more.documents ?? 40 }, (_, at) => (at === 5 ? "POISON five" : `document number ${at}`));
+    const dir = tempDir({ "a.jsonl": jsonl(...texts.map((text, id) => ({ id: `d${id}`, text }))) });
+    const { result, dead } = await ingest({ cluster, cwd: dir, paths: ["a.jsonl"], embedder });
+    const held = [...cluster.points("docs")];
+    const wrong = held.filter(([, { vector, payload }]) =>
+      vectorOf(String(payload!["text"]), dim).some((x, at) => x !== vector[at]),
+    );
+    return { result, dead, server, stored: held.length, wrong: wrong.map(([key]) => key), texts };
+  } finally {
+    await embedder.close();
+    await server.close();
+  }
 }
 
-describe("an endpoint that does what endpoints do, once", () => {
-  it.each<[string, Parameters<typeof startEmbeddingServer>[1]]>([
-    ["429 with Retry-After", (call, response) => (first(call) ? refuse(response, 429, { "retry-after": "1" }) : undefined)],
-    ["500", (call, response) => (first(call) ? refuse(response, 500) : undefined)],
+// Most of these wait for the next attempt.
+describe.concurrent("an endpoint that does what endpoints do, once", () => {
+  it.each<[string, Trouble]>([
+    ["429 with Retry-After", (_call, response, isFirst) => (isFirst ? refuse(response, 429, { "retry-after": "1" }) : undefined)],
+    ["500", (_call, response, isFirst) => (isFirst ? refuse(response, 500) : undefined)],
     [
       "too few vectors",
-      (call, response) =>
-        first(call)
+      (call, response, isFirst) =>
+        isFirst
           ? answer(
               response,
               call.texts.slice(1).map((t) => vectorOf(t, dim)),
@@ -60,8 +70,8 @@ describe("an endpoint that does what endpoints do, once", () => {
     ],
     [
       "vectors of another dimension",
-      (call, response) =>
-        first(call)
+      (call, response, isFirst) =>
+        isFirst
           ? answer(
               response,
               call.texts.map((t) => vectorOf(t, dim - 1)),
@@ -70,16 +80,16 @@ describe("an endpoint that does what endpoints do, once", () => {
     ],
     [
       "NaN",
-      (call, response) =>
-        first(call)
+      (call, response, isFirst) =>
+        isFirst
           ? answer(
               response,
               call.texts.map(() => Array.from({ length: dim }, () => Number.NaN)),
             )
           : undefined,
     ],
-    ["a connection that it closes", (call, response) => (first(call) ? (response.destroy(), "handled") : undefined)],
-    ["no answer at all", (call) => (first(call) ? "handled" : undefined)],
+    ["a connection that it closes", (_call, response, isFirst) => (isFirst ? (response.destroy(), "handled") : undefined)],
+    ["no answer at all", (_call, _response, isFirst) => (isFirst ? "handled" : undefined)],
   ])("%s: every vector is right in the end", async (_name, trouble) => {
     const { result, wrong, stored } = await run(trouble, { timeout: 1000 });
     expect(result.documents).toEqual({ read: 40, ok: 40, unchanged: 0, skipped: 0, dead: 0 });
@@ -87,27 +97,21 @@ describe("an endpoint that does what endpoints do, once", () => {
   });
 
   it("waits as long as Retry-After says", async () => {
-    const { server } = await run((call, response) => (first(call) ? refuse(response, 429, { "retry-after": "2" }) : undefined), {
-      documents: 10,
-    });
+    const { server } = await run(
+      (_call, response, isFirst) => (isFirst ? refuse(response, 429, { "retry-after": "2" }) : undefined),
+      {
+        documents: 10,
+      },
+    );
     expect(server.calls).toHaveLength(2);
     expect(server.calls[1]!.atMs - server.calls[0]!.atMs).toBeGreaterThanOrEqual(1990);
   });
 });
 
-/** The first time that this set of texts is asked for. */
-const met = new Set<string>();
-function first({ texts }: { texts: string[] }): boolean {
-  const name = `${expect.getState().currentTestName} ${texts.join("|")}`;
-  if (met.has(name)) return false;
-  met.add(name);
-  return true;
-}
-
 const poisoned = ({ texts }: { texts: string[] }) => texts.some((text) => text.includes("POISON"));
 
-describe("a text that the endpoint never gets right", () => {
-  it.each<[string, Parameters<typeof startEmbeddingServer>[1], string]>([
+describe.concurrent("a text that the endpoint never gets right", () => {
+  it.each<[string, Trouble, string]>([
     ["refused", (call, response) => (poisoned(call) ? refuse(response, 400) : undefined), "answered 400"],
     [
       "answered with another dimension",
@@ -149,7 +153,7 @@ describe("a text that the endpoint never gets right", () => {
 
   it("not answered: is dead with the reason, and the others are right", async () => {
     const { result, dead, wrong } = await run((call) => (poisoned(call) ? "handled" : undefined), {
-      timeout: 300,
+      timeout: 500,
       documents: 12,
     });
     expect(result.documents).toMatchObject({ ok: 11, dead: 1 });
@@ -157,18 +161,18 @@ describe("a text that the endpoint never gets right", () => {
   }, 180_000);
 });
 
-it("an endpoint that answers slowly only takes its time", async () => {
+it.concurrent("an endpoint that answers slowly only takes its time", async () => {
   const { result, wrong } = await run(async () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
   });
   expect([result.documents.ok, wrong]).toEqual([40, []]);
 });
 
-it("an endpoint that never answers ends the run with exit 3, and nothing is dead of it", async () => {
+it.concurrent("an endpoint that never answers ends the run with exit 3, and nothing is dead of it", async () => {
   await expect(run(() => "handled", { timeout: 100 })).rejects.toMatchObject({ exitCode: 3, code: "embedder-unreachable" });
 }, 180_000);
 
-it("what was paid for once is not asked for again, by a run into another collection", async () => {
+it.concurrent("what was paid for once is not asked for again, by a run into another collection", async () => {
   const memoDir = tempDir();
   const one = await run(undefined, { memoDir });
   expect(one.result.embeddings).toEqual({ made: 40, remembered: 0 });
@@ -177,13 +181,13 @@ it("what was paid for once is not asked for again, by a run into another collect
 });
 
 describe.skipIf(!serviceBinary("redis-server"))(`a rate that processes share${skipReason("redis-server")}`, () => {
-  it("20/s is never exceeded in any second by three of them together, as the server sees it", async () => {
+  it("20/s is never exceeded in any second by three of them together, as the server sees it", async ({ onTestFinished }) => {
     const redis = await startRedis();
-    closers.push(() => redis.stop());
+    onTestFinished(() => redis.stop());
     const server = await startEmbeddingServer(dim, async () => {
       await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 40));
     });
-    closers.push(() => server.close());
+    onTestFinished(() => server.close());
     const config = {
       driver: "openai",
       url: `${server.url}/v1`,
@@ -203,9 +207,9 @@ describe.skipIf(!serviceBinary("redis-server"))(`a rate that processes share${sk
     expect(most).toBeGreaterThan(10);
   }, 120_000);
 
-  it("without its Redis each keeps it alone, and says so", async () => {
+  it("without its Redis each keeps it alone, and says so", async ({ onTestFinished }) => {
     const server = await startEmbeddingServer(dim);
-    closers.push(() => server.close());
+    onTestFinished(() => server.close());
     const config = {
       driver: "openai",
       url: `${server.url}/v1`,
