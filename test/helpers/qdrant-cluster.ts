@@ -229,7 +229,7 @@ export class QdrantStandIn {
   }
 
   #allShards(): Shard[] {
-    return [...this.collections.values()].flatMap(({ shards }) => [...shards.values()]);
+    return Array.from(this.collections.values(), ({ shards }) => Array.from(shards.values())).flat();
   }
 
   #listen(peer: Peer): Promise<void> {
@@ -413,7 +413,7 @@ export class QdrantStandIn {
   #points(collection: Collection, method: string, pathname: string, body: unknown): Answer {
     const rest = pathname.split("/points")[1] ?? "";
     try {
-      const result = answerPoints(collection, method, rest, (body ?? {}) as Record<string, unknown>);
+      const result = answerPoints(collection, method, rest, body ?? {});
       for (const shard of collection.shards.values())
         if (shard.data) {
           shard.points = shard.data.size;
@@ -578,16 +578,12 @@ export class QdrantStandIn {
         .map(({ shard, peer, state, keyed }) => Object.assign({ shard_id: shard, peer_id: peer, state }, keyed)),
       shard_transfers: this.transfers
         .filter((each) => each.collection === collection)
-        .map(({ shardId, from, to, sync, method, copied, beganMs }) => ({
-          shard_id: shardId,
-          from,
-          to,
-          sync,
-          method,
-          ...(from === id && {
-            comment: this.#comment(collection, shardId, copied, beganMs),
-          }),
-        })),
+        .map(({ shardId, from, to, sync, method, copied, beganMs }) =>
+          Object.assign(
+            { shard_id: shardId, from, to, sync, method },
+            from === id ? { comment: this.#comment(collection, shardId, copied, beganMs) } : {},
+          ),
+        ),
       ...(this.resharding && { resharding_operations: [{ direction: "up", shard_id: 9, peer_id: id }] }),
     };
   }
@@ -604,14 +600,14 @@ export class QdrantStandIn {
           name,
           {
             id: name,
-            shards: [...shards].map(([id, { replicas, key }]) => ({
-              id,
-              ...(key !== undefined && { key }),
-              replicas: [...replicas].map(([peer, { state, points }]) => {
+            shards: [...shards].map(([id, { replicas, key }]) => {
+              const keyed = key === undefined ? {} : { key };
+              const held = [...replicas].map(([peer, { state, points }]) => {
                 const sizes = { num_points: points, vectors_size_bytes: points * 16, payloads_size_bytes: points * 4 };
                 return Object.assign({ peer_id: peer, state }, this.#isUp(peer) ? sizes : {});
-              }),
-            })),
+              });
+              return Object.assign({ id, replicas: held }, keyed);
+            }),
           },
         ]),
       ),

@@ -14,6 +14,12 @@ export interface HeldPoint {
   vector: Float32Array;
   payload: Record<string, unknown>;
 }
+/** A point as a read meets it. */
+interface Met {
+  point: HeldPoint;
+  key: Key | undefined;
+  rank?: number;
+}
 export interface PointShard {
   key?: Key;
   data?: Map<Id, HeldPoint>;
@@ -57,7 +63,7 @@ function writeGroups({ shards, custom }: PointSpace, selector: unknown): PointSh
   const all = [...shards.values()];
   if (!custom) {
     if (selector !== undefined && selector !== null)
-      throw new Refused(400, `Wrong input: Shard key ${String(selector)} not found`);
+      throw new Refused(400, `Wrong input: Shard key ${JSON.stringify(selector)} not found`);
     return [all];
   }
   if (selector === undefined || selector === null) throw new Refused(400, "Wrong input: Shard key not specified");
@@ -90,11 +96,11 @@ function chosen(shard: PointShard, filter: unknown): HeldPoint[] {
 const ascending = (a: Id, b: Id) => (typeof a === typeof b ? (a < b ? -1 : a > b ? 1 : 0) : typeof a === "number" ? -1 : 1);
 
 /** Reads see each id once, whichever of its copies is met first. */
-function once(points: { point: HeldPoint; key?: Key }[]) {
+function once(points: Met[]): Met[] {
   return [...new Map(points.toReversed().map((each) => [each.point.id, each])).values()].toReversed();
 }
 
-function shown({ point: { id, vector, payload }, key }: { point: HeldPoint; key?: Key }, body: Body) {
+function shown({ point: { id, vector, payload }, key }: Met, body: Body) {
   const wanted = body["with_payload"];
   const fields = Array.isArray(wanted)
     ? Object.fromEntries(Object.entries(payload).filter(([name]) => wanted.includes(name)))
@@ -113,10 +119,8 @@ const written = { operation_id: 1, status: "completed" };
 
 /** `/collections/{c}/points…`: the documented result, or `Refused`. */
 export function answerPoints(space: PointSpace, method: string, rest: string, body: Body): unknown {
-  const held = (shards: PointShard[], filter?: unknown) =>
-    shards.flatMap((shard) =>
-      chosen(shard, filter).map((point) => ({ point, ...(shard.key !== undefined && { key: shard.key }) })),
-    );
+  const held = (shards: PointShard[], filter?: unknown): Met[] =>
+    shards.flatMap((shard) => chosen(shard, filter).map((point): Met => ({ point, key: shard.key })));
   const selector: unknown = body["shard_key"];
   if (rest === "" && method === "PUT") {
     for (const group of writeGroups(space, selector))
@@ -159,16 +163,13 @@ export function answerPoints(space: PointSpace, method: string, rest: string, bo
     const query = new Float32Array(space.size);
     writeVector(body["query"], space.size, space.distance, query);
     const ranked = held(shards, body["filter"])
-      .map((each) => ({ each, rank: rankAt(space.distance, query, each.point.vector, 0) }))
-      .toSorted((a, b) => b.rank - a.rank || ascending(a.each.point.id, b.each.point.id));
-    const hits = once(ranked.map(({ each, rank }) => ({ ...each, rank })) as { point: HeldPoint; key?: Key; rank: number }[]);
+      .map(({ point, key }) => ({ point, key, rank: rankAt(space.distance, query, point.vector, 0) }))
+      .toSorted((a, b) => b.rank - a.rank || ascending(a.point.id, b.point.id));
+    const limit = (body["limit"] as number | undefined) ?? 10;
     return {
-      points: hits.slice(0, (body["limit"] as number | undefined) ?? 10).map((each) =>
-        Object.assign(shown(each, body), {
-          version: 0,
-          score: scoreOfRank(space.distance, (each as { rank?: number }).rank ?? 0),
-        }),
-      ),
+      points: once(ranked)
+        .slice(0, limit)
+        .map((met) => Object.assign(shown(met, body), { version: 0, score: scoreOfRank(space.distance, met.rank!) })),
     };
   }
   throw new Error(`the stand-in knows no ${method} points${rest}`);

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { connectCluster, type ClusterClient } from "../../src/cluster/index.ts";
+import { connectCluster } from "../../src/cluster/index.ts";
 import { configSchema, type ClusterConfig } from "../../src/config/schema.ts";
 import { exactNeighbors, recallAtK } from "../../src/load/recall/index.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
@@ -83,12 +83,12 @@ function startTraffic({ client, vector, truth, queries }: Setting, doubt?: Set<s
     truth.delete(key);
     return true;
   };
-  let stopped = false;
+  const state = { stopped: false };
   const wrong: unknown[] = [];
   let written = 0;
   let asked = 0;
   const write = async () => {
-    while (!stopped) {
+    while (!state.stopped) {
       const key = `doc ${Math.floor(rng() * points)}`;
       if (doubt?.has(key)) continue;
       if (rng() < 0.2) {
@@ -105,7 +105,7 @@ function startTraffic({ client, vector, truth, queries }: Setting, doubt?: Set<s
     }
   };
   const read = async () => {
-    while (!stopped) {
+    while (!state.stopped) {
       const search = client.prepareSearch("docs", queries[asked++ % queries.length]!, { k });
       await client.search(search, { timeoutMs: 20_000 }).then(
         ({ hits }) => hits.length < k && wrong.push(hits),
@@ -117,7 +117,7 @@ function startTraffic({ client, vector, truth, queries }: Setting, doubt?: Set<s
   const work = Promise.all([write(), read()]);
   return {
     async stop() {
-      stopped = true;
+      state.stopped = true;
       await work;
       return { wrong, written, asked };
     },
@@ -174,19 +174,17 @@ describe("rebalance of a native collection", () => {
     const { ragctl, client } = setting;
     expect((await ragctl("rebalance", "fit", "--shards", String(cells))).exitCode).toBe(0);
     const planned = await ragctl(
-      ...[
-        "rebalance",
-        "plan",
-        "--probes",
-        "2",
-        "--queries",
-        "q.jsonl",
-        "--k",
-        String(k),
-        "-o",
-        "plan.json",
-        "--detailed-exitcode",
-      ],
+      "rebalance",
+      "plan",
+      "--probes",
+      "2",
+      "--queries",
+      "q.jsonl",
+      "--k",
+      String(k),
+      "-o",
+      "plan.json",
+      "--detailed-exitcode",
     );
     expect(planned.exitCode, planned.stderr).toBe(10);
     expect(planned.result).toMatchObject({ from: "shards of the store itself", probes: 2, changes: true });

@@ -37,7 +37,8 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
   const { nodes, face, tables } = deps;
   const hashOf = hash32(deps.cluster.routing.hash === "md5-128" ? "md5-32" : deps.cluster.routing.hash);
   const sender = nativeSend(deps);
-  const { read, control } = sender;
+  const read: typeof sender.read = (...asked) => sender.read(...asked);
+  const control: typeof sender.control = (ask) => sender.control(ask);
   const views = new NativeViews(tables instanceof RagctlError ? tables : tables.watch);
   const writer = new NativeWriter({ ...deps, sender, views, hashOf, idOf: pointIdOf });
   const vectorName = deps.cluster.store.vector;
@@ -77,14 +78,7 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       return { created: false };
     },
     async dropCollection(name) {
-      const gone = new Set([name]);
-      for (; !(tables instanceof RagctlError);) {
-        const table = await tables.state.getTable(name);
-        if (!table?.native) break;
-        for (const physical of [physicalOf(table), table.native.copy?.physical, table.native.left])
-          if (physical !== undefined) gone.add(physical);
-        if (await tables.state.dropTable(name, table.epoch)) break;
-      }
+      const gone = new Set([name, ...(tables instanceof RagctlError ? [] : await dropTable(tables.state, name))]);
       for (const physical of gone) await control((node) => node.control.deleteCollection(physical));
     },
     async collections() {
@@ -93,8 +87,7 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       for (const { collection } of await tables.state.tables()) {
         const table = await tables.state.getTable(collection);
         if (!table?.native || !names.has(physicalOf(table))) continue;
-        for (const physical of [physicalOf(table), table.native.copy?.physical, table.native.left])
-          if (physical !== undefined) names.delete(physical);
+        for (const physical of physicalNames(table)) names.delete(physical);
         names.add(collection);
       }
       return [...names].toSorted();
@@ -204,6 +197,21 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
     },
   };
   return client;
+}
+
+/** All that the store has of a collection. */
+function physicalNames(table: RoutingTable): string[] {
+  const { copy, left } = table.native ?? {};
+  return [physicalOf(table), copy?.physical, left].filter((name) => name !== undefined);
+}
+
+/** Drops the table of a collection first, so that clients stop. @returns what the store has of it */
+async function dropTable(state: StateStore, name: string): Promise<string[]> {
+  for (;;) {
+    const table = await state.getTable(name);
+    if (!table?.native) return [];
+    if (await state.dropTable(name, table.epoch)) return physicalNames(table);
+  }
 }
 
 /** The keys of the cells that a search asks; undefined: all of them. */
