@@ -40,6 +40,11 @@ export function isSpillPlan({ steps }: Pick<Plan, "steps">): boolean {
   return steps.some(({ kind }) => kind === "spill-stamp" || kind === "spill-end");
 }
 
+/** The digest of a table whose copies are as such a plan wants them, and nothing else of it yet. */
+export function withCopiesAlone(plan: Plan): string {
+  return fingerprintOf({ ...plan.fingerprint, spill: settleOf(plan)?.layout.spill }).digest;
+}
+
 export function isSpillEnd({ steps }: Pick<Plan, "steps">): boolean {
   return steps.some(({ kind }) => kind === "spill-end");
 }
@@ -113,7 +118,7 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
   if (moves.length > 0 && now === plan.fingerprint.digest) return "fresh";
   if (now === after) return "finished";
   // Copies near boundaries are as they are to be, and the number of cells that searches ask is not.
-  if (isSpillPlan(plan) && now === fingerprintOf({ ...plan.fingerprint, spill: settle!.layout.spill }).digest) return "begun";
+  if (isSpillPlan(plan) && now === withCopiesAlone(plan)) return "begun";
   if (now === plan.fingerprint.digest) return "fresh";
   throw refuse(
     `Plan ${plan.planId} is stale: ${difference(plan, table)}.`,

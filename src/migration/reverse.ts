@@ -12,7 +12,7 @@ import { planTransition } from "../sharding/plan/transition.ts";
 import { copySteps } from "../sharding/plan/steps.ts";
 import type { Placement } from "../sharding/segments.ts";
 import { unspillPlan } from "../sharding/plan/spill.ts";
-import { isSpillPlan, settleOf } from "./plan-state.ts";
+import { isSpillPlan, settleOf, withCopiesAlone } from "./plan-state.ts";
 
 /** Copies that a plan writes a second, where nothing better is known: for the estimate alone. */
 const pointsPerSec = 2_000;
@@ -34,6 +34,7 @@ export function reversePlan(
   const now = fingerprintOfTable(table).digest;
   const settle = settleOf(plan);
   const ends = [plan.fingerprint.digest, ...(settle ? [fingerprintOfTable(settle.layout).digest] : [])];
+  if (isSpillPlan(plan)) ends.push(withCopiesAlone(plan));
   if (!ends.includes(now))
     throw refuse(
       `Collection ${table.collection} has changed since plan ${plan.planId} was applied.`,

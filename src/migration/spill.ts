@@ -107,7 +107,7 @@ function settle(table: RoutingTable, plan: Plan): Transition | "unchanged" {
  * Ends copies near boundaries, whatever has been made of them: nobody counts on them any more, then what is left is deleted. Goes on where it was stopped.
  * A stale node that does not answer keeps what it has, which nobody serves.
  */
-export async function endCopies(deps: MoverDeps): Promise<void> {
+async function endCopies(deps: MoverDeps): Promise<void> {
   const { clock, note } = deps;
   const beganMs = clock.nowMs();
   const table = new TableAccess(deps.state, deps.collection, deps.physical);

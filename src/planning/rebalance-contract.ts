@@ -5,5 +5,5 @@
 export type { ExpectedSearch, Plan } from "../sharding/plan/contract.ts";
 export { planBeside } from "../sharding/plan/beside.ts";
 export { planTransition } from "../sharding/plan/transition.ts";
-export { planSpill, type SpillRequest } from "../sharding/plan/spill.ts";
+export { planSpill } from "../sharding/plan/spill.ts";
 export { semanticSpec, splitCell } from "../sharding/plan/semantic-spec.ts";

@@ -33,6 +33,8 @@ export function beginChange(table: RoutingTable, to: PartitionerSpec): Transitio
     if (samePartitioner(transition.to, to)) return "unchanged";
     return { refused: "another change of partitioner is under way" };
   }
+  const way = spillInTheWay(table);
+  if (way !== undefined) return { refused: way };
   if (samePartitioner(partitioner, to) || sameCells(partitioner, to)) return { refused: "the collection is placed so already" };
   if (partitioner.hash !== to.hash || partitioner.kind === "range" || to.kind === "range")
     return { refused: "the two partitioners hash keys differently" };
