@@ -92,6 +92,13 @@ export class Board {
     return Math.max(1e-6 * piece.bytes, lacks(to) - lacks(from), Number.MIN_VALUE);
   }
 
+  /** By how much less a bin exceeds the limit, in load and in heat, once this is gone from it. */
+  relief(bin: Bin, loads: Loads, limit: number): number {
+    const now = this.#load.get(bin.id)!;
+    const excess = (amount: number) => Math.max(0, amount - limit * bin.weight);
+    return excess(now[0]) - excess(now[0] - loads[0]) + excess(now[1]) - excess(now[1] - loads[1]);
+  }
+
   /** How much Σ load² ÷ weight falls. */
   gain(loads: Loads, from: Bin, to: Bin): number {
     const before = this.#load.get(from.id)!;

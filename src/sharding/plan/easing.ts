@@ -5,16 +5,20 @@ export interface Aim {
   tolerance: number;
 }
 
+/** So much of what is copied must be relief of what a node bears too much: what hardly helps stays. */
+const leastRelief = 0.25;
+
 /** With more pieces than this, single moves even out what there is. */
 const mostExchanged = 512;
 
 /** The move off a node that bears too much, or to one that came empty, that brings the most for what it copies; false where none helps. */
 export function easeOnce(board: Board, { tolerance }: Aim): boolean {
   const mean = board.mean();
-  const above = overfull(board, tolerance, mean);
+  const limit = limitOf(mean, tolerance);
+  const above = overfull(board, limit);
   const below = new Set([...board.empty].filter((id) => board.relative(board.bins.get(id)!) < (1 - tolerance) * mean));
   if (above.size === 0 && below.size === 0) return false;
-  let best: { piece: Piece; from: string; to: string; score: number } | undefined;
+  let best: { piece: Piece; from: string; to: string; score: number; gain: number } | undefined;
   for (const piece of board.pieces) {
     const loads = board.loadsOf(piece);
     const holders = board.holders(piece);
@@ -27,9 +31,11 @@ export function easeOnce(board: Board, { tolerance }: Aim): boolean {
         if (!eases && !(below.has(to.id) && board.relative(from, negative(loads)) >= (1 - tolerance) * mean)) continue;
         const gain = board.gain(loads, from, to);
         if (gain <= 1e-9 * piece.load * piece.load || board.relative(to, loads) >= board.relative(from)) continue;
-        const score = gain / board.toCopy(piece, from.id, to.id);
-        if ((best && score <= best.score * (1 + 1e-12)) || !keepsZones(zones, from, to)) continue;
-        best = { piece, from: from.id, to: to.id, score };
+        const toCopy = board.toCopy(piece, from.id, to.id);
+        const relief = eases ? board.relief(from, loads, limit) : loads[0];
+        const score = Math.min(1, relief / toCopy);
+        if (score < leastRelief || (best && !isBetter({ score, gain }, best)) || !keepsZones(zones, from, to)) continue;
+        best = { piece, from: from.id, to: to.id, score, gain };
       }
   }
   if (!best) return false;
@@ -41,9 +47,10 @@ export function easeOnce(board: Board, { tolerance }: Aim): boolean {
 /** Where no single move helps a node that bears too much: two pieces change places. */
 export function exchangeOnce(board: Board, { tolerance }: Aim): boolean {
   if (board.pieces.length > mostExchanged) return false;
-  const above = [...overfull(board, tolerance, board.mean())].map((id) => board.bins.get(id)!);
+  const limit = limitOf(board.mean(), tolerance);
+  const above = [...overfull(board, limit)].map((id) => board.bins.get(id)!);
   for (const from of above.toSorted((a, b) => board.relative(b) - board.relative(a))) {
-    const best = bestExchange(board, from);
+    const best = bestExchange(board, from, limit);
     if (!best) continue;
     board.take(best.piece, from.id);
     board.take(best.other, best.to.id);
@@ -55,8 +62,8 @@ export function exchangeOnce(board: Board, { tolerance }: Aim): boolean {
 }
 
 /** The exchange that brings the most for what it copies. */
-function bestExchange(board: Board, from: Bin): { piece: Piece; other: Piece; to: Bin } | undefined {
-  let best: { piece: Piece; other: Piece; to: Bin; score: number } | undefined;
+function bestExchange(board: Board, from: Bin, limit: number): { piece: Piece; other: Piece; to: Bin } | undefined {
+  let best: { piece: Piece; other: Piece; to: Bin; score: number; gain: number } | undefined;
   const worst = board.relative(from);
   const mine = board.pieces.filter(({ id }) => board.on.get(id)!.has(from.id));
   for (const other of board.pieces) {
@@ -73,19 +80,34 @@ function bestExchange(board: Board, from: Bin): { piece: Piece; other: Piece; to
         const gain = board.gain(change, from, to);
         if (gain <= 1e-9 * (change[0] ** 2 + change[1] ** 2)) continue;
         if (Math.max(board.relative(to, change), board.relative(from, negative(change))) >= worst * (1 - 1e-12)) continue;
-        const score = gain / (board.toCopy(piece, from.id, to.id) + board.toCopy(other, to.id, from.id));
-        if (best && score <= best.score * (1 + 1e-12)) continue;
-        if (keepsZones(board.zones(piece), from, to)) best = { piece, other, to, score };
+        const toCopy = board.toCopy(piece, from.id, to.id) + board.toCopy(other, to.id, from.id);
+        const score = Math.min(1, board.relief(from, change, limit) / toCopy);
+        if (score < leastRelief || (best && !isBetter({ score, gain }, best))) continue;
+        if (keepsZones(board.zones(piece), from, to)) best = { piece, other, to, score, gain };
       }
     }
   }
   return best;
 }
 
+/** Load ÷ weight at most. A breath more than the sum says: rounding must not make an even layout uneven. */
+function limitOf(mean: number, tolerance: number): number {
+  return (1 + tolerance) * mean * (1 + 1e-9);
+}
+
 /** Bins that bear more than they should. */
-function overfull(board: Board, tolerance: number, mean: number): Set<string> {
-  const limit = (1 + tolerance) * mean * (1 + 1e-9);
+function overfull(board: Board, limit: number): Set<string> {
   return new Set([...board.bins.values()].filter((bin) => board.relative(bin) > limit).map(({ id }) => id));
+}
+
+interface Worth {
+  score: number;
+  gain: number;
+}
+
+/** First the most relief for what is copied; of those, what evens most. */
+function isBetter(a: Worth, b: Worth): boolean {
+  return a.score > b.score * (1 + 1e-9) || (a.score >= b.score * (1 - 1e-9) && a.gain > b.gain * (1 + 1e-12));
 }
 
 function negative([load, heat]: Loads): Loads {

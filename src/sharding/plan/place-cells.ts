@@ -8,7 +8,7 @@ import { assign, type Bin, type Piece } from "./assignment.ts";
 export const defaultTolerance = 0.1;
 
 /** Of the mean: by so much less must the most loaded node bear for cells that are placed to be placed anew. */
-const restartGain = 0.05;
+const restartGain = 0.25;
 
 export interface CellPlacing {
   members: readonly Member[];

@@ -106,6 +106,16 @@ describe("from what is there", () => {
     for (const [cell, [id]] of now.entries()) if (id === "n1") expect(owners[cell]).toEqual(["n1"]);
   });
 
+  test("a cell that is hot by itself drives away what it may, and what hardly helps stays", () => {
+    const even = Array.from({ length: 12 }, () => 10);
+    const now = even.map((_, cell) => [`n${cell % 4}`]);
+    const heat = even.map((_, cell) => (cell === 0 ? 100 : cell === 4 ? 60 : 1));
+    const owners = place({ members: nodes(4), sizes: even, heat, now });
+    const changed = owners.flatMap(([id], cell) => (id === now[cell]![0] ? [] : [cell]));
+    expect(changed).toContain(4);
+    expect(changed.length).toBeLessThanOrEqual(2);
+  });
+
   test("from other cells: each begins where most of it is", () => {
     const here = sizes.map(
       (size, cell) =>
