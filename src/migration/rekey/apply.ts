@@ -26,7 +26,7 @@ export function copyIdOf(planId: string): string {
 export async function applyRekey(deps: RekeyDeps): Promise<{ epoch: number }> {
   const { collection, state, journal, step } = deps;
   const table = new TableAccess(state, collection);
-  const step1 = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+  const part = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     deps.signal.throwIfAborted();
     journal.record(name, "start");
     const result = await work();
@@ -35,17 +35,18 @@ export async function applyRekey(deps: RekeyDeps): Promise<{ epoch: number }> {
   };
   const present = await state.getTable(collection);
   if (!present || (physicalOf(present) !== step.physical && !present.native?.copy)) {
-    await step1("adopt", () => adopt(deps));
-    await step1("announce", () => announce(table, deps));
+    await part("adopt", () => adopt(deps));
+    await part("announce", () => announce(table, deps));
   }
   const { native } = (await table.read()).table;
   if (native?.copy) {
     const { copy } = native;
     await allConfirmed(deps, (await table.read()).table.epoch);
-    await step1("create", () => create(copy, deps));
-    await copyAndSwitch(copy, table, deps);
+    await part("create", () => create(copy, deps));
+    const begun = present?.native?.copy !== undefined;
+    await copyAndSwitch(copy, table, { ...deps, unclean: deps.unclean || begun });
   }
-  await step1("retire", () => retire(table, deps));
+  await part("retire", () => retire(table, deps));
   return { epoch: (await table.read()).table.epoch };
 }
 

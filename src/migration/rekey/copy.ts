@@ -13,7 +13,7 @@ import { gaveUp, RekeyIo } from "./io.ts";
 const quickDrainMs = 500;
 const maxDrains = 20;
 const pauseWithinMs = 1_500;
-const maxAttempts = 8;
+const leastAttempts = 8;
 const carryAtOnce = 2_000;
 
 class Again extends Error {}
@@ -25,10 +25,10 @@ export async function copyAndSwitch(copy: NonNullable<NativeTable["copy"]>, tabl
   const log = new TouchedLog(deps.state, deps.collection, copy.id);
   const work = new RekeyCopy(copy.id, io, log, table, deps);
   let lastWhy = "";
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+  const beganMs = deps.clock.nowMs();
+  for (let attempt = 1; attempt <= leastAttempts || deps.clock.nowMs() - beganMs < deps.patienceMs; attempt++) {
     try {
-      // What an earlier attempt, or a mover before us, has sent lands before anything is compared.
-      if (attempt > 1 || deps.unclean) await deps.clock.sleep(deps.requestTimeoutMs, deps.signal);
+      if (attempt > 1 || deps.unclean) await landed(deps);
       return await work.run();
     } catch (error) {
       if (!(error instanceof Again || error instanceof Unsettled)) throw error;
@@ -36,8 +36,13 @@ export async function copyAndSwitch(copy: NonNullable<NativeTable["copy"]>, tabl
       deps.note(`begins a comparison anew: ${lastWhy}`);
     }
   }
-  deps.fence.leaveUnclean();
   throw gaveUp(lastWhy);
+}
+
+/** What an earlier attempt, or a mover before us, has sent lands before anything is compared: one request timeout after all nodes answer. */
+async function landed({ governor, clock, requestTimeoutMs, signal }: RekeyDeps): Promise<void> {
+  await governor.calm(signal);
+  await clock.sleep(requestTimeoutMs, signal);
 }
 
 class RekeyCopy {
@@ -75,7 +80,7 @@ class RekeyCopy {
     let some: PointId[] = [];
     const flush = async () => {
       await this.#deps.governor.calm(this.#deps.signal);
-      await this.#io.carry(some, fresh);
+      await this.#io.carry(some, { fresh });
       some = [];
     };
     for await (const id of this.#differences()) {
@@ -109,9 +114,9 @@ class RekeyCopy {
     }
   }
 
-  async #carryTouched(ids: readonly PointId[]): Promise<void> {
+  async #carryTouched(ids: readonly PointId[], urgent = false): Promise<void> {
     try {
-      await this.#io.carry(ids, false);
+      await this.#io.carry(ids, { urgent });
     } catch (error) {
       this.#log.putBack(ids);
       throw error;
@@ -143,7 +148,7 @@ class RekeyCopy {
       if (!(await confirmedWithin(this.#deps, epoch, pauseWithinMs))) throw new Again("a client has not taken in the pause");
       await this.#log.read();
       const left = this.#log.leftOut();
-      await this.#carryTouched(this.#log.takePending(true));
+      await this.#carryTouched(this.#log.takePending(true), true);
       const wrong = await this.#io.differing([...left.values()]);
       if (wrong.length > 0) throw new Again(`${wrong.length} points that were touched differ`);
       fence.ensure();

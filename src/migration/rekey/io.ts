@@ -71,19 +71,25 @@ export class RekeyIo {
     return (await this.#read(this.#to, this.#to.prepareCount(), (body) => this.#to.parseCount(body))) === 0;
   }
 
-  /** Makes these ids in the target what they are in the source: there, or not there. @param fresh none of them can be in the target */
-  async carry(ids: readonly PointId[], fresh: boolean): Promise<void> {
+  /**
+   * Makes these ids in the target what they are in the source: there, or not there.
+   * @param how `fresh`: none of them can be in the target; `urgent`: somebody waits for it, so that nothing holds it back
+   */
+  async carry(
+    ids: readonly PointId[],
+    { fresh = false, urgent = false }: { fresh?: boolean; urgent?: boolean } = {},
+  ): Promise<void> {
     for (let at = 0; at < ids.length; at += idsAtOnce) {
       const some = ids.slice(at, at + idsAtOnce);
       const points = await this.#newest(this.#from, some, true);
       const gone = this.keys ? { shardKeys: this.keys } : {};
       // Under another key it would stay; nobody reads here yet.
       if (!fresh) await this.#write(this.#to.prepareDelete({ ids: some }, { wait: true, ...gone }));
-      await this.#put(points);
+      await this.#put(points, urgent);
     }
   }
 
-  async #put(points: readonly Point[]): Promise<void> {
+  async #put(points: readonly Point[], urgent: boolean): Promise<void> {
     const { capabilities, throttle, signal, onCopied } = this.#deps;
     const stamped = points.map((point) => this.#stamped(point));
     const groups = Map.groupBy(stamped, ({ cell }) => cell);
@@ -95,7 +101,7 @@ export class RekeyIo {
         );
     const bytes = points.reduce((sum, { vector }) => sum + (vector?.length ?? 0) * 4 + 1024, 0);
     onCopied(points.length, bytes);
-    await throttle.take(points.length, bytes, signal);
+    if (!urgent) await throttle.take(points.length, bytes, signal);
   }
 
   async #upsert(points: readonly Point[], shardKey: string | undefined): Promise<void> {
