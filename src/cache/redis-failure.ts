@@ -33,11 +33,23 @@ const refusals: readonly Refusal[] = [
   { sign: /^MOVED|cluster mode/, scope: "all", hint: "it is a Redis Cluster: list its nodes under cache.cluster" },
 ];
 
+/** What OpenSSL and Node say of a connection that got as far as TLS. */
+const tlsSigns: readonly Pick<Refusal, "sign" | "hint">[] = [
+  { sign: /certificate required|handshake failure/i, hint: "it wants a client certificate: cache.tls.certFile and keyFile" },
+  { sign: /altnames/i, hint: "its certificate is for another name: give that as cache.tls.serverName" },
+  { sign: /certificate/i, hint: "name the certificate of whoever signed its own in cache.tls.caFile" },
+  {
+    sign: /wrong version number|packet length too long/i,
+    hint: "perhaps it speaks no TLS on that port: redis:// instead of rediss://",
+  },
+];
+
 /** The innermost thing said: ioredis wraps `connect ECONNREFUSED` in `Failed to refresh slots cache.` */
 export function rootMessage(error: Error & { lastNodeError?: Error }): string {
   const inner = error.lastNodeError ?? (error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined);
   const said = inner?.message || error.message;
   if (said === "Connection is closed.") return "no connection could be made";
+  if (said === "Command timed out") return "no answer in time";
   return said || ((error as NodeJS.ErrnoException).code ?? error.name);
 }
 
@@ -58,10 +70,11 @@ export function asCacheError(error: Error, where: string, lastProblem: string | 
         details: { scope: refusal.scope },
       });
   }
-  return new RagctlError(`${where} could not be reached: ${lastProblem ?? said}`, {
+  const problem = lastProblem ?? said;
+  return new RagctlError(`${where} could not be reached: ${problem}`, {
     code: "cache-unreachable",
     exitCode: ExitCode.unreachable,
-    hint: "check that it runs and that cache of the config points at it",
+    hint: tlsSigns.find(({ sign }) => sign.test(problem))?.hint ?? "check that it runs and that cache of the config points at it",
     cause: error,
   });
 }

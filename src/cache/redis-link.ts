@@ -9,6 +9,8 @@ import { slotOf } from "./slot.ts";
 const deadlineMs = 2000;
 /** After failures, at most. */
 const lookAroundEveryMs = 500;
+/** A connection that answered nothing for so long, while commands failed, is given up. */
+const hangsAfterMs = 1000;
 
 /** One connection to a Redis, of whatever kind, with failures as sentences. */
 export interface RedisLink {
@@ -29,7 +31,7 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
   const client: Redis | Cluster = await connectRedis(target);
   const addresses = target.kind === "single" ? [target.address] : target.addresses;
   const endpoints = addresses.map(showAddress);
-  const where = `the cache at ${endpoints.join(", ")}`;
+  const where = `the cache at ${endpoints.length > 3 ? `${endpoints[0]} and ${endpoints.length - 1} more` : endpoints.join(", ")}`;
   let lastProblem: string | undefined;
   // Without a handler ioredis throws connection errors at the process.
   client.on("error", (error: Error) => (lastProblem = rootMessage(error)));
@@ -37,11 +39,17 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
   client.on("ready", () => (lastProblem = undefined));
 
   let lookedAtMs = 0;
-  /** Who holds which slot now? Of a node that is merely lost ioredis would never ask, and go on trying it after its replica has taken over. */
+  let answeredAtMs = 0;
+  /**
+   * Who holds which slot now; behind sentinels, who is the primary? Of a node that is merely lost, or hangs with its connection open, ioredis would never ask, and go on trying it after its
+   * replica has taken over.
+   */
   function lookAround(): void {
-    if (!("refreshSlotsCache" in client) || clock.nowMs() - lookedAtMs < lookAroundEveryMs) return;
-    lookedAtMs = clock.nowMs();
-    client.refreshSlotsCache(() => {});
+    const nowMs = clock.nowMs();
+    if (nowMs - lookedAtMs < lookAroundEveryMs) return;
+    lookedAtMs = nowMs;
+    if ("refreshSlotsCache" in client) client.refreshSlotsCache(() => {});
+    else if (target.kind === "sentinel" && isConnected(client) && nowMs - answeredAtMs > hangsAfterMs) client.disconnect(true);
   }
 
   return {
@@ -53,12 +61,14 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
       // The race may be over before it settles.
       pending.catch(() => {});
       try {
-        return await Promise.race([
+        const answer = await Promise.race([
           pending,
           clock.sleep(deadlineMs, late.signal).then((): never => {
             throw new Error(lastProblem ?? `no answer within ${deadlineMs / 1000} s`);
           }),
         ]);
+        answeredAtMs = clock.nowMs();
+        return answer;
       } catch (error) {
         const failure = asCacheError(error as Error, where, lastProblem);
         if (failure.code === "cache-unreachable") lookAround();
@@ -74,6 +84,17 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
 }
 
 function serversOf(client: Redis | Cluster, endpoints: readonly string[]): { address: string; server: Redis }[] {
-  if (!("nodes" in client)) return [{ address: endpoints[0]!.replace(/^rediss?:\/\//, ""), server: client }];
+  if (!("nodes" in client)) return [{ address: addressOf(client) ?? endpoints[0]!.replace(/^rediss?:\/\//, ""), server: client }];
   return client.nodes("master").map((server) => ({ address: `${server.options.host}:${server.options.port}`, server }));
+}
+
+/** Behind sentinels, the server that it is connected to. */
+function addressOf({ options, stream }: Redis): string | undefined {
+  if (!options.sentinels || stream?.remoteAddress === undefined) return undefined;
+  return `${stream.remoteAddress}:${stream.remotePort}`;
+}
+
+/** As far as TCP goes: whoever hangs still accepts connections. */
+function isConnected({ status }: Redis): boolean {
+  return status === "connect" || status === "ready";
 }

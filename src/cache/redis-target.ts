@@ -11,17 +11,20 @@ export interface RedisAddress {
   db: number;
 }
 
-export type RedisTarget =
+export type RedisTarget = { tls?: NonNullable<CacheConfig["tls"]> } & (
   | { kind: "single"; address: RedisAddress }
   | { kind: "cluster"; addresses: RedisAddress[] }
-  | { kind: "sentinel"; name: string; addresses: RedisAddress[] };
+  | { kind: "sentinel"; name: string; addresses: RedisAddress[] }
+);
 
 /**
  * Which Redis a cache config means; its own `password` wins over those in URLs.
- * @throws RagctlError exit 2 unless exactly one of `url`, `cluster` and `sentinel` is there
+ * @throws RagctlError exit 2 unless exactly one of `url`, `cluster` and `sentinel` is there, and with `tls` where one of them is not `rediss://`
  */
-export function redisTarget(config: Pick<CacheConfig, "driver" | "url" | "cluster" | "sentinel" | "password">): RedisTarget {
-  const { url, cluster, sentinel, password } = config;
+export function redisTarget(
+  config: Pick<CacheConfig, "driver" | "url" | "cluster" | "sentinel" | "password" | "tls">,
+): RedisTarget {
+  const { url, cluster, sentinel, password, tls } = config;
   const given = [url && "url", cluster && "cluster", sentinel && "sentinel"].filter(Boolean);
   if (given.length !== 1) {
     const problem: Problem = {
@@ -34,9 +37,15 @@ export function redisTarget(config: Pick<CacheConfig, "driver" | "url" | "cluste
     throw usageError([problem], { code: "config-invalid" });
   }
   const parse = (text: string) => ({ ...parseRedisUrl(text), ...(password === undefined ? {} : { password }) });
-  if (url) return { kind: "single", address: parse(url) };
-  if (cluster) return { kind: "cluster", addresses: cluster.map(parse) };
-  return { kind: "sentinel", name: sentinel!.name, addresses: sentinel!.nodes.map(parse) };
+  const plain = [url ?? [], cluster ?? [], sentinel?.nodes ?? []].flat().find((each) => !each.startsWith("rediss:"));
+  if (tls && plain !== undefined)
+    throw usageError([{ path: "cache.tls", message: `is for rediss://, and ${showAddress(parse(plain))} is none` }], {
+      code: "config-invalid",
+    });
+  const over = tls ? { tls } : {};
+  if (url) return { kind: "single", address: parse(url), ...over };
+  if (cluster) return { kind: "cluster", addresses: cluster.map(parse), ...over };
+  return { kind: "sentinel", name: sentinel!.name, addresses: sentinel!.nodes.map(parse), ...over };
 }
 
 function parseRedisUrl(text: string): RedisAddress {

@@ -125,19 +125,21 @@ function redisProblems(cluster: Fields, at: At): Finding[] {
 }
 
 function tlsProblems(cluster: Fields, at: At, fileExists: (path: string) => boolean): Finding[] {
-  const tls = record(record(cluster["store"])["tls"]);
   const found: Finding[] = [];
-  for (const key of ["caFile", "certFile", "keyFile"]) {
-    const path = tls[key];
-    if (typeof path === "string" && !fileExists(path))
-      found.push({ path: at("store", "tls", key), message: `there is no readable file "${path}" (relative to the config file)` });
+  for (const part of ["store", "cache"]) {
+    const tls = record(record(cluster[part])["tls"]);
+    for (const key of ["caFile", "certFile", "keyFile"]) {
+      const path = tls[key];
+      if (typeof path === "string" && !fileExists(path))
+        found.push({ path: at(part, "tls", key), message: `there is no readable file "${path}" (relative to the config file)` });
+    }
+    for (const [one, other] of [
+      ["certFile", "keyFile"],
+      ["keyFile", "certFile"],
+    ] as const)
+      if (tls[one] !== undefined && tls[other] === undefined)
+        found.push({ path: at(part, "tls", one), message: `expects ${other} beside it: a client certificate is a pair` });
   }
-  for (const [one, other] of [
-    ["certFile", "keyFile"],
-    ["keyFile", "certFile"],
-  ] as const)
-    if (tls[one] !== undefined && tls[other] === undefined)
-      found.push({ path: at("store", "tls", one), message: `expects ${other} beside it: a client certificate is a pair` });
   return found;
 }
 

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { dirname, resolve } from "node:path";
 import { ExitCode, RagctlError, usageError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import { findConfigFile, findLocalClusterFile, localName, namedConfigFile } from "./find.ts";
@@ -57,7 +58,7 @@ export function clusterOfValue(
   const loaded = { config, shownFile };
   const name = chosenName(loaded, cluster);
   if (!Object.hasOwn(config.clusters, name)) return unknownCluster(name, loaded);
-  return { ...config.clusters[name]!, name, source: { kind: "flags" } };
+  return { ...withCacheFiles(config.clusters[name]!, runtime.cwd), name, source: { kind: "flags" } };
 }
 
 function chosenName({ config, shownFile }: Pick<LoadedConfig, "config" | "shownFile">, wanted: string | undefined): string {
@@ -98,7 +99,21 @@ export function clusterLine(runtime: Pick<Runtime, "cwd">, cluster: Pick<Cluster
 
 function pick(loaded: LoadedConfig, name: string | undefined, kind: "config" | "local"): ClusterConfig | undefined {
   if (name === undefined || !Object.hasOwn(loaded.config.clusters, name)) return undefined;
-  return { ...loaded.config.clusters[name]!, name, source: { kind, file: loaded.file } };
+  return { ...withCacheFiles(loaded.config.clusters[name]!, dirname(loaded.file)), name, source: { kind, file: loaded.file } };
+}
+
+/** The cache's TLS files by their whole path: a cache knows nothing of where its config was. */
+function withCacheFiles<C extends Pick<ClusterConfig, "cache">>(cluster: C, base: string): C {
+  const { cache } = cluster;
+  if (!cache?.tls) return cluster;
+  const { caFile, certFile, keyFile, serverName } = cache.tls;
+  const tls = {
+    ...(caFile !== undefined && { caFile: resolve(base, caFile) }),
+    ...(certFile !== undefined && { certFile: resolve(base, certFile) }),
+    ...(keyFile !== undefined && { keyFile: resolve(base, keyFile) }),
+    ...(serverName !== undefined && { serverName }),
+  };
+  return { ...cluster, cache: { ...cache, tls } };
 }
 
 function unknownCluster(name: string, loaded: Pick<LoadedConfig, "config" | "shownFile">): never {

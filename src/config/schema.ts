@@ -159,6 +159,9 @@ const cache = z.strictObject({
   cluster: z.array(redisUrl).min(1).optional(),
   sentinel: z.strictObject({ name: z.string(), nodes: z.array(redisUrl).min(1) }).optional(),
   password: z.string().optional(),
+  tls: tls
+    .optional()
+    .describe("of rediss:// servers: whose certificates are believed, and our own; files relative to the config"),
   zones: z
     .record(z.string().min(1), cachePlace)
     .optional()

@@ -1,3 +1,5 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { Redis } from "ioredis";
 import { bulkWriter } from "../../src/cache/bulk/writer.ts";
@@ -9,6 +11,8 @@ import { redisTarget } from "../../src/cache/redis-target.ts";
 import { clusterSchema } from "../../src/config/schema.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
 import { runCli } from "../helpers/fake-runtime.ts";
+import { freePort } from "../helpers/free-port.ts";
+import { startSentinel, type TestSentinel } from "../helpers/redis-sentinel.ts";
 import { startRedis, type TestRedis } from "../helpers/redis.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
 import { SimClock } from "../helpers/sim-clock.ts";
@@ -233,6 +237,107 @@ describe.skipIf(!serviceBinary("redis-server"))(`a single Redis${skipReason("red
     expect(popular.stdout).toMatch(/what is lift\? +200 +66\.7 %/);
     const wanted = await runCli(["cache", "hot", "--source", "hotkeys"], { cwd });
     expect([wanted.exitCode, wanted.stderr]).toEqual([2, expect.stringContaining("it comes with 8.6")]);
+  });
+});
+
+describe.skipIf(!serviceBinary("redis-server"))(`behind a sentinel${skipReason("redis-server")}`, () => {
+  let sentinel: TestSentinel;
+  beforeAll(async () => {
+    sentinel = await startSentinel();
+  }, 90_000);
+  afterAll(async () => await sentinel?.stop());
+
+  test("a primary that hangs, and one that is killed: memory answers, then the one that took over", async () => {
+    const config = { driver: "redis", sentinel: { name: sentinel.name, nodes: [sentinel.url] }, namespace: "s" };
+    const layer = await layerOn(config);
+    const cwd = project(config);
+    const statsOf = async () => {
+      const { exitCode, json, stderr } = await runCli(["cache", "stats", "--json"], { cwd });
+      expect(exitCode, stderr).toBe(0);
+      return json().result.nodes.map(({ address }: { address: string }) => address);
+    };
+    let asked = 0;
+    /** What is stored from now on is stored in Redis, and read from there. */
+    const works = async () => {
+      const query = `q${asked++}`;
+      const stored = await layer.set("result", query, bytes("x"));
+      const found = await layer.get("result", query);
+      expect(found?.value).toEqual(bytes("x"));
+      return [stored.in, found?.from];
+    };
+    expect(await works()).toEqual(["redis", "redis"]);
+
+    const losses = [
+      (server: TestRedis) => Promise.resolve(void process.kill(server.pid, "SIGSTOP")),
+      (server: TestRedis) => server.kill(),
+    ];
+    for (const [round, lose] of losses.entries()) {
+      const lost = await sentinel.primary();
+      expect(await statsOf()).toEqual([`127.0.0.1:${lost.port}`]);
+      await lose(lost);
+      await expect.poll(async () => (await works())[0], { timeout: 60_000, interval: 50 }).toBe("memory");
+      await expect.poll(works, { timeout: 60_000, interval: 200 }).toEqual(["redis", "redis"]);
+      const now = await sentinel.primary();
+      expect(now).not.toBe(lost);
+      expect(await statsOf()).toEqual([`127.0.0.1:${now.port}`]);
+      expect(layer.report().memoryOnly.filter(({ untilMs }) => untilMs === undefined)).toEqual([]);
+      // The third one follows it, and is the next to take over.
+      const replication = () => sentinel.cli(now.port, "info", "replication");
+      if (round === 0) await expect.poll(replication, { timeout: 60_000, interval: 100 }).toContain("state=online");
+    }
+    expect(layer.report().memoryOnly.length).toBeGreaterThanOrEqual(2);
+  }, 180_000);
+});
+
+describe.skipIf(!serviceBinary("redis-server"))(`over TLS${skipReason("redis-server")}`, () => {
+  const pem = (name: string) => join(import.meta.dirname, "..", "data", "tls", name);
+  const servers: TestRedis[] = [];
+  afterAll(() => Promise.all(servers.map((each) => each.stop())));
+
+  /** A Redis with TLS alone. @param who `local` is 127.0.0.1, `server` is node.ragctl.test */
+  async function startTls(who: "local" | "server", clients: "no" | "yes" = "no"): Promise<string> {
+    const port = await freePort();
+    const files = [
+      "--tls-cert-file",
+      pem(`${who}.pem`),
+      "--tls-key-file",
+      pem(`${who}.key`),
+      "--tls-ca-cert-file",
+      pem("ca.pem"),
+    ];
+    servers.push(await startRedis(["--port", "0", "--tls-port", String(port), "--tls-auth-clients", clients, ...files]));
+    return `rediss://127.0.0.1:${port}`;
+  }
+  const stats = (cache: object) => runCli(["cache", "stats", "--json"], { cwd: project({ driver: "redis", ...cache }) });
+
+  test("whose certificate is believed, by which name, and with which of our own", async () => {
+    const url = await startTls("local");
+    const caFile = pem("ca.pem");
+    expect(await stats({ url, tls: { caFile } })).toMatchObject({ exitCode: 0 });
+    const unknown = await stats({ url });
+    expect([unknown.exitCode, unknown.json().error.hint]).toEqual([3, expect.stringContaining("cache.tls.caFile")]);
+
+    const named = await startTls("server");
+    const other = await stats({ url: named, tls: { caFile } });
+    expect([other.exitCode, other.json().error.hint]).toEqual([3, expect.stringContaining("cache.tls.serverName")]);
+    expect(await stats({ url: named, tls: { caFile, serverName: "node.ragctl.test" } })).toMatchObject({ exitCode: 0 });
+
+    const strict = await startTls("local", "yes");
+    // The server's word of why may be lost with the connection.
+    expect(await stats({ url: strict, tls: { caFile } })).toMatchObject({ exitCode: 3 });
+    const client = { certFile: pem("client.pem"), keyFile: pem("client.key") };
+    expect(await stats({ url: strict, tls: { caFile, ...client } })).toMatchObject({ exitCode: 0 });
+  });
+
+  test("files are relative to the config; what cannot be is said before anything is asked", async () => {
+    const url = await startTls("local");
+    const cwd = project({ driver: "redis", url, tls: { caFile: "ca.pem" } });
+    const gone = await runCli(["cache", "stats", "--json"], { cwd });
+    expect([gone.exitCode, gone.json().error.details]).toMatchObject([2, [{ path: "clusters.prod.cache.tls.caFile" }]]);
+    copyFileSync(pem("ca.pem"), join(cwd, "ca.pem"));
+    expect(await runCli(["cache", "stats", "--json"], { cwd })).toMatchObject({ exitCode: 0 });
+    const plain = await stats({ url: url.replace("rediss:", "redis:"), tls: { caFile: pem("ca.pem") } });
+    expect([plain.exitCode, plain.json().error.message]).toEqual([2, expect.stringContaining("is for rediss://")]);
   });
 });
 

@@ -112,14 +112,15 @@ export function farTier({ clock, addressOf, holdsKeys, onMemoryOnly }: FarDeps):
           throw error;
         }
         const scope = scopeOf(error);
-        const reason = error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
         if (scope === "all") {
           fail(where, error.message);
-          return { state: "down", reason };
+          return { state: "down", reason: error.message };
         }
         // It answered: it is there.
         succeed(where);
         if (scope === "key") counts.wrongType++;
+        // What it refuses it will refuse again: the sentence says what to do.
+        const reason = error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
         return { state: scope === "key" ? "wrong-type" : "writes-refused", reason };
       }
     },

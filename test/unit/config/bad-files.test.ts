@@ -212,7 +212,7 @@ test("the cross-checks of topology, redis, tls", async () => {
     topology: routed
     store: { driver: qdrant }
     nodes: [{ id: a, url: "https://a:6333" }]
-    cache: { driver: tiered, url: "redis://localhost/1", cluster: ["redis://b"] }
+    cache: { driver: tiered, url: "redis://localhost/1", cluster: ["redis://b"], tls: { caFile: gone.pem } }
     state: { driver: redis, url: "redis://127.0.0.1:6379/2" }
 `;
   const cwd = tempDir({ "ragctl.config.yaml": text, "here.pem": "" });
@@ -223,6 +223,7 @@ test("the cross-checks of topology, redis, tls", async () => {
       "ragctl.config.yaml:6 clusters.one.routing.replicas is for topology: routed; a native store shards and replicates by itself",
       "ragctl.config.yaml:7 clusters.one.cache.url is for driver redis or tiered; this one is memory",
       "ragctl.config.yaml:12 clusters.two.cache driver tiered expects one of url, cluster or sentinel, got url and cluster",
+      "ragctl.config.yaml:12 clusters.two.cache.tls.caFile there is no readable file "gone.pem" (relative to the config file)",
       "ragctl.config.yaml:13 clusters.two.state.url localhost:6379 is the cache's Redis, which may evict; state (tables, locks, leases) needs one of its own, with maxmemory-policy noeviction",
     ]
   `);
