@@ -28,6 +28,8 @@ export function parseArguments(
   let positionals: string[] = [];
   command
     .exitOverride()
+    // Beside long flags, too, what they mean stays within the terminal.
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => (help += text),
       writeErr: (text) => (complaint += text),

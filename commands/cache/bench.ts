@@ -42,7 +42,7 @@ const defaults = ["errors<0.1%"];
 export default defineCommand({
   details:
     "Open-loop gets and sets through the cluster's cache, their keys by Zipf's law, from the intended start of each: the load engine's own figures, gets and sets apart. The keys " +
-    "are written before, and removed afterwards. For a cache-aside of your own shape: ragctl load with a profile whose operation is cache.",
+    "are written before, and removed afterwards. For a cache-aside of your own shape: ragctl load with a profile whose operation is cache; for memory in each server beside a shared Redis: ragctl load cache-placement.",
   flags,
   examples: [
     ["ragctl cache bench --rps 2000 --writes 20%", "gets and sets, four to one"],

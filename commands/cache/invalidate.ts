@@ -7,6 +7,7 @@ import { plural } from "../../src/units.ts";
 import { confirmSevere } from "../confirm.ts";
 import { defineCommand } from "../define.ts";
 import { flag } from "../flags.ts";
+import { shellLine } from "../shell.ts";
 import { clusterInZone, zoneFlag } from "./zone.ts";
 
 const kinds = ["result", "embedding", "answer"] as const satisfies readonly CacheKind[];
@@ -56,7 +57,8 @@ export default defineCommand({
         },
         onProgress: (unlinked) => task?.update(unlinked),
       });
-      const next = result.dryRun && result.matched > 0 ? ["ragctl cache invalidate … --yes"] : [];
+      const again = ["ragctl", ...runtime.argv.filter((word) => word !== "--dry-run" && word !== "--json")];
+      const next = result.dryRun && result.matched > 0 ? [shellLine(again)] : [];
       return { result, exitCode: result.failed > 0 ? ExitCode.unreachable : ExitCode.ok, next };
     } finally {
       task?.end();

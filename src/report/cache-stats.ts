@@ -70,7 +70,7 @@ function expiry({ expiry, total }: CacheStatsResult, style: Style): string {
   if (expiry.length === 0) return "";
   const most = Math.max(...expiry.map(({ keys }) => keys));
   const name = (withinMs: number | null) =>
-    withinMs === null ? "never" : withinMs === Number.MAX_SAFE_INTEGER ? "later" : `in ${formatDurationMs(withinMs)}`;
+    withinMs === null ? "never" : withinMs === Number.MAX_SAFE_INTEGER ? "later" : `in ${wholeTime(withinMs)}`;
   const rows = expiry.map(({ withinMs, keys }) => [
     name(withinMs),
     formatCount(keys),
@@ -155,4 +155,10 @@ function keyTable({ bigKeys, hotKeys, nodes }: CacheStatsResult, style: Style): 
     );
   lists.push(style.dim(`among ${formatCount(sampled)} sampled keys${hotKeys.length > 0 ? "" : "; hot keys: ragctl cache hot"}`));
   return lists.join("\n\n");
+}
+
+/** Of a border between stretches, which is a whole number of minutes or hours. */
+function wholeTime(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${minutes} m`;
 }

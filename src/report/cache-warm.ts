@@ -109,7 +109,8 @@ function paceLines({ pace, guard }: CacheWarmResult, style: Style): string[] {
   return [
     label("rate", `${sparkline(rates, [0, most])} up to ${formatRate(most)}`),
     label("p99", `${sparkline(p99, [0, Math.max(slowest, guard.objectiveMs * 1000)])} up to ${formatDurationUs(slowest)}`),
-    label("guard", guard.on ? `${objective}${gaveWay.length > 0 ? `; gave way: ${gaveWay.join(", ")}` : ""}` : style.warn("off")),
+    label("guard", guard.on ? objective : style.warn("off")),
+    ...(gaveWay.length > 0 ? [label("", `gave way: ${gaveWay.join(", ")}`)] : []),
     ...(guard.evicted > 0 ? [label("evicted", style.warn(plural(guard.evicted, "key")))] : []),
   ];
 }
