@@ -92,7 +92,8 @@ export function planStateOf(plan: Plan, table: RoutingTable, clusterName: string
   if (spill && spill.phase !== "on") {
     const begins = plan.steps.some((step) => step.kind === "spill-stamp" && step.ratio === spill.ratio);
     const ends = isSpillEnd(plan);
-    const forward = spill.phase === "ending" ? ends : begins;
+    // What an abort has left half taken away is the plan's own, too: --abort goes on with that, and --resume makes them anew.
+    const forward = begins || (ends && spill.phase === "ending");
     if (!forward && !(plan.reverses !== undefined && (begins || ends)))
       throw refuse(
         `Copies near boundaries of ${table.collection} are half ${spill.phase === "ending" ? "taken away" : "made"}.`,

@@ -47,7 +47,8 @@ export function planSpill(request: SpillRequest): Plan {
     });
   if (ratio === null) requireNothingOpen(table);
   else requireQuiet(request);
-  if (spill && (spill.phase !== "on" || (ratio !== null && ratio !== spill.ratio)))
+  const goesOn = spill?.phase === "ending" && ratio === null;
+  if (spill && !goesOn && (spill.phase !== "on" || (ratio !== null && ratio !== spill.ratio)))
     throw new RagctlError(
       spill.phase === "on"
         ? `Collection ${table.collection} keeps copies near boundaries by another ratio, ${spill.ratio.toPrecision(4)}.`
@@ -152,7 +153,7 @@ export function unspillPlan(plan: Plan, table: RoutingTable, about: { planId: st
   // What is half done counts as done: it is given up, or made good, from there.
   const done: RoutingTable = { ...table, moves: moves.filter(({ repair }) => repair) };
   if (spill && spill.phase !== "on") {
-    if (spill.phase === "ending") delete done.spill;
+    if (spill.phase === "ending" && ratio !== null) delete done.spill;
     else done.spill = { ...spill, phase: "on" };
   }
   const amount = plan.steps.reduce((sum, step) => (isCopies(step) ? { points: step.points, bytes: step.bytes } : sum), {

@@ -2,12 +2,13 @@ import { connectCluster, type ClusterClient } from "../../../src/cluster/index.t
 import { ClusterNodes } from "../../../src/cluster/nodes.ts";
 import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { RagctlError } from "../../../src/errors.ts";
-import { applyPlan } from "../../../src/migration/apply.ts";
+import { abortPlan, applyPlan } from "../../../src/migration/apply.ts";
 import { applyChange } from "../../../src/migration/change.ts";
 import type { Layouts } from "../../../src/migration/beside/layouts.ts";
 import { alwaysCalm, unlimited, type MoverDeps } from "../../../src/migration/contract.ts";
 import { clusterLock, holdLock, nodeLock } from "../../../src/migration/lock.ts";
 import { planStateOf } from "../../../src/migration/plan-state.ts";
+import { abortSpill } from "../../../src/migration/spill.ts";
 import { repairNode, staleNodes } from "../../../src/migration/repair.ts";
 import type { Rng } from "../../../src/runtime.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
@@ -168,6 +169,24 @@ export class SimCluster {
         concurrency,
         onStep: () => undefined,
       });
+      return "finished";
+    } finally {
+      await held.release();
+    }
+  }
+
+  /** One process of `rebalance apply --abort`, of a plan of copies near boundaries. */
+  async abortSpill(plan: Plan, who: string): Promise<"finished"> {
+    const state = this.state(who);
+    const { clock } = this;
+    const isDead = ({ startTime }: { startTime: string }) => this.dead.has(startTime);
+    const held = await holdLock(state, { name: clusterLock, owner: this.#owner(who), clock, requestTimeoutMs, isDead });
+    try {
+      const now = planStateOf(plan, (await state.getTable(collection))!, "sim");
+      if (now === "fresh") return "finished";
+      const deps = this.#mover(who, held, state);
+      await abortPlan(plan.planId, deps);
+      await abortSpill(plan, deps);
       return "finished";
     } finally {
       await held.release();

@@ -28,7 +28,7 @@ export interface SpillOutcome {
   repaired: number;
   /** Points that were kept twice, at the end; where copies are to be there. */
   copies: number;
-  how: "on" | "on and off" | "on, reversed";
+  how: "on" | "on and off" | "on, reversed" | "on, aborted";
   finished: boolean;
 }
 
@@ -76,7 +76,8 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       maxRate: { per: "points", perSec: 1000 },
     });
   const way = rng();
-  const how: SpillOutcome["how"] = calm || way < 0.4 ? "on" : way < 0.75 ? "on and off" : "on, reversed";
+  const how: SpillOutcome["how"] =
+    calm || way < 0.4 ? "on" : way < 0.65 ? "on and off" : way < 0.85 ? "on, reversed" : "on, aborted";
   const outcome: SpillOutcome = {
     seed,
     problems: [],
@@ -194,8 +195,8 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     }
   };
   const mayCrash = rng() < 0.6;
-  const moverOf = async (who: string, plan: Plan): Promise<"done" | "crashed" | "stopped"> => {
-    const running = sim.apply(plan, who, 1).then(
+  const moverOf = async (who: string, plan: Plan, aborts: boolean): Promise<"done" | "crashed" | "stopped"> => {
+    const running = (aborts ? sim.abortSpill(plan, who) : sim.apply(plan, who, 1)).then(
       () => "done" as const,
       (error: unknown) => {
         if (!(error instanceof RagctlError)) throw error;
@@ -204,7 +205,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       },
     );
     const crash =
-      (mayCrash || how === "on, reversed") && rng() < 0.7 && clock.nowMs() < endMs
+      (mayCrash || how === "on, reversed" || how === "on, aborted") && rng() < 0.7 && clock.nowMs() < endMs
         ? clock.sleep(rng() * 5000).then(() => "crashed" as const)
         : undefined;
     const ended = await Promise.race(crash ? [running, crash] : [running]);
@@ -220,7 +221,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     let plan = planOf("plan-on", ratio);
     let taken = how === "on";
     for (let n = 0; ; n++) {
-      const ended = await moverOf(`m${n}`, plan);
+      const ended = await moverOf(`m${n}`, plan, taken && how === "on, aborted");
       if (ended === "done" && taken) break;
       if (taken) continue;
       if (how === "on and off" && ended === "done") {
@@ -235,7 +236,8 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
             await clock.sleep(1_000);
           }
         taken = true;
-      } else if (how === "on, reversed" && (ended === "crashed" || ended === "done") && sim.table.spill) {
+      } else if (how === "on, aborted") taken = sim.table.spill !== undefined;
+      else if (how === "on, reversed" && (ended === "crashed" || ended === "done") && sim.table.spill) {
         try {
           plan = reversePlan(plan, createRouting(sim.table), { ...about, planId: "plan-back", nodes: sim.config.nodes });
           taken = true;
