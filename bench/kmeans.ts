@@ -4,12 +4,13 @@
  *   node bench/kmeans.ts [--rows 200000] [--dim 384] [--shards 64] [--restarts 10] [--repeats 3] [--python python3]
  *
  * Both get the same rows, starts and cores; scikit-learn's MiniBatchKMeans has batches of 10,000 and 100 iterations, its KMeans one start (it takes
- * that many times as long with more). Wall time and processor time are of the fit alone, runs take turns, and the median is shown: on a machine that does other
- * things as well, the processor time is the one to look at.
+ * that many times as long with more). Wall time and processor time (user and system, all threads) are of the fit alone, runs take turns, and the median is shown: on a machine
+ * that does other things as well, the processor time is the one to look at. At the end it says what holds of what the fit is meant to reach; exit 4 where something does not.
+ * Needs what `npm ci` built, and for the comparison a Python with scikit-learn: `python3 -m venv v && v/bin/pip install scikit-learn`, then `--python v/bin/python`.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Arena } from "../src/kmeans/arena.ts";
@@ -112,6 +113,8 @@ async function ours(all: Float32Array, algorithm: FitSpec["algorithm"], seed: nu
 const script = `
 import json, sys, time
 import numpy as np
+import sklearn
+from threadpoolctl import threadpool_info
 from sklearn.cluster import KMeans, MiniBatchKMeans
 file, dim, shards, kind, starts, seed = sys.argv[1], *map(int, sys.argv[2:4]), sys.argv[4], *map(int, sys.argv[5:7])
 x = np.fromfile(file, dtype=np.float32).reshape(-1, dim)
@@ -123,16 +126,18 @@ else:
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
 # Over all rows, in double precision, as the other side's.
 inertia = sum(float(np.square(x[i:i+10000].astype(np.float64) - m.cluster_centers_[m.labels_[i:i+10000]]).sum()) for i in range(0, len(x), 10000))
-print(json.dumps({"wall": wall, "cpu": cpu, "inertia": inertia, "maxOverMean": float(np.bincount(m.labels_, minlength=shards).max() / (len(x) / shards))}))
+threads = {p["user_api"]: p["num_threads"] for p in threadpool_info()}
+about = "scikit-learn " + sklearn.__version__ + ", threads: " + ", ".join(f"{n} {api}" for api, n in sorted(threads.items()))
+print(json.dumps({"about": about, "wall": wall, "cpu": cpu, "inertia": inertia, "maxOverMean": float(np.bincount(m.labels_, minlength=shards).max() / (len(x) / shards))}))
 `;
 
-function theirs(file: string, kind: string, seed: number): Run | undefined {
-  try {
-    const args = ["-c", script, file, dim, shards, kind, restarts, seed].map(String);
-    return JSON.parse(execFileSync(values.python, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] })) as Run;
-  } catch {
-    return undefined;
-  }
+/** What went wrong is in `missing`: no such Python, no scikit-learn, a fit that failed. */
+function theirs(file: string, kind: string, seed: number): (Run & { about: string }) | { missing: string } {
+  const args = ["-c", script, file, dim, shards, kind, restarts, seed].map(String);
+  const { error, status, stdout, stderr } = spawnSync(values.python, args, { encoding: "utf8" });
+  if (error) return { missing: error.message };
+  if (status !== 0) return { missing: stderr.trim().split("\n").at(-1) ?? `exit ${status}` };
+  return JSON.parse(stdout) as Run & { about: string };
 }
 
 function median(runs: readonly Run[], of: keyof Run): number {
@@ -146,10 +151,19 @@ function show(name: string, runs: readonly Run[]): void {
   );
 }
 
-for (const variant of ["simd", "relaxed"] as const)
-  console.log(
-    `kernel, ${variant}: ${kernelRate(variant).toFixed(1)} GFLOP/s on one core (${dim} dimensions, ${shards} centroids)`,
-  );
+/** What the fit is meant to reach, and whether it did here. */
+const claims: { claim: string; holds: boolean }[] = [];
+function claim(what: string, measured: number, { most, least }: { most?: number; least?: number }): void {
+  const holds = (most === undefined || measured <= most) && (least === undefined || measured >= least);
+  const wanted = most === undefined ? `at least ${least}` : `at most ${most}`;
+  claims.push({ claim: `${what}: ${measured.toFixed(3)} (${wanted})`, holds });
+}
+
+console.log(`ragctl on Node ${process.version}, ${availableParallelism()} threads\n`);
+const rates = (["simd", "relaxed"] as const).map((variant) => ({ variant, rate: kernelRate(variant) }));
+for (const { variant, rate } of rates)
+  console.log(`kernel, ${variant}: ${rate.toFixed(1)} GFLOP/s on one core (${dim} dimensions, ${shards} centroids)`);
+claim("kernel, GFLOP/s a core", Math.max(...rates.map(({ rate }) => rate)), { least: 20 });
 const all = makeRows();
 const dir = mkdtempSync(join(tmpdir(), "ragctl-kmeans-"));
 try {
@@ -157,24 +171,42 @@ try {
   writeFileSync(file, all);
   console.log(`\n${rows} × ${dim} into ${shards}, median of ${repeats}:`);
   let plain = 0;
+  let about = "";
   for (const algorithm of ["minibatch", "lloyd", "balanced"] as const) {
     const own: Run[] = [];
     const other: Run[] = [];
+    let missing = "";
     for (let repeat = 1; repeat <= repeats; repeat++) {
       own.push(await ours(all, algorithm, repeat));
-      const run = algorithm === "balanced" ? undefined : theirs(file, algorithm, repeat);
-      if (run) other.push(run);
+      const run = algorithm === "balanced" || missing ? undefined : theirs(file, algorithm, repeat);
+      if (run && "missing" in run) ({ missing } = run);
+      else if (run) other.push(run);
+      if (run && "about" in run && run.about !== about) console.log(({ about } = run).about);
     }
     show(`ragctl ${algorithm}`, own);
     if (algorithm === "lloyd") plain = median(own, "inertia");
-    if (algorithm === "balanced") console.log(`  inertia ${(median(own, "inertia") / plain).toFixed(3)} × Lloyd's`);
-    else if (other.length === 0) console.log(`  (no scikit-learn in ${values.python}: --python names another)`);
+    if (algorithm === "balanced") {
+      const inertia = median(own, "inertia") / plain;
+      console.log(`  inertia ${inertia.toFixed(3)} × Lloyd's`);
+      claim("balanced, largest shard ÷ mean", Math.max(...own.map(({ maxOverMean }) => maxOverMean)), { most: 1.1 });
+      claim("balanced, inertia ÷ unbalanced", inertia, { most: 1.1 });
+    } else if (other.length === 0)
+      console.log(`  (nothing to compare with: ${values.python}: ${missing}; --python names another)`);
     else {
       show(`scikit-learn ${algorithm}`, other);
-      const ratio = (of: keyof Run) => (median(own, of) / median(other, of)).toFixed(3);
-      console.log(`  ragctl ÷ scikit-learn: wall ${ratio("wall")}, processor ${ratio("cpu")}, inertia ${ratio("inertia")}`);
+      const ratio = (of: keyof Run) => median(own, of) / median(other, of);
+      const [wall, cpu, inertia] = [ratio("wall"), ratio("cpu"), ratio("inertia")];
+      console.log(`  ragctl ÷ scikit-learn: wall ${wall.toFixed(3)}, processor ${cpu.toFixed(3)}, inertia ${inertia.toFixed(4)}`);
+      claim(`${algorithm}, inertia ÷ scikit-learn's`, inertia, { most: 1.01 });
+      if (algorithm === "minibatch") {
+        claim("minibatch, wall time ÷ scikit-learn's", wall, { most: 1 });
+        claim("minibatch, processor time ÷ scikit-learn's", cpu, { most: 1 });
+      }
     }
   }
 } finally {
   rmSync(dir, { recursive: true });
 }
+console.log("");
+for (const { claim: text, holds } of claims) console.log(`${holds ? "holds    " : "does not "} ${text}`);
+if (claims.some(({ holds }) => !holds)) process.exitCode = 4;
