@@ -6,8 +6,8 @@ import { faultNamed } from "../../src/faults/index.ts";
 import { listRecords, recordIds, writeRecord } from "../../src/faults/journal.ts";
 import { identify, isAlive, isStopped } from "../../src/process-identity.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
-import { openStateStore } from "../../src/state/index.ts";
-import { answersReady, cacheAnswers, type FaultCase } from "../helpers/fault-cases.ts";
+import { createDocsTable } from "../helpers/docs-table.ts";
+import { allAnswer, type FaultCase } from "../helpers/fault-cases.ts";
 import { watchdogPid, withReusedPid } from "../helpers/fault-journal.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
 import { serviceBinary } from "../helpers/service.ts";
@@ -45,21 +45,7 @@ function oneByOne(cases: readonly FaultCase[]): void {
     const cache = serviceBinary("redis-server") ? "redis" : "memory";
     cluster = await startLocalCluster({ nodes: 4, replicas: 2, zones: ["a", "b"], cache });
     journal = join(cluster.stateDir, "faults");
-    const { nodes } = cluster.status;
-    const store = await openStateStore({ driver: "sqlite" }, { clusterName: "local", baseDir: cluster.dir, clock: realClock });
-    await store.createTable({
-      schemaVersion: 1,
-      collection: "docs",
-      partitioner: { kind: "ring", virtualNodes: 150, hash: "xxh32" },
-      replicas: 2,
-      members: nodes.map(({ id }: any) => id),
-      nodes: Object.fromEntries(
-        nodes.map(({ id, url, zone }: any) => [id, { url, weight: 1, zone: zone ?? undefined, state: "serving" as const }]),
-      ),
-      moves: [],
-      vector: { size: 4, distance: "Cosine" },
-    });
-    await store.close();
+    await createDocsTable(cluster);
   }, slow);
   afterAll(() => cluster.stop(), slow);
   /** Whatever a test left: nothing is broken when the next begins. */
@@ -163,12 +149,6 @@ function oneByOne(cases: readonly FaultCase[]): void {
       },
     );
   });
-}
-
-/** Whether a test left all nodes answering; where it did not, `up` starts what is missing. */
-async function allAnswer(cluster: LocalCluster): Promise<boolean> {
-  const seen = await Promise.all(cluster.status.nodes.map(({ id }: any) => answersReady(cluster, id)));
-  return seen.every((state) => state === "whole") && (await cacheAnswers(cluster)) === "whole";
 }
 
 interface Told {

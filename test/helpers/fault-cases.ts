@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import type { LocalCluster } from "./local-cluster.ts";
+import { readJson, type LocalCluster } from "./local-cluster.ts";
 import { serviceBinary } from "./service.ts";
 
 /**
@@ -30,7 +30,7 @@ export interface FaultCase {
 /** One look at a node from outside, on a connection of its own. A node that hangs takes the whole of `lookMs`. */
 const lookMs = 700;
 
-export async function answersReady(cluster: LocalCluster, node: string): Promise<"broken" | "whole"> {
+async function answersReady(cluster: LocalCluster, node: string): Promise<"broken" | "whole"> {
   try {
     const signal = AbortSignal.timeout(lookMs);
     const response = await fetch(`${urlOf(cluster, node)}/readyz`, { signal, headers: { connection: "close" } });
@@ -99,11 +99,10 @@ function runsWith(argument: string): boolean {
 }
 
 /** How long the cache takes to answer a PING, ms; undefined where it does not. */
-function pingCacheMs(cluster: LocalCluster): Promise<number | undefined> {
-  const { hostname: host, port } = new URL(cluster.status.cache.endpoints[0]);
+function pingCacheMs(cluster: LocalCluster, port = portsOfCaches(cluster)[0]!): Promise<number | undefined> {
   const startMs = performance.now();
   return new Promise((resolve) => {
-    const socket = createConnection({ host, port: Number(port) });
+    const socket = createConnection({ host: "127.0.0.1", port });
     const done = (answer: number | undefined) => {
       socket.destroy();
       resolve(answer);
@@ -116,10 +115,30 @@ function pingCacheMs(cluster: LocalCluster): Promise<number | undefined> {
   });
 }
 
-/** Without a process of its own there is nothing to look at. */
-export async function cacheAnswers(cluster: LocalCluster): Promise<"broken" | "whole"> {
-  if (!cluster.status.cache?.endpoints?.length) return "whole";
-  return (await pingCacheMs(cluster)) === undefined ? "broken" : "whole";
+/** Where clients reach each Redis: that of the first zone, then the others'; none where the cache is in memory. */
+function portsOfCaches(cluster: LocalCluster): number[] {
+  const { cache } = readJson(join(cluster.dir, ".ragctl", "local.json"));
+  const zones = Object.values((cache.zones ?? {}) as Record<string, { port: number }>);
+  return cache.port === undefined ? [] : [cache.port, ...zones.map(({ port }) => port)];
+}
+
+async function cacheAnswers(cluster: LocalCluster, port?: number): Promise<"broken" | "whole"> {
+  return (await pingCacheMs(cluster, port)) === undefined ? "broken" : "whole";
+}
+
+/** Of a zone: a node, or its cache. */
+async function memberAnswers(cluster: LocalCluster, target: string): Promise<"broken" | "whole"> {
+  return target === "cache-b" ? await cacheAnswers(cluster, portsOfCaches(cluster)[1]) : await answersReady(cluster, target);
+}
+
+/** Whether all nodes and caches answer. */
+export async function allAnswer(cluster: LocalCluster): Promise<boolean> {
+  const nodes: { id: string }[] = cluster.status.nodes;
+  const seen = await Promise.all([
+    ...nodes.map(({ id }) => answersReady(cluster, id)),
+    ...portsOfCaches(cluster).map((port) => cacheAnswers(cluster, port)),
+  ]);
+  return seen.every((state) => state === "whole");
 }
 
 /** A cache that stalls for a part of each second may answer one PING at once: of some in a row, one waits. */
@@ -135,6 +154,7 @@ async function cacheAnswersSoon(cluster: LocalCluster): Promise<"broken" | "whol
 
 /** Cases of the cache need one that is a process of its own. */
 const noRedis = serviceBinary("redis-server") ? {} : { skip: "no redis-server" };
+const zoneB = ["n2", "n4", ...(serviceBinary("redis-server") ? ["cache-b"] : [])];
 
 /** Where clients of the cluster reach this node. */
 function urlOf(cluster: LocalCluster, node: string): string {
@@ -148,22 +168,22 @@ export const faultCases: readonly FaultCase[] = [
     title: "zone-outage by partition",
     fault: "zone-outage",
     argv: ["zone-outage", "b", "--yes"],
-    targets: ["n2", "n4"],
-    observe: answersReady,
+    targets: zoneB,
+    observe: memberAnswers,
   },
   {
     title: "zone-outage by hanging",
     fault: "zone-outage",
     argv: ["zone-outage", "b", "--how", "hang", "--yes"],
-    targets: ["n2", "n4"],
-    observe: answersReady,
+    targets: zoneB,
+    observe: memberAnswers,
   },
   {
     title: "zone-outage by killing",
     fault: "zone-outage",
     argv: ["zone-outage", "b", "--how", "kill", "--yes"],
-    targets: ["n2", "n4"],
-    observe: answersReady,
+    targets: zoneB,
+    observe: memberAnswers,
   },
   { title: "partition", fault: "partition", argv: ["partition", "n2"], targets: ["n2"], observe: answersReady },
   {
@@ -201,7 +221,7 @@ export const faultCases: readonly FaultCase[] = [
     fault: "cache-down",
     argv: ["cache-down"],
     targets: ["cache"],
-    observe: cacheAnswers,
+    observe: (cluster) => cacheAnswers(cluster),
     ...noRedis,
   },
   {
@@ -209,7 +229,7 @@ export const faultCases: readonly FaultCase[] = [
     fault: "cache-down",
     argv: ["cache-down", "--how", "partition"],
     targets: ["cache"],
-    observe: cacheAnswers,
+    observe: (cluster) => cacheAnswers(cluster),
     ...noRedis,
   },
   {

@@ -13,7 +13,11 @@ import { ingest, jsonl } from "../unit/ingest/set-up.ts";
 const dim = 8;
 type ServerTrouble = NonNullable<Parameters<typeof startEmbeddingServer>[1]>;
 /** What the endpoint does to a call; `isFirst`: this set of texts was not asked for before. */
-type Trouble = (...args: [...Parameters<ServerTrouble>, isFirst: boolean]) => ReturnType<ServerTrouble>;
+type Trouble = (
+  call: Parameters<ServerTrouble>[0],
+  response: Parameters<ServerTrouble>[1],
+  isFirst: boolean,
+) => ReturnType<ServerTrouble>;
 
 /** Ingests so many short documents through a server that does what `trouble` says; document 5 is the one with POISON in it. */
 async function run(trouble?: Trouble, more: { timeout?: number; documents?: number; memoDir?: string } = {}) {
