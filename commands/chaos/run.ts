@@ -32,7 +32,8 @@ export default defineCommand({
   positionals: [
     {
       name: "PROFILE",
-      description: "a YAML, JSON or TS file, or a shipped one (kill-one, rolling-kill, gray-failure, …)",
+      description:
+        "a YAML, JSON or TS file, or a shipped one: kill-one, rolling-kill, gray-failure, partition-minority, slow-node, cascade, region-outage, cache-loss, disk-full",
       required: true,
     },
   ],

@@ -34,13 +34,11 @@ export interface Brought {
 }
 
 /** Seconds as a measure sees them. */
-function secondsOf({ windows }: LoadResult) {
-  return windows.map(({ second, seconds, counts }) => ({
-    atMs: second * 1000,
-    lengthMs: seconds * 1000,
-    scheduled: counts.scheduled,
-    ok: counts.ok,
-  }));
+function secondsOf({ windows }: LoadResult, scenario?: string) {
+  return windows.flatMap(({ second, seconds, counts: all, perScenario }) => {
+    const counts = scenario === undefined ? all : perScenario[scenario]?.counts;
+    return counts ? [{ atMs: second * 1000, lengthMs: seconds * 1000, scheduled: counts.scheduled, ok: counts.ok }] : [];
+  });
 }
 
 /** Figures, verdict and timeline of an experiment. Pure. */
@@ -63,7 +61,13 @@ export function assembleResult(brought: Brought): ExperimentResult {
   };
   const figures = acts.map((act) => faultFigures(act, acts, observed));
   const recovered = faultFigures({ nodes: [], injectedMs: lastHealedMs ?? endMs, healedMs: undefined }, [], observed).recoverMs;
-  const availability = availabilityOf(seconds, firstMs === undefined ? undefined : ranges.during[0]).share;
+  const fromMs = firstMs === undefined ? undefined : ranges.during[0];
+  const availability = availabilityOf(seconds, fromMs).share;
+  const several = load.perScenario.length > 0;
+  const availabilityOfOne = (scenario: string) => {
+    const { share, scheduled } = availabilityOf(secondsOf(load, several ? scenario : undefined), fromMs);
+    return scheduled === 0 ? null : share;
+  };
   const totals = {
     detectMs: longest(figures.map((each) => each.detectMs)),
     failoverMs: longest(figures.map((each) => each.failoverMs)),
@@ -78,6 +82,7 @@ export function assembleResult(brought: Brought): ExperimentResult {
       judgeObjective(objective, {
         ...totals,
         availability,
+        availabilityOf: availabilityOfOne,
         lost: writes?.lost ?? null,
         doubled: writes?.doubled ?? null,
         stale: writes?.stale ?? null,

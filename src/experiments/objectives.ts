@@ -7,6 +7,8 @@ export interface Figures {
   recoverMs: number | null;
   recoverAfterHealMs: number | null;
   availability: number;
+  /** Of one scenario's operations; null where it had none. */
+  availabilityOf: (scenario: string) => number | null;
   lost: number | null;
   doubled: number | null;
   stale: number | null;
@@ -27,6 +29,8 @@ type Subject = keyof typeof units;
 export interface Objective {
   expression: string;
   subject: Subject;
+  /** Of an availability: this scenario's alone. */
+  scenario?: string;
   comparison: "<" | "<=" | ">" | ">=";
   limit: number;
 }
@@ -40,19 +44,27 @@ export interface ObjectiveResult {
   limit: number;
 }
 
-const form = /^([A-Za-z]+)\s*(<=|>=|<|>)\s*(\S+)$/;
+const form = /^(?:([^\s<>=]+)\.)?([A-Za-z]+)\s*(<=|>=|<|>)\s*(\S+)$/;
 
-/** `recover<30s`, `availability>99.9%`, `lost<=0`. @throws Error, a plain sentence */
+/** `recover<30s`, `availability>99.9%`, `search.availability>99.9%`, `lost<=0`. @throws Error, a plain sentence */
 export function parseObjective(expression: string): Objective {
   const match = form.exec(expression.trim());
   const subjects = Object.keys(units).join(", ");
   if (!match) throw new Error(`expected an objective such as recover<30s, availability>99.9% or lost<=0, got "${expression}"`);
-  const [subject, comparison, limit] = [match[1]!, match[2] as Objective["comparison"], match[3]!];
+  const [scenario, subject, comparison, limit] = [match[1], match[2]!, match[3] as Objective["comparison"], match[4]!];
   if (!Object.hasOwn(units, subject)) throw new Error(`unknown objective "${subject}" in "${expression}": known are ${subjects}`);
   const known = subject as Subject;
   const wanted = known === "availability" ? ">" : "<";
   if (!comparison.startsWith(wanted)) throw new Error(`${subject} takes ${wanted}, got "${expression}"`);
-  return { expression, subject: known, comparison, limit: limitOf(known, limit, expression) };
+  if (scenario !== undefined && known !== "availability")
+    throw new Error(`only availability can be that of one scenario, got "${expression}"`);
+  return {
+    expression,
+    subject: known,
+    ...(scenario !== undefined && { scenario }),
+    comparison: comparison,
+    limit: limitOf(known, limit, expression),
+  };
 }
 
 function limitOf(subject: Subject, text: string, expression: string): number {
@@ -64,10 +76,15 @@ function limitOf(subject: Subject, text: string, expression: string): number {
 }
 
 /** What was not measured, or never came, does not meet an objective; what a store without writes lost does. */
-export function judgeObjective({ expression, subject, comparison, limit }: Objective, figures: Figures): ObjectiveResult {
+export function judgeObjective(
+  { expression, subject, scenario, comparison, limit }: Objective,
+  figures: Figures,
+): ObjectiveResult {
   const actual =
     subject === "availability"
-      ? figures.availability
+      ? scenario === undefined
+        ? figures.availability
+        : figures.availabilityOf(scenario)
       : figures[units[subject] === "ms" ? (`${subject}Ms` as "recoverMs") : (subject as "lost")];
   const ok = actual !== null && compare(actual, comparison, limit);
   return { expression, ok, actual, unit: units[subject], limit };

@@ -93,6 +93,11 @@ export function prepareExperiment(
   problems.push(...planned.problems.map((problem) => ({ file: shownFile, ...problem })));
   const parsed = [before, after ?? before].map((inputs) => parseThresholds(inputs, contextOf(planned.profile)));
   problems.push(...parsed[0]!.problems, ...(after ? parsed[1]!.problems : []));
+  const objectives = profile.objectives.map(parseObjective);
+  const names = Object.keys(planned.profile.scenarios);
+  for (const [index, { scenario }] of objectives.entries())
+    if (scenario !== undefined && !names.includes(scenario))
+      at(["objectives", index], `the load has no scenario "${scenario}"${didYouMean(scenario, names)}`);
   const stopOn = stopConditionsOf(profile, cluster, reads, (message) => at(["stopIf"], message));
   if (problems.length > 0) throw usageError(problems, { code: "experiment-invalid" });
   return {
@@ -102,7 +107,7 @@ export function prepareExperiment(
     load: { ...read.load, profile: planned.profile },
     before: parsed[0]!.thresholds,
     after: parsed[1]!.thresholds,
-    objectives: profile.objectives.map(parseObjective),
+    objectives,
     stopOn,
     methodAtMs,
     totalMs,

@@ -39,7 +39,7 @@ export function chaosPlanReport(plan: ExperimentPlan, style: Style): string {
         { header: "unserved", align: "right" },
       ],
       steps.map(({ name, kind, atMs, exact, lengthMs, nodes, radius }) => [
-        `${exact ? "" : "≥ "}${formatDurationMs(atMs)}`,
+        `${exact ? "" : "≥ "}${atMs === 0 ? "0 s" : formatDurationMs(atMs)}`,
         name,
         kind === "fault" || kind === "wait" ? formatDurationMs(lengthMs) : lengthMs > 0 ? `≤ ${formatDurationMs(lengthMs)}` : "",
         nodes?.join(", ") ?? "",

@@ -40,7 +40,12 @@ function verdictLines(result: ExperimentResult, style: Style): string[] {
 
 /** A time that may never have come. */
 export function orNever(ms: number | null): string {
-  return ms === null ? "never" : formatDurationMs(ms);
+  return ms === null ? "never" : took(ms);
+}
+
+/** What was over at once took no microseconds. */
+function took(ms: number): string {
+  return ms === 0 ? "0 s" : formatDurationMs(ms);
 }
 
 function costLines(result: ExperimentResult, style: Style): string[] {
@@ -65,7 +70,7 @@ function costLines(result: ExperimentResult, style: Style): string[] {
           ),
           row(
             "took",
-            `${orNever(detectMs)} to detect · ${failoverMs === null ? "no fail-over" : `${formatDurationMs(failoverMs)} to fail over`} · ${style.bold(orNever(recoverMs))} to recover (RTO)`,
+            `${orNever(detectMs)} to detect · ${failoverMs === null ? "no fail-over" : `${took(failoverMs)} to fail over`} · ${style.bold(orNever(recoverMs))} to recover (RTO)`,
           ),
           row("after healing", `${orNever(recoverAfterHealMs)} to recover`),
         ]
@@ -175,7 +180,7 @@ function stepTable({ steps }: ExperimentResult, style: Style): string {
       outcome(how),
       startMs === null || endMs === null ? "" : formatDurationMs(Math.round(endMs - (fault?.injectedMs ?? startMs))),
       fault ? orNever(fault.detectMs) : "",
-      fault ? (fault.failoverMs === null ? "-" : formatDurationMs(fault.failoverMs)) : "",
+      fault ? (fault.failoverMs === null ? "-" : took(fault.failoverMs)) : "",
       fault ? orNever(fault.recoverMs) : "",
     ]),
     style,

@@ -116,7 +116,9 @@ export const experimentSchema = z.strictObject({
   objectives: z
     .array(objective)
     .default(["lost<=0"])
-    .describe("recover<30s, recoverAfterHeal<10s, detect<2s, failover<5s, availability>99.9%, lost<=0, doubled<=0, stale<=0"),
+    .describe(
+      "recover<30s, recoverAfterHeal<10s, detect<2s, failover<5s, availability>99.9%, search.availability>99.9% (of one scenario), lost<=0, doubled<=0, stale<=0",
+    ),
 });
 
 export type Experiment = z.output<typeof experimentSchema>;

@@ -27,7 +27,11 @@ ${figures(result)}
 }
 
 function orNever(ms: number | null): string {
-  return ms === null ? "never" : formatDurationMs(ms);
+  return ms === null ? "never" : took(ms);
+}
+
+function took(ms: number): string {
+  return ms === 0 ? "0 s" : formatDurationMs(ms);
 }
 
 function figures({ availability, detectMs, failoverMs, recoverMs, writes, steps }: ExperimentResult): Markup {
@@ -35,7 +39,7 @@ function figures({ availability, detectMs, failoverMs, recoverMs, writes, steps 
   const cells: [name: string, value: string, note: string][] = [
     ["availability", formatAvailability(availability), "from the first fault on"],
     ["detect", any ? orNever(detectMs) : "–", "until a client knew"],
-    ["fail over", any ? (failoverMs === null ? "not" : formatDurationMs(failoverMs)) : "–", "while the fault lasted"],
+    ["fail over", any ? (failoverMs === null ? "not" : took(failoverMs)) : "–", "while the fault lasted"],
     ["recover", any ? orNever(recoverMs) : "–", "RTO"],
     [
       "lost",
@@ -125,7 +129,7 @@ export function stepsSection({ steps, nodes }: ExperimentResult): Markup {
     markup`<span class="${tone[outcome]}">${outcome}</span>${message !== undefined && markup` <span class="soft">${message}</span>`}`,
     startMs === null || endMs === null ? "–" : formatDurationMs(Math.round(endMs - (fault?.injectedMs ?? startMs))),
     fault ? orNever(fault.detectMs) : "",
-    fault ? (fault.failoverMs === null ? "–" : formatDurationMs(fault.failoverMs)) : "",
+    fault ? (fault.failoverMs === null ? "–" : took(fault.failoverMs)) : "",
     fault ? orNever(fault.recoverMs) : "",
   ]);
   const share = (value: number | null) => (value === null ? "–" : formatPercent(value));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import chaosRun from "../../../commands/chaos/run.ts";
 import { resolveCluster } from "../../../src/config/resolve.ts";
 import type { RagctlError } from "../../../src/errors.ts";
 import { stagesOf } from "../../../src/experiments/load.ts";
@@ -354,6 +355,17 @@ describe("stages of a load that is scaled", () => {
   ])("%s", (_name, scales, expected) => expect(stagesOf(100, 10_000, scales)).toEqual(expected));
 });
 
+test("every experiment that is shipped stands in the help of chaos run", () => {
+  const [profile] = chaosRun.positionals!;
+  for (const name of shippedExperiments()) expect(profile!.description).toContain(name);
+});
+
+test("an objective of a scenario that there is not is refused", async () => {
+  expect(await problemsOf(prepared({ objectives: ["serch.availability>99%"] }))).toMatchObject([
+    { path: "objectives[0]", message: 'the load has no scenario "serch"; did you mean "search"?' },
+  ]);
+});
+
 describe("objectives", () => {
   const figures = {
     detectMs: 900,
@@ -361,6 +373,7 @@ describe("objectives", () => {
     recoverMs: null,
     recoverAfterHealMs: 20_000,
     availability: 0.9995,
+    availabilityOf: (scenario: string) => (scenario === "look-up" ? 0.6 : null),
     lost: 0,
     doubled: 2,
     stale: null,
@@ -374,6 +387,10 @@ describe("objectives", () => {
     ["recoverAfterHeal<=20s", true, 20_000],
     ["availability>99.9%", true, 0.9995],
     ["availability>=99.99%", false, 0.9995],
+    ["look-up.availability>50%", true, 0.6],
+    ["look-up.availability>60%", false, 0.6],
+    // nothing of it was due
+    ["search.availability>0%", false, null],
     ["lost<=0", true, 0],
     ["doubled<=1", false, 2],
     ["stale<=0", false, null],
@@ -386,6 +403,7 @@ describe("objectives", () => {
     ["availability<99%", /availability takes >/],
     ["availability>150%", /share such as/],
     ["lost<=none", /expected a number/],
+    ["search.recover<3s", /only availability can be that of one scenario/],
     ["recover<30", /duration/],
   ])("%s is refused with a sentence", (expression, message) => expect(() => parseObjective(expression)).toThrow(message));
 });

@@ -24,7 +24,7 @@ test("an experiment for people: the verdict, what it cost, when it happened, in 
                   recall@10: mean>0.9
     availability  95.8 % of 7,760 operations from the first fault on
     took          1.50 s to detect · no fail-over · 6.80 s to recover (RTO)
-    after healing 0 µs to recover
+    after healing 0 s to recover
     writes        1,200 acknowledged · 1 lost · 0 doubled · 2 stale (RPO)
     objectives    not met recover<5s
                   met availability>95%
@@ -132,8 +132,8 @@ test("the plan of one: times, whom it would hit, and what stands against it", ()
     objectives    recover<15s
 
           at  step                     for  nodes  hashes  searches  unserved
-        0 µs  kill-node n1          10.0 s  n1     66.0 %    50.0 %    10.0 %
-        0 µs  wait until serving  ≤ 30.0 s
+         0 s  kill-node n1          10.0 s  n1     66.0 %    50.0 %    10.0 %
+         0 s  wait until serving  ≤ 30.0 s
     ≥ 30.0 s  wait                  10.0 s
 
     kill-node n1: without n1, 10.0 % of docs would have no serving owner"
