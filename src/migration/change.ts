@@ -9,6 +9,7 @@ import { planRefused } from "./refuse-plan.ts";
 import { regroupJob } from "./regroup.ts";
 import { selectorsShare } from "./positions.ts";
 import { applySpill } from "./spill.ts";
+import { stepRunner } from "./step-runner.ts";
 import { sweep } from "./sweep.ts";
 import { TableAccess } from "./table.ts";
 import { TrackedCopy } from "./tracked-copy.ts";
@@ -21,7 +22,7 @@ import { dropHolds } from "./verify-repair.ts";
 export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOutcome> {
   if (isBesidePlan(plan)) return await applyBeside(plan, deps);
   if (isSpillPlan(plan)) return await applySpill(plan, deps);
-  const { journal, clock, soft } = deps;
+  const { clock, soft } = deps;
   const beganMs = clock.nowMs();
   const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const settle = settleOf(plan);
@@ -38,29 +39,20 @@ export async function applyChange(plan: Plan, deps: ApplyDeps): Promise<ApplyOut
   if (plan.reverses !== undefined && (await table.read()).table.transition)
     await abortPlan(plan.reverses, deps, { keepChange: true });
   await table.change(dropHolds);
-  let stepsDone = 0;
-  const step = async (id: string, work: () => Promise<unknown>) => {
-    deps.onStep(id, "start");
-    journal.record(id, "start");
-    await work();
-    journal.record(id, "end");
-    deps.onStep(id, "end");
-    stepsDone++;
-  };
+  const steps = stepRunner(deps);
   for (const one of plan.steps) {
     if (one.kind !== "stamp" && one.kind !== "backfill") continue;
-    if (soft.aborted) return { stepsDone, epoch: await epoch(), finished: false };
-    await step(one.id, () => (one.kind === "stamp" ? stamp(plan, one, table, deps) : backfill(one.id, deps)));
+    if (soft.aborted) return { stepsDone: steps.done, epoch: await epoch(), finished: false };
+    await steps.run(one.id, () => (one.kind === "stamp" ? stamp(plan, one, table, deps) : backfill(one.id, deps)));
   }
   const groups = plan.steps.filter((one): one is RegroupStep => one.kind === "regroup");
   const share = (a: RegroupStep, b: RegroupStep) => selectorsShare(a.into, b.into);
   const done = await runSteps(groups, deps, share, (one, inner) => new TrackedCopy(regroupJob(plan, one), inner).run());
-  stepsDone += done;
-  if (done < groups.length) return { stepsDone, epoch: await epoch(), finished: false };
+  if (done < groups.length) return { stepsDone: steps.done + done, epoch: await epoch(), finished: false };
   await settled(deps, beganMs);
   // Back at the beginning: what was on its way when it was given up may lie about.
   if ((await table.read()).table.transition?.moved.length === 0) await sweep(deps);
-  await step(settle.id, async () => {
+  await steps.run(settle.id, async () => {
     deps.fence.ensure();
     const { outcome } = await table.change((now) => {
       const { transition, partitioner } = now;

@@ -154,7 +154,7 @@ test(
     expect((await cluster.client.table(collection))!.beside).toMatchObject({ physical, state: "building" });
     const aborted = await apply("blue.json", "--abort");
     expect(aborted.exitCode, aborted.stdout + aborted.stderr).toBe(0);
-    await sound("ring", collection);
+    expect([(await cluster.client.table(collection))!.beside, await collectionsOnNodes()]).toEqual([undefined, [collection]]);
 
     await killed(9);
     const finished = await apply("blue.json", "--resume");

@@ -6,6 +6,7 @@ import type { MoverDeps } from "../contract.ts";
 import { NodeIo } from "../io.ts";
 import { settleOf } from "../plan-state.ts";
 import { planRefused } from "../refuse-plan.ts";
+import { stepRunner } from "../step-runner.ts";
 import { TableAccess } from "../table.ts";
 import { TrackedCopy } from "../tracked-copy.ts";
 import { halfDone } from "../trouble.ts";
@@ -27,7 +28,7 @@ export function isBesidePlan({ steps }: Pick<Plan, "steps">): boolean {
 export async function applyBeside(plan: Plan, given: ApplyDeps): Promise<ApplyOutcome> {
   // From the switch on, the nodes call the collection otherwise, and that is what this is about.
   const { physical: _either, ...deps } = given;
-  const { journal, clock, soft } = deps;
+  const { clock, soft } = deps;
   const beganMs = clock.nowMs();
   const table = new TableAccess(deps.state, deps.collection);
   const settle = settleOf(plan);
@@ -35,22 +36,14 @@ export async function applyBeside(plan: Plan, given: ApplyDeps): Promise<ApplyOu
   if (!settle) return { stepsDone: 0, epoch: await epoch(), finished: true };
   if (plan.reverses !== undefined) await takeBack(plan.reverses, deps);
   await table.change(dropHolds);
-  let stepsDone = 0;
-  const step = async (id: string, work: () => Promise<unknown>) => {
-    deps.onStep(id, "start");
-    journal.record(id, "start");
-    await work();
-    journal.record(id, "end");
-    deps.onStep(id, "end");
-    stepsDone++;
-  };
+  const steps = stepRunner(deps);
   for (const one of plan.steps) {
-    if (soft.aborted) return { stepsDone, epoch: await epoch(), finished: false };
-    if (one.kind === "build") await step(one.id, () => build(plan, one, table, deps));
-    if (one.kind === "drop-layout") await step(one.id, () => dropLeft(plan.planId, table, deps));
+    if (soft.aborted) return { stepsDone: steps.done, epoch: await epoch(), finished: false };
+    if (one.kind === "build") await steps.run(one.id, () => build(plan, one, table, deps));
+    if (one.kind === "drop-layout") await steps.run(one.id, () => dropLeft(plan.planId, table, deps));
   }
   await settled(deps, beganMs);
-  await step(settle.id, () => Promise.resolve());
+  await steps.run(settle.id, () => Promise.resolve());
   return { stepsDone: plan.steps.length, epoch: await epoch(), finished: true };
 }
 

@@ -107,7 +107,7 @@ export interface BuildStep extends Amount {
 }
 
 /** The collection that such a switch has left, or one that was not built to the end, goes from all nodes. */
-export interface DropLayoutStep {
+interface DropLayoutStep {
   id: string;
   kind: "drop-layout";
 }

@@ -50,6 +50,8 @@ export interface ChangeSabotage {
   /** So many of them by one write; 1 unless given. */
   onceAtATime?: number;
   weather?: Partial<Weather>;
+  /** Writers rest up to so long between writes. */
+  restMs?: number;
   change?: (typeof changes)[number];
   /** By a second layout. */
   beside?: boolean;
@@ -120,7 +122,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     const keys = [...history.keys()].filter((key) => key.startsWith(name));
     const once = [...history.keys()].filter((key) => name === "w0" && key.startsWith("once"));
     while (clock.nowMs() < endMs) {
-      await clock.sleep(rng() * (calm ? 60 : 400));
+      await clock.sleep(rng() * (sabotage.restMs ?? (calm ? 60 : 400)));
       const firsts = rng() < 0.3 ? once.splice(-(sabotage.onceAtATime ?? 1)) : [];
       const batch = [...keys.filter(() => rng() < 0.6), ...firsts];
       const erase = firsts.length === 0 && rng() < 0.2;
