@@ -9,7 +9,8 @@ import { clusterInZone, zoneFlag } from "./zone.ts";
 export default defineCommand({
   details:
     "Asks every server of the cluster's Redis (of a Redis Cluster every primary): hit rate, memory, evictions, fragmentation, the slowest commands; and, from a sample of " +
-    "its keys, when they end and which are big or, under an LFU policy, hot. It changes nothing; sampling by SCAN is paced by its answers.",
+    "its keys, when they end and which are big or, under an LFU policy, hot. It changes no key; sampling by SCAN is paced by its answers. The servers count each look at a sampled key as " +
+    "a hit of theirs, from the next call on: --sample 0 looks at none.",
   flags: {
     ...zoneFlag,
     sample: flag.count({ description: "keys to look at on each server; 0 for none", default: 1000 }),

@@ -31,7 +31,9 @@ export async function redisLink(target: RedisTarget, { clock }: { clock: Clock }
   const client: Redis | Cluster = await connectRedis(target);
   const addresses = target.kind === "single" ? [target.address] : target.addresses;
   const endpoints = addresses.map(showAddress);
-  const where = `the cache at ${endpoints.length > 3 ? `${endpoints[0]} and ${endpoints.length - 1} more` : endpoints.join(", ")}`;
+  const listed = endpoints.length > 3 ? `${endpoints[0]} and ${endpoints.length - 1} more` : endpoints.join(", ");
+  const where =
+    target.kind === "sentinel" ? `the cache ${target.name} behind the sentinels at ${listed}` : `the cache at ${listed}`;
   let lastProblem: string | undefined;
   // Without a handler ioredis throws connection errors at the process.
   client.on("error", (error: Error) => (lastProblem = rootMessage(error)));

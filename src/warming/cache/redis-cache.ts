@@ -67,7 +67,10 @@ export function redisWarmCache({ link, layer, resultTtlMs, dim }: CacheParts): R
     },
     primaryOf: (query) => link.addressOf(layer.keyOf("result", query)),
     sharesOf(queries) {
-      const keys = new Map(link.primaries().map(({ address }) => [address, 0]));
+      const primaries = link.primaries();
+      // Behind sentinels its address is not the one that the config has.
+      if (primaries.length === 1) return [{ address: primaries[0]!.address, keys: queries.length * kinds.length }];
+      const keys = new Map(primaries.map(({ address }) => [address, 0]));
       for (const query of queries)
         for (const kind of kinds) {
           const address = link.addressOf(layer.keyOf(kind, query)).replace(/^rediss?:\/\//, "");

@@ -76,7 +76,7 @@ describe("a Redis that is not there", () => {
       (error: unknown) => error as Error,
     );
     expect(failure).toMatchObject({ code: "cache-unreachable", exitCode: 3 });
-    expect(failure!.message).toContain(`the cache at ${url.replace(":s3cret@", "")} could not be reached`);
+    expect(failure!.message).toContain(`${url.replace(":s3cret@", "")} could not be reached`);
     expect(failure!.message).not.toContain("s3cret");
     const { ok, problem } = await cache.describe();
     expect([ok, problem]).toEqual([false, expect.stringContaining("could not be reached")]);
