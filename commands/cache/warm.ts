@@ -7,7 +7,7 @@ import { Interrupted } from "../../src/runtime.ts";
 import { formatRate } from "../../src/units.ts";
 import { parseBudget } from "../../src/warming/budget.ts";
 import { worths, type PlanLimits } from "../../src/warming/contract.ts";
-import type { WarmDeps, WarmRequest } from "../../src/warming/index.ts";
+import type { WarmDeps, WarmRequest } from "../../src/warming/request.ts";
 import { cacheWarmResultSchema, type CacheWarmResult } from "../../src/warming/result.ts";
 import type { WarmSource } from "../../src/warming/source.ts";
 import { confirmProtected } from "../confirm.ts";

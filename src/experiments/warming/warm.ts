@@ -5,7 +5,7 @@ import type { CacheConfig, ClusterConfig } from "../../config/schema.ts";
 import { chooser } from "../../load/feeds/choice.ts";
 import { choiceOf } from "../../load/feeds/source.ts";
 import type { ScenarioProfile } from "../../load/profile/schema.ts";
-import type { WarmRequest } from "../../warming/index.ts";
+import type { WarmRequest } from "../../warming/request.ts";
 import type { CacheWarmResult } from "../../warming/result.ts";
 import type { ExperimentDeps } from "../contract.ts";
 import { ownCollection, type PreparedExperiment } from "../prepare.ts";

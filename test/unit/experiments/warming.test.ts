@@ -7,7 +7,7 @@ import { prepareExperiment } from "../../../src/experiments/prepare.ts";
 import { readExperiment } from "../../../src/experiments/profile/read.ts";
 import type { WarmStep } from "../../../src/experiments/profile/step.ts";
 import { warmStep } from "../../../src/experiments/warming/warm.ts";
-import type { WarmDeps, WarmRequest } from "../../../src/warming/index.ts";
+import type { WarmDeps, WarmRequest } from "../../../src/warming/request.ts";
 import type { CacheWarmResult } from "../../../src/warming/result.ts";
 import { fakeRuntime } from "../../helpers/fake-runtime.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
