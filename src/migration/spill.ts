@@ -105,7 +105,7 @@ function settle(table: RoutingTable, plan: Plan): Transition | "unchanged" {
 
 /**
  * Ends copies near boundaries, whatever has been made of them: nobody counts on them any more, then what is left is deleted. Goes on where it was stopped.
- * A stale node that does not answer keeps what it has, which nobody serves.
+ * A node that does not answer keeps what it has, which nobody serves.
  */
 async function endCopies(deps: MoverDeps): Promise<void> {
   const { clock, note } = deps;
@@ -116,12 +116,12 @@ async function endCopies(deps: MoverDeps): Promise<void> {
   // A stamp of a backfill that died could land on what is written without one, and stay there.
   if (before.phase === "stamping") await settled(deps, beganMs);
   await changed(table, endSpill);
-  const { table: now, ...routing } = await table.read();
-  await allConfirmed(deps, now.epoch);
+  const routing = await table.read();
+  await allConfirmed(deps, routing.table.epoch);
   const io = new NodeIo(deps, table);
   for (const { to: node, old } of spillTargets(routing)) {
-    if (now.nodes[node]?.state === "stale" && !(await answersInTime(io, node, deps))) {
-      note(`${node} is stale and does not answer; what it holds of copies is left there, and nobody serves it`);
+    if (!(await answersInTime(io, node, deps))) {
+      note(`${node} does not answer; what it holds of copies is left there, and nobody serves it`);
       continue;
     }
     await cleanToTheEnd(table, deps, { node, selector: selectorOf(old, "cell"), leaves: false, name: `copies on ${node}` });

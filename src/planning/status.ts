@@ -67,7 +67,7 @@ async function tableStatus(table: RoutingTable, nodes: Nodes): Promise<TableStat
     return {
       collection: table.collection,
       epoch: table.epoch,
-      placement: [describePartitioner(table.partitioner), ...layouts(table)].join(" · "),
+      placement: [describePartitioner(table.partitioner), ...layouts(table), ...keptCopies(table)].join(" · "),
       replicas: table.replicas,
       nodes: ids.map((id, index) => {
         const { state, quiet, weight, zone, url } = table.nodes[id]!;
@@ -101,6 +101,13 @@ function ownedShares({ sets, nodeIds }: Routing): number[] {
 
 function shareOf({ selector }: Move, { placement }: Routing): number {
   return selectorRanges(selector).reduce((sum, [lo, hi]) => sum + (hi - lo) / placement.space, 0);
+}
+
+/** Of points near boundaries, and how far that is. */
+function keptCopies({ spill }: RoutingTable): string[] {
+  if (!spill) return [];
+  const said = { stamping: "are begun", filling: "are made", on: "are kept", ending: "are taken away" } as const;
+  return [`copies near boundaries ${said[spill.phase]}`];
 }
 
 /** What the nodes call the collection, where not by its name, and what there is of it besides. */
