@@ -11,7 +11,7 @@ test.each<[string[], string[]]>([
   ],
   [["--spill", "off", "--spill-ratio", "2"], ["--spill-ratio: goes with --spill and a share"]],
 ])("%j", async (given, problems) => {
-  const run = await runCli(["rebalance", "plan", ...given]);
+  const run = await runCli(["rebalance", "plan", ...given], {});
   expect(run.exitCode).toBe(2);
   for (const problem of problems) expect(run.stderr).toContain(problem);
 });
