@@ -112,7 +112,7 @@ class Backfill {
   }
 
   async #stamp(node: string, points: readonly Point[], routing: Routing): Promise<void> {
-    const { throttle, signal, onCopied } = this.#deps;
+    const { throttle, signal } = this.#deps;
     const ownersOf = new Map<string, PointId[]>([[node, points.map(({ id }) => id)]]);
     for (const { id, payload } of points) {
       const place = routing.placeOf(payload);
@@ -145,7 +145,6 @@ class Backfill {
       }),
     );
     this.#stamped += points.length;
-    onCopied(points.length, 0);
   }
 
   /** Only where the field is still empty: what a writer has put there meanwhile is of its own vector. */

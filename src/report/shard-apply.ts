@@ -35,16 +35,24 @@ function headline(state: ShardApplyResult["state"], steps: ShardApplyResult["ste
 export function blastRadiusText(plan: {
   collection: string;
   price: { points: number; bytes: number };
-  steps: readonly { kind: string; to?: string | undefined; copiesDuring?: number | undefined }[];
+  steps: readonly {
+    kind: string;
+    to?: string | undefined;
+    owners?: readonly string[] | undefined;
+    copiesDuring?: number | undefined;
+  }[];
 }): string {
   const { points, bytes } = plan.price;
-  if (plan.steps.some(({ kind }) => kind === "rekey"))
+  if (plan.steps.some(({ kind }) => kind === "rekey" || kind === "build"))
     return `copying ${plural(points, "point")} (${formatBytes(bytes)}) of ${plan.collection} into a second collection, which then takes its place`;
+  if (plan.steps.some(({ kind }) => kind === "drop-layout"))
+    return `giving up the layout that is being built beside ${plan.collection}, with no point of it moved`;
   const moves = plan.steps.filter(({ kind }) => kind !== "settle");
-  const targets = [...new Set(moves.flatMap(({ to }) => (to === undefined ? [] : [to])))];
+  if (moves.length === 0) return `changing what searches of ${plan.collection} ask, with no point moved`;
+  const targets = [...new Set(moves.flatMap(({ to, owners = [] }) => (to === undefined ? owners : [to])))].sort();
   const single = moves.filter(({ copiesDuring }) => copiesDuring !== undefined && copiesDuring < 2).length;
   const risk = single > 0 ? `; ${single} of ${moves.length} steps read points that one node alone serves` : "";
-  return `moving ${plural(points, "point")} (${formatBytes(bytes)}) of ${plan.collection} to ${targets.join(", ") || "nobody"} in ${plural(moves.length, "step")}${risk}`;
+  return `moving ${plural(points, "point")} (${formatBytes(bytes)}) of ${plan.collection}${targets.length > 0 ? ` to ${targets.join(", ")}` : ""} in ${plural(moves.length, "step")}${risk}`;
 }
 
 /** `2 of 4 steps`. */

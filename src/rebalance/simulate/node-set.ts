@@ -1,7 +1,7 @@
 import { cellsOf, type Points, type SemanticModel } from "../../kmeans/index.ts";
 import { placementOf } from "../../sharding/owners.ts";
 import type { Member } from "../../sharding/placement.ts";
-import { placeCells } from "../../sharding/plan/place-cells.ts";
+import { hashedCells, placeCells } from "../../sharding/plan/place-cells.ts";
 import type { HashName, RoutingTable } from "../../sharding/table.ts";
 import { modelOfTable } from "../table-model.ts";
 import type { Arrangement } from "./contract.ts";
@@ -21,8 +21,13 @@ export interface NodeSet {
 /** Nodes that are alike, with nothing known of them but their names. */
 export function plainNodes(ids: readonly string[], replicas: number): NodeSet {
   const members = ids.map((id) => ({ id }));
-  const place: NodeSet["place"] = ({ sizes }, _points, { heat }) =>
-    Promise.resolve(placeCells({ members, replicas, hash: "xxh32", sizes: [...sizes], ...(heat && { heat }) }));
+  const hash = "xxh32";
+  const place: NodeSet["place"] = ({ sizes, kind }, _points, { heat }) =>
+    Promise.resolve(
+      kind === "hash"
+        ? hashedCells(sizes.length, { members, replicas, hash })
+        : placeCells({ members, replicas, hash, sizes: [...sizes], ...(heat && { heat }) }),
+    );
   return { ids, replicas, place };
 }
 
@@ -34,7 +39,9 @@ export function nodesOfTable(table: RoutingTable): NodeSet {
     return zone === undefined ? { id, weight } : { id, weight, zone };
   });
   const hash: HashName = partitioner.hash;
-  const place: NodeSet["place"] = async ({ sizes, division }, points, { model, heat }) => {
+  const place: NodeSet["place"] = async ({ sizes, kind, division }, points, { model, heat }) => {
+    // Hashing knows of no sizes, and has no owners but those of the ring.
+    if (kind === "hash") return hashedCells(sizes.length, { members, replicas, hash });
     const placing = { members, replicas, hash, sizes: [...sizes], ...(heat && { heat }) };
     if (partitioner.kind !== "semantic" || !model) return placeCells(placing);
     const placement = placementOf(table);

@@ -34,7 +34,8 @@ export function assign(
   const board = new Board(pieces, bins, start, limits);
   // Those with the fewest copies first: they are the ones at risk when the limits end it early.
   const byRisk = pieces.toSorted((a, b) => board.count(a) - board.count(b) || b.load - a.load || a.id - b.id);
-  for (const piece of byRisk) while (board.count(piece) < Math.min(piece.copies, bins.length) && addCopy(board, piece));
+  const wanted = (piece: Piece) => Math.min(piece.copies, bins.length);
+  for (const piece of byRisk) while (board.count(piece) < wanted(piece) && addCopy(board, piece, aim !== undefined));
   for (const piece of pieces) while (board.count(piece) > piece.copies) dropCopy(board, piece);
   for (const piece of byRisk) while (spreadZone(board, piece));
   if (aim) while (easeOnce(board, aim) || exchangeOnce(board, aim));
@@ -46,13 +47,17 @@ export function assign(
   };
 }
 
-/** One copy more, in a new zone where there is one; false where no node is left or the limits do not allow it. */
-function addCopy(board: Board, piece: Piece): boolean {
+/**
+ * One copy more, in a new zone where there is one; false where no node is left or the limits do not allow it.
+ * @param apart prefer nodes that share little with those that have it
+ */
+function addCopy(board: Board, piece: Piece, apart: boolean): boolean {
   const free = board.free(piece);
   if (free.length === 0) return false;
   const zones = board.zones(piece);
   const fresh = free.filter((bin) => !zones.has(zoneOf(bin)));
-  const best = board.leastLoaded(fresh.length > 0 ? fresh : free, piece);
+  const open = fresh.length > 0 ? fresh : free;
+  const best = board.leastLoaded(apart ? strangers(board, piece, open) : open, piece);
   if (!board.allows(piece, undefined, best.id)) return false;
   board.put(piece, best.id);
   return true;
@@ -111,4 +116,14 @@ function balanceOnce(board: Board): boolean {
   board.take(best.piece, best.from);
   board.put(best.piece, best.to);
   return true;
+}
+
+/** Of the nodes that would bear about as little, those that share the least with the holders of a piece: so nobody inherits a lost node alone. */
+function strangers(board: Board, piece: Piece, bins: readonly Bin[]): Bin[] {
+  const more = board.loadsOf(piece);
+  const least = Math.min(...bins.map((bin) => board.relative(bin, more)));
+  const near = bins.filter((bin) => board.relative(bin, more) <= least + Math.max(...more) / bin.weight);
+  const shared = near.map(({ id }) => board.sharedWith(piece, id));
+  const fewest = Math.min(...shared);
+  return near.filter((_, at) => shared[at]! <= fewest * (1 + 1e-9));
 }

@@ -53,6 +53,8 @@ export class Board {
   readonly order: Map<string, number>;
   readonly pieces: readonly Piece[];
   readonly #limits: Limits;
+  /** Load of the pieces that two bins both hold, by their ids in order. */
+  readonly #shared = new Map<string, number>();
   #moves = 0;
   #bytes = 0;
 
@@ -67,8 +69,13 @@ export class Board {
     this.#loads = new Map(pieces.map(({ id, load, heat = 0 }) => [id, [load, heat * scale]]));
     this.#load = new Map(bins.map((bin) => [bin.id, [bin.fixed, 0]]));
     this.#weight = bins.reduce((total, { weight }) => total + weight, 0);
-    this.on = new Map(pieces.map(({ id }) => [id, new Set(start.get(id) ?? [])]));
-    for (const piece of pieces) for (const id of this.on.get(piece.id)!) this.#add(id, piece, 1);
+    this.on = new Map(pieces.map(({ id }) => [id, new Set<string>()]));
+    for (const piece of pieces)
+      for (const id of start.get(piece.id) ?? []) {
+        this.#share(piece, id, 1);
+        this.on.get(piece.id)!.add(id);
+        this.#add(id, piece, 1);
+      }
     this.empty = new Set(bins.flatMap(({ id }) => (this.#load.get(id)![0] === 0 ? [id] : [])));
   }
 
@@ -149,6 +156,7 @@ export class Board {
   }
 
   put(piece: Piece, to: string): void {
+    this.#share(piece, to, 1);
     this.on.get(piece.id)!.add(to);
     this.#add(to, piece, 1);
     if (!piece.held.has(to)) this.#charge(piece, 1);
@@ -156,8 +164,23 @@ export class Board {
 
   take(piece: Piece, from: string): void {
     this.on.get(piece.id)!.delete(from);
+    this.#share(piece, from, -1);
     this.#add(from, piece, -1);
     if (!piece.held.has(from)) this.#charge(piece, -1);
+  }
+
+  /** Load of what a bin holds together with the holders of a piece: what would be theirs, were it lost, and the other way round. */
+  sharedWith(piece: Piece, bin: string): number {
+    let sum = 0;
+    for (const other of this.on.get(piece.id)!) sum += this.#shared.get(pairOf(bin, other)) ?? 0;
+    return sum;
+  }
+
+  #share({ id, load }: Piece, bin: string, times: number): void {
+    for (const other of this.on.get(id)!) {
+      const pair = pairOf(bin, other);
+      this.#shared.set(pair, (this.#shared.get(pair) ?? 0) + times * load);
+    }
   }
 
   #charge({ bytes }: Piece, copies: number): void {
@@ -179,4 +202,8 @@ export function keepsZones(zones: ReadonlyMap<string, number>, from: Bin, to: Bi
 /** A node without a zone is one of its own. */
 export function zoneOf({ id, zone }: Bin): string {
   return zone === undefined ? `node ${id}` : `zone ${zone}`;
+}
+
+function pairOf(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
 }

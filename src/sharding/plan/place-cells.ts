@@ -53,9 +53,7 @@ export function placeCells(placing: CellPlacing): string[][] {
   // What is there is not turned upside down for a little.
   const worthIt = begun ? restartGain : 1e-9;
   if (best.worst > (1 + tolerance) * (1 + 1e-9) && !placing.closed?.size) {
-    const ring = createRing({ kind: "ring", virtualNodes: defaultVirtualNodes, hash: placing.hash }, members, replicas);
-    const hashed = pieces.map(({ id }) => ring.ownersOfKey(String(id)));
-    for (const on of [from(undefined, 0), from(hashed, tolerance)]) {
+    for (const on of [from(undefined, 0), from(hashedCells(pieces.length, placing), tolerance)]) {
       const worst = pressureOf(on, placing);
       if (worst < best.worst - worthIt) best = { on, worst };
     }
@@ -63,6 +61,15 @@ export function placeCells(placing: CellPlacing): string[][] {
   return pieces.map(({ id }) =>
     inOrder([...best.on.get(id)!], id, { order: members.map((member) => member.id), was: now?.[id] }),
   );
+}
+
+/** Owners of cells that are placed by the hashes of their numbers. */
+export function hashedCells(
+  cells: number,
+  { members, replicas, hash }: Pick<CellPlacing, "members" | "replicas" | "hash">,
+): string[][] {
+  const ring = createRing({ kind: "ring", virtualNodes: defaultVirtualNodes, hash }, members, replicas);
+  return Array.from({ length: cells }, (_, cell) => ring.ownersOfKey(String(cell)).slice());
 }
 
 /** The most that a node bears, of points or of heat, relative to what it should by its weight. */

@@ -200,7 +200,8 @@ describe("nodes", () => {
     expect(curve[7]!.nodesTouched).toBeLessThanOrEqual(3);
     expect(curve.at(-1)!.nodesTouched).toBe(3);
     expect(curve.at(-1)!.heatMaxOverMean).toBe(1);
-    expect(curve[0]!.heatMaxOverMean).toBeGreaterThan(1);
+    expect(curve.some(({ heatMaxOverMean }) => heatMaxOverMean > 1)).toBe(true);
+    expect(result.layouts.map(({ owners }) => owners?.length)).toEqual([16, 16]);
     expect(result.heat.maxOverMean).toBe(result.layouts[0]!.at.heatMaxOverMean);
   });
 

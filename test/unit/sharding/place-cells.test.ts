@@ -30,6 +30,14 @@ describe("from nothing", () => {
     if (sizes.every((size) => size === 0)) expect(new Set(owners.flat()).size).toBe(count);
   });
 
+  test("who shares one cell shares few others: a lost node's work falls to more than one", () => {
+    const owners = place({ members: nodes(4), replicas: 2, sizes: Array.from({ length: 24 }, (_, cell) => 10 + (cell % 5)) });
+    for (const lost of ["n0", "n1", "n2", "n3"]) {
+      const heirs = owners.filter((ids) => ids.includes(lost)).map((ids) => ids.find((id) => id !== lost));
+      expect(new Set(heirs).size, lost).toBeGreaterThan(1);
+    }
+  });
+
   test("weights: a node of twice the weight bears twice as much", () => {
     const members = [{ id: "a", weight: 2 }, { id: "b" }, { id: "c" }];
     const owners = place({ members, sizes: Array.from({ length: 16 }, () => 1) });
