@@ -40,6 +40,8 @@ export class NativeWriter {
   readonly #deps: NativeWriterDeps;
   /** Two writes of this client to one key go one after the other. */
   readonly #busy = new Map<string, Promise<unknown>>();
+  /** The pause that was met last, and when: several short writes end one that nobody ends, as a long one does. */
+  #paused: { pause: string; sinceUs: number } | undefined;
   #operations = 0;
   #closed = false;
 
@@ -54,7 +56,6 @@ export class NativeWriter {
     const none: WriteResult = { acknowledged: [], failed: [], version: 0, markedStale: [] };
     if (unique.length === 0) return none;
     const deadlineUs = clock.monotonicUs() + (options.timeoutMs ?? requestTimeoutMs) * 1000;
-    let pausedSince: { pause: string; us: number } | undefined;
     for (;;) {
       options.signal?.throwIfAborted();
       if (this.#closed) throw new RagctlError("The client is closed.", { code: "client-closed", exitCode: 1 });
@@ -70,15 +71,15 @@ export class NativeWriter {
       }
       const copy = view === "none" ? undefined : view.routing.table.native?.copy;
       if (copy?.phase === "paused") {
+        const pause = `${collection} ${copy.id} ${copy.pause}`;
+        if (this.#paused?.pause !== pause) this.#paused = { pause, sinceUs: clock.monotonicUs() };
+        if (clock.monotonicUs() - this.#paused.sinceUs >= endPauseAfterMs * 1000)
+          await views.watch.change(collection, (table) => endCopyPause(table, copy.id, copy.pause));
         if (clock.monotonicUs() >= deadlineUs)
           return {
             ...none,
             failed: unique.map(({ key }) => ({ key, reason: "a copy of the collection held writes for too long" })),
           };
-        const pause = `${copy.id} ${copy.pause}`;
-        if (pausedSince?.pause !== pause) pausedSince = { pause, us: clock.monotonicUs() };
-        if (clock.monotonicUs() - pausedSince.us >= endPauseAfterMs * 1000)
-          await views.watch.change(collection, (table) => endCopyPause(table, copy.id, copy.pause));
         await clock.sleep(lookAgainMs, options.signal);
         await views.watch.reread(collection);
         continue;

@@ -62,6 +62,7 @@ class RekeyCopy {
 
   async run(): Promise<void> {
     const { journal } = this.#deps;
+    await this.#endPause();
     journal.record("copy", "start");
     await this.#copy();
     journal.record("copy", "end");
@@ -72,6 +73,12 @@ class RekeyCopy {
     await this.#compare();
     journal.record("compare", "end");
     await this.#switch();
+  }
+
+  /** That a mover before us has died in: its own writers may all have gone. */
+  async #endPause(): Promise<void> {
+    const { copy } = (await this.#table.read()).table.native!;
+    if (copy?.phase === "paused") await this.#table.change((now) => endCopyPause(now, this.#id, copy.pause));
   }
 
   /** Everything that the two hold differently; of a target that is empty yet, that is everything. */
