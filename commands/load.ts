@@ -19,12 +19,13 @@ export default defineCommand({
   positionals: [
     {
       name: "PROFILE",
-      description: "scenarios side by side: a YAML, JSON or TS file, or a shipped one (smoke, steady, mixed, …)",
+      description: "scenarios side by side: a YAML, JSON or TS file, or a shipped one (smoke, steady, mixed, cache-placement, …)",
     },
   ],
   flags: loadFlags,
   examples: [
     ["ragctl load --rps 500 --duration 10s --collection docs", "searches with the collection's own points"],
+    ["ragctl load cache-placement", "memory in each server, one shared Redis, or both: hits, backend calls, times, cost"],
     ["ragctl load mixed --rps 100 --html report.html", "a shipped profile: reads, writes, freshness and recall"],
     ["ragctl load --rps 200 --threshold 'p99<100ms' --threshold 'errors<0.1%' --out run.json", "with limits of your own"],
     ["ragctl load --rps 200 --html report.html --hlog run.hlog", "with a report to look at, and one for other tools"],

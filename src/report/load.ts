@@ -60,7 +60,11 @@ function thresholdLines({ thresholds }: LoadResult, style: Style): string[] {
     ok ? style.good("ok") : style.bad("failed"),
     expression,
     actual === null ? "infinite" : unit === "us" ? formatDurationUs(actual) : formatPercent(actual),
-    source === "flag" ? "" : style.dim(source === "objective" ? "objective of the cluster" : "unless others are given"),
+    source === "objective"
+      ? style.dim("objective of the cluster")
+      : source === "default"
+        ? style.dim("unless others are given")
+        : "",
   ]);
   return [table([{ header: "" }, { header: "threshold" }, { header: "was", align: "right" }, { header: "" }], rows, style), ""];
 }

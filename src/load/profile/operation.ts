@@ -162,9 +162,11 @@ const builders: { [K in OperationProfile["kind"]]: Builder<K> } = {
     };
   },
 
-  async "cached-search"({ collection: named, k, ef, servers, cache: said, backend }, { feed, workers = 1 }, context) {
+  async "cached-search"({ collection: named, k, ef, servers, cache: said, backend }, scenario, context) {
     const { cluster, collection, own } = await onCollection(named, context);
     const cache = cachedAs(cluster, said, `load:${context.tag}:${context.scenario}`);
+    const { workers = 1 } = scenario;
+    const feed = logFeed(scenario);
     if (servers % workers !== 0)
       throw usageError([
         {
