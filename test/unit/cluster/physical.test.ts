@@ -1,0 +1,88 @@
+import { expect, test } from "vitest";
+import { giveAlias, giveAliases } from "../../../src/cluster/alias-switch.ts";
+import { newAliasRecord } from "../../../src/sharding/alias-record.ts";
+import type { AliasAction, StoreControl } from "../../../src/stores/contract.ts";
+import { EventClock } from "../../helpers/sim/event-clock.ts";
+import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { records, world } from "./world.ts";
+
+test("a client's every request goes to the collection that the table names, from the epoch on that names it", async () => {
+  const { connect, until, clock, network, shared, table } = await world({ a: "serving", b: "serving" });
+  const client = await connect();
+  expect((await until(client.upsert("docs", records(4)))).failed).toEqual([]);
+  const search = client.prepareSearch("docs", [1, 0, 0, 0], { k: 10, withPayload: true });
+  expect((await until(client.search(search))).hits).toHaveLength(4);
+
+  const { epoch } = table();
+  shared.tables.set("docs", JSON.stringify({ ...table(), epoch: epoch + 1, physical: "docs@2" }));
+  shared.epochs.set("docs", epoch + 1);
+  await clock.run(1_500);
+  expect((await until(client.upsert("docs", records(2, 10)))).failed).toEqual([]);
+  const keys = ["key 0", "key 10"];
+  const scrolled: string[] = [];
+  await until(
+    (async () => {
+      for await (const page of client.scroll("docs", {})) scrolled.push(...page.map(({ key }) => key));
+    })(),
+  );
+  expect([
+    (await until(client.search(search))).hits.map(({ payload }) => payload?.["n"]).length,
+    (await until(client.fetch("docs", keys))).map(({ key }) => key),
+    await until(client.count("docs")),
+    scrolled.toSorted(),
+    (await until(client.onNode("a").count("docs"))) + (await until(client.onNode("b").count("docs"))),
+  ]).toEqual([2, ["key 10"], 2, ["key 10", "key 11"], sizeOn("docs@2")]);
+  function sizeOn(physical: string): number {
+    return [...network.nodes.values()].reduce((sum, node) => sum + (node.collections.get(physical)?.size ?? 0), 0);
+  }
+  expect(sizeOn("docs")).toBeGreaterThanOrEqual(4);
+  await until(client.close());
+});
+
+/** One node's names, as a store keeps them: an alias stands for a collection, never for an alias, and never has a collection's name. */
+function names(collections: string[]) {
+  const aliases = new Map<string, string>();
+  const control: Pick<StoreControl, "listAliases" | "updateAliases" | "listCollections" | "deleteCollection"> = {
+    listAliases: () => Promise.resolve([...aliases].map(([alias, collection]) => ({ alias, collection }))),
+    listCollections: () => Promise.resolve([...collections]),
+    updateAliases(actions: AliasAction[]) {
+      for (const action of actions)
+        if ("delete" in action) aliases.delete(action.delete.alias);
+        else {
+          const { alias, collection } = action.create;
+          if (!collections.includes(collection)) throw new Error(`no collection ${collection}`);
+          if (collections.includes(alias)) throw new Error(`${alias} is a collection`);
+          aliases.set(alias, collection);
+        }
+      return Promise.resolve();
+    },
+    deleteCollection(name) {
+      const at = collections.indexOf(name);
+      if (at >= 0) collections.splice(at, 1);
+      for (const [alias, collection] of aliases) if (collection === name) aliases.delete(alias);
+      return Promise.resolve(at >= 0);
+    },
+  };
+  return { control, aliases, collections };
+}
+
+test("what a node's names stand for follows a collection that was built anew, and so do later switches", async () => {
+  const state = memoryState(new MemoryState(), new EventClock());
+  await state.compareAndSetAlias({ ...newAliasRecord("live"), version: 1, collection: "docs" });
+  const { control, aliases, collections } = names(["docs", "docs@2", "wiki"]);
+  aliases.set("live", "docs");
+  const table = { collection: "docs", physical: "docs@2" };
+  const beside = { physical: "docs", planId: "plan", state: "left" as const };
+  await giveAliases(state, { ...table, beside }, control);
+  // The old one is still there under its own name.
+  expect([...aliases]).toEqual([["live", "docs@2"]]);
+  await giveAlias(control, { alias: "docs", to: "docs@2", replaces: true });
+  expect([collections, Object.fromEntries(aliases)]).toEqual([["docs@2", "wiki"], { live: "docs@2", docs: "docs@2" }]);
+
+  await giveAlias(control, { alias: "live", to: "wiki", replaces: false });
+  await giveAlias(control, { alias: "live", to: "docs", replaces: false });
+  expect(aliases.get("live")).toBe("docs@2");
+  const fresh = names(["docs@2"]);
+  await giveAliases(state, table, fresh.control);
+  expect(Object.fromEntries(fresh.aliases)).toEqual({ live: "docs@2", docs: "docs@2" });
+});
