@@ -3,12 +3,14 @@ import type { LoadResult } from "../load/result.ts";
 import type { StretchJudgement } from "../load/windows/judge.ts";
 import type { ActRecord } from "./acts.ts";
 import { availabilityOf } from "./measure/availability.ts";
+import { cacheSigns } from "./measure/cache-signs.ts";
 import { faultFigures, longest, type FaultFigures } from "./measure/faults.ts";
 import type { Judged } from "./measure/hold.ts";
 import { nodeFigures, type Ranges } from "./measure/nodes.ts";
 import { spansOf } from "./measure/react.ts";
 import { judgeObjective } from "./objectives.ts";
 import type { PreparedExperiment } from "./prepare.ts";
+import { describeExperiment } from "./profile/read.ts";
 import type { ExperimentResult, StepResult } from "./result.ts";
 import { ownCollections } from "./setup.ts";
 import { experimentVerdict } from "./verdict.ts";
@@ -47,14 +49,15 @@ export function assembleResult(brought: Brought): ExperimentResult {
   const { read, cluster } = prepared;
   const { profile } = read;
   const seconds = secondsOf(load);
-  const spans = spansOf(load.events);
+  const caches = cacheSigns(cluster, load);
+  const spans = spansOf([...load.events.filter(({ kind }) => kind !== "memory-only"), ...caches.events]);
   const firstMs = acts.length === 0 ? undefined : Math.min(...acts.map(({ injectedMs }) => injectedMs));
   const healed = acts.map(({ healedMs }) => healedMs ?? endMs);
   const lastHealedMs = healed.length === 0 ? undefined : Math.max(...healed);
   const ranges = rangesOf(firstMs, lastHealedMs, prepared.methodAtMs, endMs);
   const observed = {
     judged: brought.judged,
-    nodeSeconds: nodeSeconds(load),
+    nodeSeconds: new Map([...nodeSeconds(load), ...caches.seconds]),
     spans,
     endMs,
     windowMs: Math.max(1, Math.ceil(profile.steadyState.window / 1000)) * 1000,
@@ -103,12 +106,7 @@ export function assembleResult(brought: Brought): ExperimentResult {
     ...verdict,
     interrupted: brought.interrupted,
     stoppedBy: brought.stoppedBy,
-    experiment: {
-      name: read.name,
-      file: read.shownFile,
-      ...(profile.description !== undefined && { description: profile.description }),
-      seed: profile.seed,
-    },
+    experiment: describeExperiment(read),
     cluster: cluster.name,
     collection: prepared.setup ? ownCollections(prepared.setup).join(", ") : null,
     startedAt: load.startedAt,

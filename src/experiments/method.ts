@@ -52,7 +52,8 @@ export async function runMethod({ steps }: Timeline, startMs: number, deps: Meth
       signal.throwIfAborted();
       result.startMs = log.nowMs();
       if (step.kind !== "fault") log.tell("step", label, "start");
-      note(`${formatDurationMs(Math.max(0, Math.round(result.startMs - startMs)))}: ${label}`);
+      const atMs = Math.max(0, Math.round(result.startMs - startMs));
+      note(`${atMs === 0 ? "0 s" : formatDurationMs(atMs)}: ${label}`);
       const brought = await perform(planned, result, deps);
       Object.assign(result, { outcome: "done", ...brought, endMs: log.nowMs() });
       if (step.kind !== "fault") log.tell("step", label, "end", result.warming ?? (result.message && { why: result.message }));

@@ -70,7 +70,9 @@ function costLines(result: ExperimentResult, style: Style): string[] {
           ),
           row(
             "took",
-            `${orNever(detectMs)} to detect · ${failoverMs === null ? "no fail-over" : `${took(failoverMs)} to fail over`} · ${style.bold(orNever(recoverMs))} to recover (RTO)`,
+            detectMs === null && recoverMs === 0
+              ? "nothing: no client noticed it"
+              : `${orNever(detectMs)} to detect · ${failoverMs === null ? "no fail-over" : `${took(failoverMs)} to fail over`} · ${style.bold(orNever(recoverMs))} to recover (RTO)`,
           ),
           row("after healing", `${orNever(recoverAfterHealMs)} to recover`),
         ]
@@ -179,7 +181,7 @@ function stepTable({ steps }: ExperimentResult, style: Style): string {
       name,
       outcome(how),
       startMs === null || endMs === null ? "" : formatDurationMs(Math.round(endMs - (fault?.injectedMs ?? startMs))),
-      fault ? orNever(fault.detectMs) : "",
+      fault ? (fault.detectMs === null && fault.recoverMs === 0 ? "-" : orNever(fault.detectMs)) : "",
       fault ? (fault.failoverMs === null ? "-" : took(fault.failoverMs)) : "",
       fault ? orNever(fault.recoverMs) : "",
     ]),

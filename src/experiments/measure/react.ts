@@ -17,7 +17,7 @@ interface ClientEvent {
 }
 
 /** What clients tell of their nodes, apart from faults and steps. */
-const clientKinds = ["breaker", "half-open", "silent", "stale", "quiet", "hedge"] as const;
+const clientKinds = ["breaker", "half-open", "silent", "stale", "quiet", "hedge", "memory-only"] as const;
 
 /** Starts and ends of the clients' events, paired by kind, node, client and collection. */
 export function spansOf(events: readonly ClientEvent[]): Span[] {
@@ -50,7 +50,7 @@ export interface NodeSecond {
 }
 
 /** Kinds by which a client shows that it knows of the fault. */
-const knowing = new Set(["breaker", "silent", "stale", "quiet"]);
+const knowing = new Set(["breaker", "silent", "stale", "quiet", "memory-only"]);
 
 /**
  * From the injection until a client knew: its first such event about a node that was hit, else the end of the first second in which requests to it failed.

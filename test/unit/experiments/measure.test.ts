@@ -1,8 +1,11 @@
+import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { describe, expect, test } from "vitest";
 import { availabilityOf } from "../../../src/experiments/measure/availability.ts";
 import { faultFigures, longest } from "../../../src/experiments/measure/faults.ts";
 import { failedOverAt, holdsFrom, recoveredAt } from "../../../src/experiments/measure/hold.ts";
 import { nodeFigures } from "../../../src/experiments/measure/nodes.ts";
+import type { LoadResult } from "../../../src/load/result.ts";
+import { cacheSigns } from "../../../src/experiments/measure/cache-signs.ts";
 import { detectMs, spansOf } from "../../../src/experiments/measure/react.ts";
 
 /** `..xx..`: a second a character, x where the thresholds do not hold. */
@@ -180,4 +183,52 @@ test("what balancer and breakers did, node by node", () => {
     requestShare: { before: 0.5, during: 0, after: 0.25 },
   });
   expect(n2).toMatchObject({ node: "n2", breakerOpened: 0, requestShare: { before: 0.5, during: 1, after: 0.75 } });
+});
+
+describe("signs of a cache in trouble", () => {
+  const cluster = {
+    nodes: [
+      { id: "n1", zone: "a" },
+      { id: "n2", zone: "b" },
+    ],
+    cache: { driver: "redis", url: "redis://all:1", zones: { b: { url: "redis://b:2" } } },
+  } as unknown as ClusterConfig;
+  const counts = (completed: number, errors: number) => ({ completed, errors });
+  const load = {
+    perScenario: [
+      { name: "ask", operation: "cache" },
+      { name: "find", operation: "search" },
+    ],
+    windows: [
+      { second: 0, seconds: 1, perScenario: { ask: { counts: counts(10, 0) }, find: { counts: counts(9, 9) } } },
+      { second: 1, seconds: 1, perScenario: { ask: { counts: counts(12, 5) } } },
+      { second: 2, seconds: 1, perScenario: { find: { counts: counts(1, 1) } } },
+    ],
+    events: [
+      { atMs: 700, kind: "memory-only", name: "redis://b:2", phase: "start" },
+      { atMs: 800, kind: "memory-only", name: "redis://elsewhere:3", phase: "start" },
+      { atMs: 900, kind: "breaker", name: "n1", phase: "start" },
+    ],
+  } as unknown as LoadResult;
+
+  test("servers by the id of their cache; seconds of what asks a cache, and of nothing else", () => {
+    const { events, seconds } = cacheSigns(cluster, load);
+    expect(events).toEqual([{ atMs: 700, kind: "memory-only", name: "cache-b", phase: "start" }]);
+    const asked = [
+      { atMs: 0, lengthMs: 1000, requests: 10, errors: 0 },
+      { atMs: 1000, lengthMs: 1000, requests: 12, errors: 5 },
+    ];
+    expect([...seconds]).toEqual([
+      ["cache", asked],
+      ["cache-b", asked],
+    ]);
+  });
+
+  test.each([
+    ["cache-b", 200, "its clients went on from memory"],
+    ["cache", 1500, "the end of the first second in which lookups failed"],
+  ])("a fault of %s is known after %i ms: %s", (node, expected) => {
+    const { events, seconds } = cacheSigns(cluster, load);
+    expect(detectMs({ injectedMs: 500, untilMs: 3000, nodes: [node] }, spansOf(events), seconds)).toBe(expected);
+  });
 });
