@@ -7,6 +7,9 @@ import { assign, type Bin, type Piece } from "./assignment.ts";
 /** What a node may bear above the mean before cells are moved off it, unless told otherwise. */
 export const defaultTolerance = 0.1;
 
+/** From nothing as even as this: what is finer undoes how replicas are spread, and the next points that are written undo it anyway. */
+const freshTolerance = 0.02;
+
 /** Of the mean: by so much less must the most loaded node bear for cells that are placed to be placed anew. */
 const restartGain = 0.25;
 
@@ -48,12 +51,12 @@ export function placeCells(placing: CellPlacing): string[][] {
     return assign(pieces, binsOf(placing, undefined), startAt, limits, { tolerance: stop }).on;
   };
   const begun = kept ?? here?.map((points) => nearest(points, members, replicas));
-  const first = begun ? from(begun, tolerance) : from(undefined, 0);
+  const first = begun ? from(begun, tolerance) : from(undefined, freshTolerance);
   let best = { on: first, worst: pressureOf(first, placing) };
   // What is there is not turned upside down for a little.
   const worthIt = begun ? restartGain : 1e-9;
   if (best.worst > (1 + tolerance) * (1 + 1e-9) && !placing.closed?.size) {
-    for (const on of [from(undefined, 0), from(hashedCells(pieces.length, placing), tolerance)]) {
+    for (const on of [from(undefined, freshTolerance), from(hashedCells(pieces.length, placing), tolerance)]) {
       const worst = pressureOf(on, placing);
       if (worst < best.worst - worthIt) best = { on, worst };
     }
