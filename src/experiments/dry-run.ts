@@ -4,6 +4,7 @@ import { planFault } from "../faults/run-fault.ts";
 import { peakRate } from "../load/profile/scale.ts";
 import type { Runtime } from "../runtime.ts";
 import type { PreparedExperiment } from "./prepare.ts";
+import { describeExperiment } from "./profile/read.ts";
 import type { ExperimentPlan } from "./result.ts";
 import type { PlannedStep } from "./timeline.ts";
 
@@ -18,12 +19,7 @@ export async function dryRun(prepared: PreparedExperiment, guards: GuardSettings
   }
   return {
     dryRun: true,
-    experiment: {
-      name: read.name,
-      file: read.shownFile,
-      ...(profile.description !== undefined && { description: profile.description }),
-      seed: profile.seed,
-    },
+    experiment: describeExperiment(read),
     cluster: cluster.name,
     load: Object.entries(load.profile.scenarios).map(([scenario, each]) => ({
       scenario,

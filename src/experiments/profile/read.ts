@@ -9,6 +9,11 @@ export interface ReadExperiment extends ProfileFile<Experiment> {
   load: { name: string; file: string; shownFile: string; profile: Profile };
 }
 
+/** What results say of the experiment that was made, or would be. */
+export function describeExperiment({ name, shownFile, profile: { description, seed } }: ReadExperiment) {
+  return { name, file: shownFile, ...(description !== undefined && { description }), seed };
+}
+
 /** Names of the experiments that come with ragctl. */
 export function shippedExperiments(): string[] {
   return shippedProfileNames("chaos");
