@@ -13,6 +13,6 @@ export function describePartitioner(spec: PartitionerSpec): string {
     case "range":
       return `${plural(spec.bounds.length + 1, "range")} of integer keys`;
     case "semantic":
-      return `${spec.centroids.length} semantic cells of model ${spec.modelId}, placed by ${spec.owners ? "what they hold" : "their numbers' hashes"}`;
+      return `${spec.centroids.length} cells of model ${spec.modelId}, placed by ${spec.owners ? "size" : "hash"}`;
   }
 }

@@ -101,9 +101,14 @@ export class Board {
 
   /** By how much less a bin exceeds the limit, in load and in heat, once this is gone from it. */
   relief(bin: Bin, loads: Loads, limit: number): number {
+    return this.excess(bin, limit) - this.excess(bin, limit, loads);
+  }
+
+  /** How much a bin bears above the limit, in load and in heat. @param gone less this */
+  excess(bin: Bin, limit: number, gone: Loads = nothing): number {
     const now = this.#load.get(bin.id)!;
-    const excess = (amount: number) => Math.max(0, amount - limit * bin.weight);
-    return excess(now[0]) - excess(now[0] - loads[0]) + excess(now[1]) - excess(now[1] - loads[1]);
+    const above = (at: 0 | 1) => Math.max(0, now[at] - gone[at] - limit * bin.weight);
+    return above(0) + above(1);
   }
 
   /** How much Σ load² ÷ weight falls. */

@@ -5,7 +5,7 @@ export interface Aim {
   tolerance: number;
 }
 
-/** So much of what is copied must be relief of what a node bears too much: what hardly helps stays. */
+/** So much of what is copied must be relief of what a node bears too much, unless it brings the node within the aim: what hardly helps stays. */
 const leastRelief = 0.25;
 
 /** With more pieces than this, single moves even out what there is. */
@@ -34,7 +34,8 @@ export function easeOnce(board: Board, { tolerance }: Aim): boolean {
         const toCopy = board.toCopy(piece, from.id, to.id);
         const relief = eases ? board.relief(from, loads, limit) : loads[0];
         const score = Math.min(1, relief / toCopy);
-        if (score < leastRelief || (best && !isBetter({ score, gain }, best)) || !keepsZones(zones, from, to)) continue;
+        const pays = score >= leastRelief || (eases && relief >= board.excess(from, limit) * (1 - 1e-9));
+        if (!pays || (best && !isBetter({ score, gain }, best)) || !keepsZones(zones, from, to)) continue;
         best = { piece, from: from.id, to: to.id, score, gain };
       }
   }
@@ -81,8 +82,10 @@ function bestExchange(board: Board, from: Bin, limit: number): { piece: Piece; o
         if (gain <= 1e-9 * (change[0] ** 2 + change[1] ** 2)) continue;
         if (Math.max(board.relative(to, change), board.relative(from, negative(change))) >= worst * (1 - 1e-12)) continue;
         const toCopy = board.toCopy(piece, from.id, to.id) + board.toCopy(other, to.id, from.id);
-        const score = Math.min(1, board.relief(from, change, limit) / toCopy);
-        if (score < leastRelief || (best && !isBetter({ score, gain }, best))) continue;
+        const relief = board.relief(from, change, limit);
+        const score = Math.min(1, relief / toCopy);
+        const pays = score >= leastRelief || relief >= board.excess(from, limit) * (1 - 1e-9);
+        if (!pays || (best && !isBetter({ score, gain }, best))) continue;
         if (keepsZones(board.zones(piece), from, to)) best = { piece, other, to, score, gain };
       }
     }

@@ -1,7 +1,7 @@
 import { nativeBalance } from "../native/loads.ts";
 import type { ObservedNative } from "../native/contract.ts";
 import { cellKey } from "../native-table.ts";
-import { layoutName, type PartitionerSpec } from "../table.ts";
+import { layoutName, type PartitionerSpec, type SemanticSpec } from "../table.ts";
 import type { Balance, CellShards, ExpectedSearch, Fingerprint, Layout, Plan, RekeyStep } from "./contract.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { placeCells } from "./place-cells.ts";
@@ -32,12 +32,18 @@ export interface RekeyRequest {
 export function rekeyFingerprint({ nodes }: Pick<ObservedNative, "nodes">, from: PartitionerSpec, replicas: number): Fingerprint {
   const members = nodes.map(({ id, weight, zone }) => (zone === undefined ? { id, weight } : { id, weight, zone }));
   // The number of probed cells moves nothing.
-  const { probes: _asked, ...partitioner } = from as PartitionerSpec & { probes?: number };
-  return fingerprintOf({ members: members.toSorted((a, b) => (a.id < b.id ? -1 : 1)), partitioner, replicas });
+  const partitioner = from.kind === "semantic" ? withoutProbes(from) : from;
+  const made = fingerprintOf({ members: members.toSorted((a, b) => (a.id < b.id ? -1 : 1)), partitioner, replicas });
+  return { ...made, partitioner: from };
+}
+
+/** Nor does who holds which cell belong to it: the store's shards may be moved meanwhile. */
+function withoutProbes({ probes: _asked, owners: _held, ...rest }: SemanticSpec): SemanticSpec {
+  return rest;
 }
 
 /** Nodes for each cell: one shard a key, with as many copies as the collection has. */
-export function placedKeys(
+function placedKeys(
   { observed, newCells, heat, to }: Pick<RekeyRequest, "observed" | "newCells" | "heat" | "to">,
   replicas: number,
 ): CellShards[] {
@@ -71,7 +77,8 @@ export function placedKeys(
 export function planRekey(request: RekeyRequest): Plan {
   const { observed, from, to, planId, collection, sharding, maxRate, expected } = request;
   const { replicas } = sharding;
-  const same = from.kind === "semantic" && to.kind === "semantic" && from.modelId === to.modelId;
+  const same = from.kind === "semantic" && to.kind === "semantic" ? from.modelId === to.modelId : from.kind === to.kind;
+  const probesOf = (spec: PartitionerSpec) => (spec.kind === "semantic" ? spec.probes : undefined);
   const keys = request.keys ? [...request.keys] : placedKeys(request, replicas);
   const { points, bytes } = totalOf(observed);
   const live = observed.nodes.filter(({ alive }) => alive).length;
@@ -99,7 +106,7 @@ export function planRekey(request: RekeyRequest): Plan {
     ),
   };
   const settle = { id: "settle", kind: "settle", layout } as const;
-  const probesChange = same && from.probes !== to.probes;
+  const probesChange = probesOf(from) !== probesOf(to);
   const before = balanceNow(observed);
   return {
     schemaVersion: 1,
