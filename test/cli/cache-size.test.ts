@@ -185,7 +185,7 @@ test("every wrong flag at once, before anything is read", async () => {
 });
 
 test.each([
-  ["no trace at all", ["--trace", "none.txt"], "cannot be read: ENOENT"],
+  ["no trace at all", ["--trace", "none.txt"], "there is no such file"],
   ["a TTL without times", ["--trace", "keys.txt", "--ttl", "1m"], "has no times"],
   ["a negative size", ["--trace", "bad.csv"], "bad.csv:3: the size is negative: -4"],
 ])("%s: exit 2, a sentence, no page", async (_, args, said) => {

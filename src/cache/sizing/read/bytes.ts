@@ -27,8 +27,8 @@ const unpackers: Record<Packing, () => Transform> = {
  */
 export async function openSource(path: string, stdin: NodeJS.ReadableStream): Promise<ByteSource> {
   if (path === "-") return await streamSource(stdin as Readable);
-  const handle = await open(path).catch((error: Error) => {
-    throw new Error(`cannot be read: ${error.message}`, { cause: error });
+  const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === "ENOENT" ? "there is no such file" : `cannot be read: ${error.message}`, { cause: error });
   });
   try {
     const { size } = await handle.stat();
