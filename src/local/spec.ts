@@ -37,7 +37,7 @@ export interface LocalSpec {
   cache: { driver: "memory" } | LocalRedis;
 }
 
-export interface LocalRedis extends LocalPorts {
+interface LocalRedis extends LocalPorts {
   driver: "redis";
   binary: string;
   /** One more in each zone after the first. */

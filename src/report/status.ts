@@ -17,7 +17,8 @@ export function statusReport(status: StatusResult, style: Style): string {
     .map(({ id, problem }) => (problem!.includes(id) ? problem! : `${id}: ${problem}`));
   if (problems.length > 0) parts.push(problems.map((line) => style.bad(line)).join("\n"));
   if (status.collections.length > 0) parts.push(collectionTable(status, style));
-  parts.push([cacheLine(status.cache, style), objectivesLine(status, style)].filter(Boolean).join("\n"));
+  const caches = cachesOf(status).map(({ name, cache }) => cacheLine(name, cache, style));
+  parts.push([...caches, objectivesLine(status, style)].filter(Boolean).join("\n"));
   return parts.filter(Boolean).join("\n\n");
 }
 
@@ -131,9 +132,16 @@ function collectionTable({ collections, nodes }: StatusResult, style: Style): st
   return table(columns, rows, style);
 }
 
-function cacheLine(cache: CacheStatus | null, style: Style): string {
-  if (!cache) return "";
-  const text = `cache       ${cacheText(cache)}`;
+/** The cache, and those of zones that have their own. */
+export function cachesOf({ cache, zoneCaches = [] }: StatusResult): { name: string; cache: CacheStatus }[] {
+  return [
+    ...(cache ? [{ name: "cache", cache }] : []),
+    ...zoneCaches.map((each) => ({ name: `in zone ${each.zone}`, cache: each })),
+  ];
+}
+
+function cacheLine(name: string, cache: CacheStatus, style: Style): string {
+  const text = `${name.padEnd(11)} ${cacheText(cache)}`;
   return cache.ok ? text : style.bad(text);
 }
 

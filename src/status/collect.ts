@@ -14,7 +14,8 @@ export interface StatusDeps {
   pointsOn(node: NodeConfig, control: StoreControl, collection: string): Promise<number | LocalShards>;
   /** Of a routed cluster; empty for a native one. */
   tables(): Promise<RoutingTable[]>;
-  cache(): Promise<CacheStore | undefined>;
+  /** @param zone its own; undefined: that of all zones without one */
+  cache(zone?: string): Promise<CacheStore | undefined>;
   connects(url: string, timeoutMs: number): Promise<boolean>;
   /** Faults that were injected into it; none where nobody says. */
   faults?(): Promise<FaultOnCluster[]>;
@@ -34,9 +35,10 @@ const connectMs = 1_000;
 export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): Promise<StatusResult> {
   const controls = await Promise.all(cluster.nodes.map((node) => deps.control(node)));
   const healths = await measureHealth(controls);
-  const [tables, cache, faults, asked] = await Promise.all([
+  const [tables, cache, zoneCaches, faults, asked] = await Promise.all([
     deps.tables(),
     askCache(deps),
+    Promise.all(Object.keys(cluster.cache?.zones ?? {}).map((zone) => askZoneCache(deps, zone))),
     deps.faults?.() ?? [],
     Promise.all(cluster.nodes.map((node, index) => askNode(node, controls[index]!, healths[index]!, deps))),
   ]);
@@ -55,6 +57,7 @@ export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): P
       return { name, copies, replicas: table?.replicas ?? null, epoch: table?.epoch ?? null, routed: table !== undefined };
     }),
     cache,
+    ...(zoneCaches.length > 0 && { zoneCaches: zoneCaches.flat() }),
     faults,
     objectives: Object.fromEntries(Object.entries(cluster.objectives).filter(([, value]) => value !== undefined)),
     at: deps.clock.nowMs(),
@@ -62,8 +65,11 @@ export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): P
 }
 
 /** Exit 3 says: something that the cluster is made of does not answer. */
-export function somethingIsDown(status: StatusResult): boolean {
-  return status.nodes.some(({ health }) => health === "dead" || health === "unhealthy") || status.cache?.ok === false;
+export function somethingIsDown({ nodes, cache, zoneCaches = [] }: StatusResult): boolean {
+  return (
+    nodes.some(({ health }) => health === "dead" || health === "unhealthy") ||
+    [cache, ...zoneCaches].some((each) => each?.ok === false)
+  );
 }
 
 /** Asked twice, the faster answer counting: the first also pays for the connection, and for what this process has to load. */
@@ -150,8 +156,13 @@ function withTables(node: NodeStatus, tables: readonly RoutingTable[]): NodeStat
   return { ...node, collections };
 }
 
-async function askCache(deps: StatusDeps): Promise<CacheStatus | null> {
-  const cache = await deps.cache();
+async function askZoneCache(deps: StatusDeps, zone: string): Promise<(CacheStatus & { zone: string })[]> {
+  const status = await askCache(deps, zone);
+  return status ? [{ zone, ...status }] : [];
+}
+
+async function askCache(deps: StatusDeps, zone?: string): Promise<CacheStatus | null> {
+  const cache = await deps.cache(zone);
   if (!cache) return null;
   try {
     const answeredIn = cache.ping().then(

@@ -30,10 +30,10 @@ export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Prom
       }
     },
     tables: () => readTables(cluster, runtime),
-    async cache() {
+    async cache(zone) {
       if (!cluster.cache) return undefined;
-      const { openCache } = await import("../cache/index.ts");
-      return await openCache(cluster.cache, { clock: runtime.clock });
+      const [{ openCache }, { cacheOfZone }] = await Promise.all([import("../cache/index.ts"), import("../cache/zones.ts")]);
+      return await openCache(cacheOfZone(cluster.cache, zone), { clock: runtime.clock });
     },
     connects,
   };

@@ -65,6 +65,8 @@ export const statusSchema = z.object({
   nodes: z.array(node),
   collections: z.array(collection),
   cache: cache.nullable(),
+  /** Those of zones that have one of their own. */
+  zoneCaches: z.array(cache.extend({ zone: z.string() })).optional(),
   /** Faults on this cluster that last. */
   faults: z.array(fault),
   /** As the config has them: milliseconds and fractions. */

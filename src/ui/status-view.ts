@@ -1,6 +1,6 @@
 import { Box, render, Text, useApp, useInput } from "ink";
 import { createElement, useEffect, useState, type ReactElement } from "react";
-import { cacheText, faultLines, healthColor, nodeCells, nodeColumns, summaryLine } from "../report/status.ts";
+import { cachesOf, cacheText, faultLines, healthColor, nodeCells, nodeColumns, summaryLine } from "../report/status.ts";
 import type { NodeStatus, StatusResult } from "../status/result.ts";
 import { plural } from "../units.ts";
 
@@ -23,13 +23,9 @@ export function StatusView({ status, footer }: { status: StatusResult; footer: s
     ...status.collections.map(({ name, copies }) =>
       createElement(Text, { key: `c-${name}` }, `${name}: ${plural(copies, "copy")}`),
     ),
-    status.cache
-      ? createElement(
-          Text,
-          status.cache.ok ? { key: "cache" } : { key: "cache", color: "red" },
-          `cache ${cacheText(status.cache)}`,
-        )
-      : null,
+    ...cachesOf(status).map(({ name, cache }) =>
+      createElement(Text, cache.ok ? { key: name } : { key: name, color: "red" }, `${name} ${cacheText(cache)}`),
+    ),
     ...faultLines(status).map((line) => createElement(Text, { key: line, color: "yellow", wrap: "truncate" }, line)),
     createElement(Text, { dimColor: true }, footer),
   );

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { CacheStore } from "../../../src/cache/contract.ts";
 import { memoryCache } from "../../../src/cache/memory.ts";
 import { clusterSchema, type ClusterConfig } from "../../../src/config/schema.ts";
 import { RagctlError } from "../../../src/errors.ts";
@@ -140,5 +141,33 @@ test("the cache is asked and closed; one that does not answer is down", async ()
   const status = await collectStatus(down.cluster, down.deps);
   expect(status.cache).toMatchObject({ ok: false, problem: "refused", latencyMs: null, meanwhile: "goes on from memory" });
   expect(closed).toBe(true);
+  expect(somethingIsDown(status)).toBe(true);
+});
+
+test("zones with a cache of their own: each is asked, and one that does not answer is down", async () => {
+  const memory = memoryCache({ maxBytes: 1_000, clock });
+  const dead: CacheStore = {
+    ...memory,
+    ping: () => Promise.reject(new Error("refused")),
+    describe: async () => ({ driver: "redis", ok: false, endpoints: ["redis://b"], problem: "refused" }),
+  };
+  const asked: (string | undefined)[] = [];
+  const { cluster, deps } = fake(
+    { n1: { healths: [ok()], points: {} } },
+    {
+      cache: async (zone) => {
+        asked.push(zone);
+        return zone === "b" ? dead : memory;
+      },
+    },
+  );
+  const zoned = {
+    ...cluster,
+    cache: { driver: "redis", url: "redis://a", zones: { b: { url: "redis://b" } } },
+  } as unknown as typeof cluster;
+  const status = await collectStatus(zoned, deps);
+  expect(asked).toEqual([undefined, "b"]);
+  expect(status.cache).toMatchObject({ ok: true });
+  expect(status.zoneCaches).toMatchObject([{ zone: "b", ok: false, problem: "refused" }]);
   expect(somethingIsDown(status)).toBe(true);
 });

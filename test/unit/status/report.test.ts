@@ -26,6 +26,13 @@ test("what is wrong stands first, and everything fits 80 columns", () => {
   expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 
+test("a zone's own cache has a line of its own", () => {
+  const own = { ...troubled.cache!, zone: "b", endpoints: ["redis://127.0.0.1:7200"] };
+  const lines = statusReport({ ...troubled, zoneCaches: [own] }, style).split("\n");
+  expect(lines).toContain("cache       redis://127.0.0.1:7100 · 1.00 MiB of 64.0 MiB · 12 entries · 200 µs");
+  expect(lines).toContain("in zone b   redis://127.0.0.1:7200 · 1.00 MiB of 64.0 MiB · 12 entries · 200 µs");
+});
+
 test("a cache that does not answer is said with why", () => {
   const cache = { ...troubled.cache!, ok: false, problem: "connection refused", meanwhile: "goes on from memory" as const };
   expect(statusReport({ ...troubled, cache }, style)).toContain(
