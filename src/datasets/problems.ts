@@ -4,7 +4,7 @@ import { type RagctlError, usageError } from "../errors.ts";
 export function datasetError(path: string, message: string, row?: number): RagctlError {
   return usageError([{ file: path, message: row === undefined ? message : `row ${row}: ${message}` }], {
     code: "dataset-invalid",
-    hint: "Rows count from 0. Check how the file was written, or that it was copied whole.",
+    hint: `${row === undefined ? "" : "Rows count from 0. "}Check ${message === "no such file" ? "the name" : "how the file was written, or that it was copied whole"}.`,
   });
 }
 
