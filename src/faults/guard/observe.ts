@@ -19,7 +19,7 @@ export async function observe(cluster: ClusterConfig, runtime: Runtime): Promise
   const [healths, tables, cacheProblem] = await Promise.all([
     Promise.all(controls.map(({ control }) => answers(control))),
     deps.tables(),
-    askCache(deps),
+    askCaches(deps, [undefined, ...Object.keys(cluster.cache?.zones ?? {})]),
   ]);
   const heard = controls.filter((_, index) => healths[index]);
   const native = cluster.topology === "native" ? await nativeView(heard, signal) : undefined;
@@ -32,8 +32,14 @@ export async function observe(cluster: ClusterConfig, runtime: Runtime): Promise
   };
 }
 
-async function askCache(deps: StatusDeps): Promise<string | undefined> {
-  const cache = await deps.cache();
+/** @returns what is wrong with the first of them that does not answer. @param zones whose own; undefined: that of the others */
+async function askCaches(deps: StatusDeps, zones: readonly (string | undefined)[]): Promise<string | undefined> {
+  const problems = await Promise.all(zones.map((zone) => askCache(deps, zone)));
+  return problems.find((problem) => problem !== undefined);
+}
+
+async function askCache(deps: StatusDeps, zone: string | undefined): Promise<string | undefined> {
+  const cache = await deps.cache(zone);
   try {
     await cache?.ping();
     return undefined;
