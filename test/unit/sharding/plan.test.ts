@@ -11,6 +11,7 @@ import {
 } from "../../../src/sharding/index.ts";
 import { buildPlan, type PlanRequest } from "../../../src/sharding/plan/build.ts";
 import type { CopyStep, Layout, Plan } from "../../../src/sharding/plan/contract.ts";
+import { weighParts } from "../../../src/sharding/plan/weigh.ts";
 import { fingerprintOfTable } from "../../../src/sharding/plan/fingerprint.ts";
 
 beforeAll(loadHashes);
@@ -210,6 +211,41 @@ describe("limits", () => {
     expect(() => draft(layout, { changes: { add: [], remove: [], replicas: 2 }, maxBytes: 1e6 })).toThrow(
       "cannot be made in part",
     );
+  });
+});
+
+describe("cells that were placed by their numbers' hashes", () => {
+  const centroids = Array.from({ length: 16 }, (_, cell) => [cell, 1]);
+  const layout = layoutOf(["a", "b", "c", "d"], { partitioner: { kind: "semantic", hash: "xxh32", modelId: "m", centroids } });
+  const amounts = centroids.map((_, lo) => ({ lo, hi: lo + 1, amount: 1 + ((lo * 7) % 5) ** 2 }));
+  const model = { points: 100_000, bytes: 1e8, pointsIn: weighParts(amounts)! };
+  const ownersIn = (plan: Plan) => {
+    const settle = plan.steps.find((step) => step.kind === "settle");
+    return settle?.layout.partitioner.kind === "semantic" ? settle.layout.partitioner.owners : undefined;
+  };
+
+  test("stay so while nothing changes, and are evened out on demand, by plain moves", () => {
+    const still = draft(layout, { model }).plan;
+    expect([still.steps, still.before.maxOverMean > 1.25]).toEqual([[], true]);
+    const { plan, balancing } = draft(layout, { model, balance: "points", limit: 1.1 });
+    expect(balancing?.reached).toBe(true);
+    expect(plan.predicted.maxOverMean).toBeLessThanOrEqual(1.1);
+    expect(ownersIn(plan)).toHaveLength(16);
+    expect(carryOut(tableOfLayout(layout), plan).moves).toEqual([]);
+    expect(plan.price.movedFraction).toBeLessThan(0.5);
+  });
+
+  test("one node more takes some, and so does a part of the way to it", () => {
+    const changes = { add: [{ id: "e", url: "http://e", weight: 1 }], remove: [] };
+    const whole = draft(layout, { model, changes }).plan;
+    expect(whole.predicted.maxOverMean).toBeLessThan(whole.before.maxOverMean);
+    expect(copiesOf(whole).some(({ to }) => to === "e")).toBe(true);
+    const { plan, part } = draft(layout, { model, changes, maxBytes: whole.price.bytes / 2 });
+    expect(part).toBeGreaterThan(0);
+    expect(part).toBeLessThan(1);
+    expect(plan.price.bytes).toBeLessThanOrEqual(whole.price.bytes / 2);
+    const joining = { e: { url: "http://e", weight: 1 } };
+    expect(carryOut(tableOfLayout(layout, {}, joining), plan).moves).toEqual([]);
   });
 });
 
