@@ -81,8 +81,8 @@ export async function giveAliases(
   for (const record of await state.aliases())
     if (record.collection === collection && !record.switch)
       await giveAlias(control, { alias: record.alias, to, replaces: false });
-  // Until the layout before is dropped, the name is its own.
-  if (to !== collection && !beside) await giveAlias(control, { alias: collection, to, replaces: false });
+  // Until the layout before is dropped, the name is its own; a node that was away then may have it still.
+  if (to !== collection && !beside) await giveAlias(control, { alias: collection, to, replaces: true });
 }
 
 /**

@@ -227,8 +227,8 @@ export async function dropRoutedCollection(deps: RoutedDeps, name: string): Prom
     if (await deps.state.dropTable(name, table.epoch)) break;
   }
   const dropOn = async ({ control }: ClusterNode) => {
-    // Without a table its name says which are its own: an earlier attempt may have left some.
-    const there = physical.size > 0 ? [] : (await control.listCollections()).filter((other) => isLayoutOf(other, name));
+    // A node that was away when a layout was dropped has it still, and so may an earlier attempt at this.
+    const there = (await control.listCollections()).filter((other) => isLayoutOf(other, name));
     for (const each of new Set([name, ...physical, ...there])) await control.deleteCollection(each);
   };
   const results = await Promise.allSettled([...nodes.values()].map(dropOn));

@@ -9,7 +9,7 @@ import { createPool } from "../http/pool.ts";
 import { identify } from "../process-identity.ts";
 import type { Clock, Rng } from "../runtime.ts";
 import { loadHashes } from "../sharding/hash.ts";
-import { physicalOf, type RoutingTable } from "../sharding/table.ts";
+import { isLayoutOf, physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { LockOwner, StateStore } from "../state/contract.ts";
 import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
@@ -116,13 +116,21 @@ export function moverDeps(access: MigrationAccess, options: MoverOptions): Mover
   };
 }
 
-/** Makes the collection on a node that lacks it, with the indexes that selectors need, and gives it the aliases that stand for it. */
+/**
+ * Makes the collection on a node that lacks it, with the indexes that selectors need, gives it the aliases that stand for it, and takes away
+ * what it was not there to drop: layouts of before.
+ */
 export async function prepareNode(access: MigrationAccess, collection: string, id: string, url: string): Promise<void> {
+  const node = access.nodes.ofTable(id, url);
+  // Looked at before the table: a layout that is begun in between is not among them.
+  const there = await node.control.listCollections();
   const table = await access.state.getTable(collection);
   if (!table) return;
   const { size, distance, name } = table.vector;
   const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
-  const node = access.nodes.ofTable(id, url);
+  const wanted = [physicalOf(table), table.beside?.physical];
+  for (const other of there)
+    if (isLayoutOf(other, collection) && !wanted.includes(other)) await node.control.deleteCollection(other);
   await createOn(node, physicalOf(table), spec, () => undefined, table);
   await giveAliases(access.state, table, node.control);
 }

@@ -1,3 +1,4 @@
+import { ExitCode, RagctlError } from "../../errors.ts";
 import { beginBeside, forgetBeside } from "../../sharding/beside.ts";
 import type { BuildStep, Plan } from "../../sharding/plan/contract.ts";
 import { abortPlan, patiently, settled, type ApplyDeps, type ApplyOutcome } from "../apply.ts";
@@ -73,17 +74,29 @@ async function dropLeft(planId: string, table: TableAccess, deps: BesideDeps): P
   const { beside } = now;
   if (beside?.planId !== planId || beside.state !== "left") return;
   await allConfirmed(deps, now.epoch);
-  const io = new NodeIo(deps, table);
-  await Promise.all(now.members.map((id) => awaitLate(io, id, deps)));
   await dropEverywhere(planId, table, deps);
 }
 
+/** The second collection goes from all nodes. One that does not answer keeps it until its repair: no plan must wait for a node that is gone for good. */
 async function dropEverywhere(planId: string, table: TableAccess, deps: BesideDeps): Promise<void> {
   const { table: now } = await table.read();
   const { beside, nodes } = now;
   if (beside?.planId !== planId) return;
+  const io = new NodeIo(deps, table);
   deps.fence.ensure();
-  await Promise.all(Object.keys(nodes).map((id) => patiently(deps, () => deps.layouts.drop(id, now, beside.physical))));
+  const dropOn = async (id: string) => {
+    try {
+      if (nodes[id]!.state === "stale" && !(await io.answers(id))) throw halfDone(`${id} is stale.`, "node-unreachable");
+      if (beside.state === "left") await awaitLate(io, id, deps);
+      await patiently(deps, () => deps.layouts.drop(id, now, beside.physical));
+    } catch (error) {
+      const silent =
+        error instanceof RagctlError && (error.exitCode === ExitCode.unreachable || error.code === "node-unreachable");
+      if (!silent) throw error;
+      deps.note(`${id} does not answer: what it has of ${beside.physical} stays there until it is repaired`);
+    }
+  };
+  await Promise.all(Object.keys(nodes).map(dropOn));
   const { outcome } = await table.change((each) => forgetBeside(each, planId));
   if (typeof outcome === "object")
     throw halfDone(`${beside.physical} cannot be forgotten now: ${outcome.refused}.`, "drop-refused");

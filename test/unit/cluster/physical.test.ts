@@ -7,15 +7,15 @@ import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
 import { records, world } from "./world.ts";
 
 test("a client's every request goes to the collection that the table names, from the epoch on that names it", async () => {
-  const { connect, until, clock, network, shared, table } = await world({ a: "serving", b: "serving" });
-  const client = await connect();
+  const made = await world({ a: "serving", b: "serving" });
+  const { clock, network } = made;
+  const until = <T>(work: Promise<T>): Promise<T> => made.until(work);
+  const client = await made.connect();
   expect((await until(client.upsert("docs", records(4)))).failed).toEqual([]);
   const search = client.prepareSearch("docs", [1, 0, 0, 0], { k: 10, withPayload: true });
   expect((await until(client.search(search))).hits).toHaveLength(4);
 
-  const { epoch } = table();
-  shared.tables.set("docs", JSON.stringify({ ...table(), epoch: epoch + 1, physical: "docs@2" }));
-  shared.epochs.set("docs", epoch + 1);
+  made.put({ physical: "docs@2" });
   await clock.run(1_500);
   expect((await until(client.upsert("docs", records(2, 10)))).failed).toEqual([]);
   const keys = ["key 0", "key 10"];

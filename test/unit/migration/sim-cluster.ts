@@ -127,6 +127,15 @@ export class SimCluster {
     };
   }
 
+  /** A node that comes back loses the layouts that it was not there to drop. */
+  readonly #prepare = (id: string): Promise<void> => {
+    const { table, network } = this;
+    const node = network.nodes.get(id)!;
+    const wanted = [physicalOf(table), table.beside?.physical];
+    for (const name of node.collections.keys()) if (!wanted.includes(name)) node.drop(name);
+    return Promise.resolve();
+  };
+
   #layouts(who: string): Layouts {
     const { clock, rng, network, dead } = this;
     const reach = async (id: string) => {
@@ -163,7 +172,7 @@ export class SimCluster {
       if (planStateOf(plan, (await state.getTable(collection))!, "sim") === "finished") return "finished";
       await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
         ...this.#mover(who, held, state),
-        prepareNode: () => Promise.resolve(),
+        prepareNode: this.#prepare,
         layouts: this.#layouts(who),
         soft: new AbortController().signal,
         concurrency,
@@ -204,7 +213,7 @@ export class SimCluster {
         for (const node of staleNodes((await state.getTable(collection))!)) {
           const held = await holdLock(state, { name: nodeLock(node), owner: this.#owner(who), clock, requestTimeoutMs, isDead });
           try {
-            await repairNode(node, { ...this.#mover(who, held, state), prepareNode: () => Promise.resolve() });
+            await repairNode(node, { ...this.#mover(who, held, state), prepareNode: this.#prepare });
           } finally {
             await held.release();
           }
