@@ -57,7 +57,9 @@ export const planFlags = {
   split: keyList("of a range partitioner: split the range that holds this key, there"),
   merge: keyList("of a range partitioner: take this bound away, so that two ranges are one"),
   loadBound: parsed("ε|none", parseLoadBound, "no node above 1 + ε times its fair share; what is above spills clockwise"),
-  balance: flag.choice(["points", "bytes", "heat", "all"], { description: "adjust weights until the limit holds" }),
+  balance: flag.choice(["points", "bytes", "heat", "all"], {
+    description: "adjust weights (of cells: move whole ones) until the limit holds",
+  }),
   limit: parsed("x", parseLimit, "largest ÷ mean that counts as balanced (default: 1.25)"),
   capacity: flag.repeated({
     description: "what a node can take: n1=points:5M,bytes:20GiB,queries:500/s (default: the config's)",

@@ -1,6 +1,6 @@
 import { cellsOf, type Points, type SemanticModel } from "../../kmeans/index.ts";
 import { placementOf } from "../../sharding/owners.ts";
-import type { Member } from "../../sharding/placement.ts";
+import { membersOfLayout } from "../../sharding/plan/layout.ts";
 import { hashedCells, placeCells } from "../../sharding/plan/place-cells.ts";
 import type { HashName, RoutingTable } from "../../sharding/table.ts";
 import { modelOfTable } from "../table-model.ts";
@@ -33,11 +33,8 @@ export function plainNodes(ids: readonly string[], replicas: number): NodeSet {
 
 /** The members of a table, with their weights and zones. From a table's own cells to others, each shard begins where most of it is. */
 export function nodesOfTable(table: RoutingTable): NodeSet {
-  const { members: ids, nodes, replicas, partitioner } = table;
-  const members = ids.map((id): Member => {
-    const { weight = 1, zone } = nodes[id] ?? {};
-    return zone === undefined ? { id, weight } : { id, weight, zone };
-  });
+  const { members: ids, replicas, partitioner } = table;
+  const members = membersOfLayout(table);
   const hash: HashName = partitioner.hash;
   const place: NodeSet["place"] = async ({ sizes, kind, division }, points, { model, heat }) => {
     // Hashing knows of no sizes, and has no owners but those of the ring.
