@@ -42,27 +42,28 @@ export interface GovernorOptions {
   patienceMs: number;
   /** Nodes that do not matter: they leave the cluster. */
   ignored: ReadonlySet<string>;
+  /** Nor do those that do not answer: what is done can do without them. */
+  withoutSilent?: boolean;
   note: (text: string) => void;
 }
 
 /** Probes every node of the table twice a second, and holds copies back while that says so. */
 export function startGovernor(options: GovernorOptions): Governor & { stop(): void } {
-  const { state, nodes, collection, clock, objectiveUs, patienceMs, ignored, note } = options;
+  const { state, nodes, collection, clock, objectiveUs, patienceMs, ignored, withoutSilent = false, note } = options;
   const closing = new AbortController();
   const rounds: NodeProbe[][] = [];
   const now: { reason: string | undefined } = { reason: undefined };
   const look = async () => {
     const table = await state.getTable(collection);
     const ids = Object.keys(table?.nodes ?? {}).filter((id) => !ignored.has(id));
-    rounds.push(
-      await Promise.all(
-        ids.map(async (id) => {
-          const node = nodes.ofTable(id, table!.nodes[id]!.url);
-          const { ok, latencyUs } = await node.control.health({ timeoutMs: probeTimeoutMs, signal: closing.signal });
-          return { id, answers: ok, latencyUs };
-        }),
-      ),
+    const round = await Promise.all(
+      ids.map(async (id) => {
+        const node = nodes.ofTable(id, table!.nodes[id]!.url);
+        const { ok, latencyUs } = await node.control.health({ timeoutMs: probeTimeoutMs, signal: closing.signal });
+        return { id, answers: ok, latencyUs };
+      }),
     );
+    rounds.push(withoutSilent ? round.filter(({ answers }) => answers) : round);
     if (rounds.length > remembered) rounds.shift();
     now.reason = reasonToWait(rounds, objectiveUs);
   };

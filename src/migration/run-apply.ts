@@ -11,7 +11,7 @@ import type { Journal } from "./contract.ts";
 import { startGovernor } from "./governor.ts";
 import { leavingOf } from "./layout.ts";
 import { clusterLock, deadHere, holdLock } from "./lock.ts";
-import { planStateOf, type PlanState } from "./plan-state.ts";
+import { isSpillEnd, planStateOf, type PlanState } from "./plan-state.ts";
 import type { ShardApplyResult } from "./result.ts";
 import { abortSpill } from "./spill.ts";
 import { TableAccess } from "./table.ts";
@@ -117,6 +117,7 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     objectiveUs: objectiveUs(access),
     patienceMs: run.patienceMs,
     ignored: layout ? leavingOf(plan, layout) : new Set(),
+    withoutSilent: isSpillEnd(plan),
     note,
   });
   try {

@@ -11,6 +11,15 @@ export function spillFieldOf({ partitioner, spillFields = {} }: RoutingTable, ra
   return { of, name: known ?? (used.length === 0 ? field.spill : `${field.spill}_${used.length + 1}`) };
 }
 
+/** Ratios by which points may be stamped for the present cells, from now or before. */
+export function stampedRatios({ partitioner, spillFields = {} }: RoutingTable): number[] {
+  if (partitioner.kind !== "semantic") return [];
+  return Object.values(spillFields).flatMap((of) => {
+    const [modelId, ratio] = of.split(" ");
+    return modelId === partitioner.modelId ? [Number(ratio)] : [];
+  });
+}
+
 /** Copies are to be kept: from the epoch on that every client has confirmed, all that is written carries its second cell. */
 export function beginSpill(table: RoutingTable, ratio: number): Transition | "unchanged" {
   const { spill, partitioner, transition, beside, moves } = table;

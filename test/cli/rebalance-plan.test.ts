@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { runCli } from "../helpers/fake-runtime.ts";
 
@@ -11,7 +12,7 @@ test.each<[string[], string[]]>([
   ],
   [["--spill", "off", "--spill-ratio", "2"], ["--spill-ratio: goes with --spill and a share"]],
 ])("%j", async (given, problems) => {
-  const run = await runCli(["rebalance", "plan", ...given], {});
+  const run = await runCli(["rebalance", "plan", ...given], { cwd: tmpdir() });
   expect(run.exitCode).toBe(2);
   for (const problem of problems) expect(run.stderr).toContain(problem);
 });

@@ -396,6 +396,9 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     expect((await run("rebalance", "apply", "off.json", "--yes")).exitCode).toBe(0);
     expect((await client.table(collection))!.spill).toBeUndefined();
     expect(await requireNothingLost()).toBe(points);
+    // Whoever wants about as many again finds most points stamped.
+    const again = await run("rebalance", "plan", "--spill", "11.5%", "--spill-ratio", "1.5", "--queries", "q.jsonl");
+    expect(again.result.copies.ratio).toBe(copies.ratio);
   }, 200_000);
 
   test("one cell parted because it is asked for most: only what changes nodes moves, beside a writer; nodes get the requests that were predicted; and back", async () => {

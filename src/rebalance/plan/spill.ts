@@ -4,6 +4,7 @@ import { cellsOf, chooseSpill, readPoints, type FitDeps, type SemanticModel } fr
 import { observe } from "../../planning/observe.ts";
 import { planSpill, type ExpectedSearch, type Plan } from "../../planning/rebalance-contract.ts";
 import { loadHashes } from "../../sharding/hash.ts";
+import { stampedRatios } from "../../sharding/spill.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
 import type { MaxRate } from "../../sharding/plan/price.ts";
 import { formatPercent } from "../../units.ts";
@@ -37,7 +38,7 @@ export async function spillLine(
   try {
     const { cell, second, ratio } = await cellsOf(points, model);
     const now = table.spill?.phase === "on" ? table.spill.ratio : undefined;
-    const line = now ?? (wanted ? chooseSpill(ratio, wanted).ratio : 1);
+    const line = now ?? (wanted ? chooseLine(ratio, wanted, stampedRatios(table)) : 1);
     const near = (row: number) => second[row]! >= 0 && ratio[row]! <= line && (now !== undefined || line > 1);
     const pairs = new Map<string, SpillLine["pairs"][number]>();
     let copies = 0;
@@ -54,6 +55,20 @@ export async function spillLine(
   } finally {
     await points.pool.close();
   }
+}
+
+/** Of what the budget allows, as much as a line that points are stamped by already must use up to be taken. */
+const enough = 0.8;
+
+/** Where the line is drawn anew: where it was before, if that is about as good, so that few points need to be stamped. */
+function chooseLine(ratios: Float32Array, wanted: { budget: number; ratio: number }, before: readonly number[]): number {
+  const fresh = chooseSpill(ratios, wanted);
+  const shareAt = (line: number) => ratios.reduce((count, each) => (each <= line ? count + 1 : count), 0) / ratios.length;
+  const fits = before.filter((line) => {
+    const share = shareAt(line);
+    return line <= wanted.ratio && share <= wanted.budget && share >= enough * fresh.share;
+  });
+  return fits.length > 0 ? Math.max(...fits) : fresh.ratio;
 }
 
 /** A sample's share is not quite that of all points. */

@@ -11,7 +11,15 @@ import { planSpill } from "../../../src/sharding/plan/spill.ts";
 import { planTransition } from "../../../src/sharding/plan/transition.ts";
 import { secondCell } from "../../../src/sharding/second-cell.ts";
 import { flattenCentroids } from "../../../src/sharding/semantic.ts";
-import { beginFilling, beginSpill, cutOverSpill, dropSpill, endSpill, spillTargets } from "../../../src/sharding/spill.ts";
+import {
+  beginFilling,
+  beginSpill,
+  cutOverSpill,
+  dropSpill,
+  endSpill,
+  spillTargets,
+  stampedRatios,
+} from "../../../src/sharding/spill.ts";
 import { alone, blobs, sourceOf, specOf } from "../../helpers/kmeans-data.ts";
 
 beforeAll(() => loadHashes());
@@ -185,6 +193,8 @@ describe("the table", () => {
     expect(gone.spill).toBeUndefined();
     expect(changed(beginSpill(gone, 1.5)).spill).toMatchObject({ field: "_ragctl_spill_2" });
     expect(changed(beginSpill(gone, ratio)).spill).toMatchObject({ field: "_ragctl_spill" });
+    expect(stampedRatios(changed(beginSpill(gone, 1.5)))).toEqual([ratio, 1.5]);
+    expect(stampedRatios({ ...gone, partitioner: { ...partitioner, modelId: "ba9876543210" } })).toEqual([]);
   });
 
   test.each<[string, RoutingTable, string]>([
