@@ -251,7 +251,7 @@ describe.skipIf(!serviceBinary("redis-server"))(`caches side by side${skipReason
     }
   }
 
-  test("the shipped profile, in seconds", { timeout: 60_000 }, async () => {
+  test("the shipped profile, in seconds", { timeout: 120_000 }, async () => {
     const { result, error } = await load(`cache-placement --duration 2s --config ${config}`, lenient);
     expect(error?.message).toBeUndefined();
     expect(loadResultSchema.parse(result).caching!.map(({ scenario, driver, servers }) => [scenario, driver, servers])).toEqual([
@@ -310,7 +310,7 @@ describe.skipIf(!serviceBinary("redis-server"))(`caches side by side${skipReason
     // A server's first look at a text is at Redis, the second at its own memory.
     expect(tiered!.nearHits).toBe(21);
     expect(await keysLeft()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test("what cannot be is said with its place, before anything is sent", async () => {
     const file = await profile("impossible.yaml", {
