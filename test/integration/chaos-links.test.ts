@@ -1,12 +1,15 @@
-import { statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { stringify } from "yaml";
 import { connectCluster } from "../../src/cluster/index.ts";
 import { resolveCluster } from "../../src/config/resolve.ts";
+import { windowsFile } from "../../src/load/windows/file.ts";
 import { isAlive } from "../../src/process-identity.ts";
 import { callProxies } from "../../src/proxy/client.ts";
 import type { Impairment } from "../../src/proxy/contract.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
+import { runIds } from "../../src/runs/index.ts";
 import { fakeRuntime } from "../helpers/fake-runtime.ts";
 import { makeWorkspace, readJson, startLocalCluster, supervisorOf, type LocalCluster } from "../helpers/local-cluster.ts";
 import { clusteredVectors } from "../helpers/vectors.ts";
@@ -94,12 +97,14 @@ test("latency, as an independent client sees it", { timeout: slow }, async () =>
 
 test("a partition from one address: two clients see different clusters", { timeout: slow }, async () => {
   await injected(["partition", "n1", "--from", "127.0.0.2"]);
-  const [one, other] = await Promise.all([
-    cluster.cli(["status", "--json"], { env: { RAGCTL_LOCAL_ADDRESS: "127.0.0.2" } }),
-    cluster.cli(["status", "--json"]),
+  const seenFrom = async (env: Record<string, string>) =>
+    (await cluster.cli(["status", "--json"], { env })).json().result.nodes.map(({ health }: any) => health);
+  // Where a machine is too busy to connect in time, a node is dead at first.
+  const seen = () => Promise.all([seenFrom({ RAGCTL_LOCAL_ADDRESS: "127.0.0.2" }), seenFrom({})]);
+  await expect.poll(seen, { timeout: 60_000 }).toEqual([
+    ["unhealthy", "healthy", "healthy"],
+    ["healthy", "healthy", "healthy"],
   ]);
-  expect(one.json().result.nodes.map(({ health }: any) => health)).toEqual(["unhealthy", "healthy", "healthy"]);
-  expect(other.json().result.nodes.map(({ health }: any) => health)).toEqual(["healthy", "healthy", "healthy"]);
   const bad = await cluster.cli(["status"], { env: { RAGCTL_LOCAL_ADDRESS: "everywhere" } });
   expect(bad).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("RAGCTL_LOCAL_ADDRESS") });
 });
@@ -108,7 +113,8 @@ test(
   "kill -9 of the proxies during a fault: they come back, and so does the fault, until it is healed",
   { timeout: slow },
   async () => {
-    const stop = await injected(["latency", "n3", "--delay", "10ms"]);
+    // On all nodes: of one that no fault acts on, a guard would find that it is lost with the proxies, where they take long to come back.
+    const stop = await injected(["latency", "n3", "n1", "n2", "--delay", "10ms", "--max-blast", "3"]);
     const before = supervisorOf(cluster).processes["proxy"]!;
     process.kill(before.pid, "SIGKILL");
     await until(() => !isAlive(before));
@@ -137,17 +143,37 @@ test(
   "wrong answers at full speed: recall falls and the run fails on it, while latency and errors pass",
   { timeout: slow },
   async () => {
-    const argv = ["load", "--json", "--collection", "docs", "--rps", "40", "--duration", "8s", "--warmup", "200ms"];
-    const thresholds = ["--timeout", "20s", "--threshold", "p99<20s", "--threshold", "errors<1%", "--threshold", "recall@10>0.9"];
-    const load = cluster.cli([...argv, ...thresholds]);
-    await realClock.sleep(4_500);
-    // Half-way: the replicas are wrong too, or merging would hide it.
+    const profile = {
+      warmup: "200ms",
+      timeout: "20s",
+      scenarios: {
+        reads: {
+          executor: "constant-arrival-rate",
+          rate: "40/s",
+          duration: "2m",
+          operation: { kind: "search", collection: "docs", k: 10, recall: {} },
+        },
+      },
+      thresholds: {
+        responseTime: "p99<20s",
+        errors: "rate<1%",
+        // It ends soon after it fails, however long the machine takes to get there.
+        "recall@10": { threshold: "mean>0.9", abortOnFail: true, delay: "2s" },
+      },
+    };
+    writeFileSync(join(cluster.dir, "wrong.yaml"), stringify(profile));
+    const load = cluster.cli(["load", "wrong.yaml", "--json"], { timeoutMs: slow });
+    const files = () => runIds(cluster.stateDir).map((id) => join(cluster.stateDir, "runs", id, windowsFile));
+    const windows = () => files().flatMap((file) => (existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(1) : []));
+    await until(() => windows().length >= 2);
+    // Some windows were right. The replicas are wrong too, or merging would hide it.
     await injected(["wrong-answers", "n1", "n2", "n3", "--drop", "70%", "--max-blast", "3"]);
     const run = await load;
     const { result } = run.json();
     expect(run.exitCode).toBe(4);
     expect(result.verdict).toBe("fail");
-    expect(result.thresholds.map(({ ok }: any) => ok)).toEqual([true, true, false]);
+    const failed = result.thresholds.filter(({ ok }: any) => !ok).map(({ expression }: any) => expression);
+    expect([result.thresholds.length, failed]).toEqual([3, [expect.stringContaining("recall@10")]]);
     expect(result.counts.errors).toBe(0);
     const recalls = result.windows.flatMap(({ recall }: any) => (recall?.["recall@10"] ? [recall["recall@10"].mean] : []));
     expect(Math.max(...recalls)).toBeGreaterThan(0.9);

@@ -7,6 +7,7 @@ import { realClock } from "../../src/runtime.ts";
 import { thisHost } from "../../src/cluster/this-host.ts";
 import { readRun, runIds } from "../../src/runs/index.ts";
 import { openStateStore } from "../../src/state/index.ts";
+import { packageRoot } from "../../src/version.ts";
 import { supervisorOf } from "../helpers/local-cluster.ts";
 import { startShardCluster, type ShardCluster } from "./shard-set-up.ts";
 
@@ -76,7 +77,7 @@ describe("what a guard refuses, and what stops half way", { timeout: 180_000 }, 
   });
 
   test("the target dies in mid-copy: exit 5 and a sentence; --resume goes on once it is back", async () => {
-    const running = await applyUntil("copy-1/copy", "plan.json", "--yes", "--max-rate", "60/s", "--max-pause", "2s");
+    const running = await applyUntil("copy-1/copy", "plan.json", "--yes", "--max-rate", "20/s", "--max-pause", "2s");
     expect(signalProcess(supervisorOf(cluster).processes["n3"]!, "SIGKILL")).toBe(true);
     const run = await running.ended;
     expect(run.exitCode, run.stdout + run.stderr).toBe(5);
@@ -117,10 +118,12 @@ describe("what a guard refuses, and what stops half way", { timeout: 180_000 }, 
   });
 
   test("abort takes back what was copied", async () => {
-    const running = await applyUntil("copy-1/copy", "back.json", "--yes", "--max-rate", "60/s");
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    running.child.kill("SIGKILL");
-    await running.ended;
+    const env = {
+      NODE_OPTIONS: `--import ${join(packageRoot, "test/helpers/crash-at.ts")}`,
+      // All of it is copied, and nothing cut over.
+      RAGCTL_TEST_CRASH_WHEN: '"copy-1/drain"',
+    };
+    expect((await cluster.cli(["shard", "apply", "back.json", "--yes"], { env })).exitCode).toBe(137);
     const aborted = await apply("back.json", "--abort");
     expect(aborted.exitCode, aborted.stdout).toBe(0);
     expect(aborted.json().result).toMatchObject({ state: "aborted", steps: { done: 0 } });
