@@ -3,7 +3,7 @@ import { physicalOf, type HashName, type NativeTable, type PartitionerSpec, type
 import { next, type Transition } from "./transitions.ts";
 
 /** In a native collection's table: the cluster as a whole. */
-export const wholeCluster = "cluster";
+const wholeCluster = "cluster";
 
 /** The name of a cell's shards. A text, since clients are known that take the number 0 for no key at all. */
 export function cellKey(cell: number): string {
@@ -35,7 +35,7 @@ export function foundTable(
 }
 
 /** @throws RagctlError exit 2 where it is one of a routed cluster */
-export function nativeOf({ native, collection }: RoutingTable): NativeTable {
+function nativeOf({ native, collection }: RoutingTable): NativeTable {
   if (native) return native;
   throw usageError([{ message: `the table of ${collection} is one of a routed cluster` }], { code: "not-native" });
 }

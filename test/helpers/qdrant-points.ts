@@ -7,9 +7,9 @@ import type { Distance } from "../../src/stores/contract.ts";
  * (`custom`), as Qdrant's documentation has it: ids are unique within a key alone; a write without a key is refused; a read without one
  * asks all shards.
  */
-export type Id = number | string;
+type Id = number | string;
 export type Key = number | string;
-export interface HeldPoint {
+interface HeldPoint {
   id: Id;
   vector: Float32Array;
   payload: Record<string, unknown>;

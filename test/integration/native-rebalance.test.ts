@@ -348,6 +348,39 @@ describe("rebalance of a native collection", () => {
     await requireNothingLost({ client, truth });
   });
 
+  it("is refused with a sentence where it cannot be", { timeout: 60_000 }, async () => {
+    const { ragctl, client } = await setUp();
+    expect((await ragctl("rebalance", "fit", "--shards", String(cells))).exitCode).toBe(0);
+    const plan = async (...argv: string[]) => (await ragctl("rebalance", "plan", "-o", "plan.json", ...argv)).document;
+    const pointed = cluster.collections.get("docs")!;
+    // A release of somebody's, by an alias.
+    cluster.collections.delete("docs");
+    cluster.collections.set("docs-1", Object.assign(pointed, { name: "docs-1" }));
+    cluster.aliases.set("docs", "docs-1");
+    expect(await plan()).toMatchObject({ exitCode: 7, error: { code: "is-alias" } });
+    cluster.aliases.clear();
+    cluster.collections.delete("docs-1");
+    cluster.collections.set("docs", Object.assign(pointed, { name: "docs" }));
+    // Keys that somebody else has given it.
+    pointed.custom = true;
+    for (const [id, shard] of pointed.shards) shard.key = `tenant-${id}`;
+    expect(await plan()).toMatchObject({ exitCode: 7, error: { code: "keys-of-its-own" } });
+    pointed.custom = false;
+    for (const shard of pointed.shards.values()) delete shard.key;
+    expect(await plan("--probes", "7")).toMatchObject({ exitCode: 2 });
+    expect(await plan("--spill", "10%")).toMatchObject({ exitCode: 2 });
+    // A plan for another state of things.
+    expect(await plan()).toMatchObject({ exitCode: 0 });
+    pointed.replicationFactor = 1;
+    expect((await ragctl("rebalance", "apply", "plan.json", "--yes")).document).toMatchObject({
+      exitCode: 7,
+      error: { code: "plan-stale" },
+    });
+    await cluster.kill(2);
+    expect(await plan()).toMatchObject({ exitCode: 7, error: { code: "node-unfit" } });
+    expect(await client.count("docs")).toBe(points);
+  });
+
   it("is taken back where clients do not read the copy yet", { timeout: 60_000 }, async () => {
     const { ragctl, cwd, named, client, truth } = await setUp();
     await ragctl("rebalance", "fit", "--shards", String(cells));

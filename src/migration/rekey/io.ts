@@ -9,9 +9,9 @@ import { versionIn, type Seen } from "../compare.ts";
 import { idKey } from "../positions.ts";
 import { halfDone, nodeFull } from "../trouble.ts";
 import { Unsettled, type RekeyDeps } from "./contract.ts";
+import { scanStore } from "./scan.ts";
 
 const idsAtOnce = 256;
-const pageSize = 1_000;
 
 /** Both collections of a copy: the one that serves is read, the other one, which nobody else writes to, is made like it. */
 export class RekeyIo {
@@ -51,20 +51,9 @@ export class RekeyIo {
     return typeof cell === "number" && cellKey(cell) === key;
   }
 
-  async *#scan(data: DataFace, fields: string[], shardKeys?: readonly ShardKey[]): AsyncGenerator<Seen[]> {
-    let offset: PointId | undefined;
-    do {
-      this.#deps.signal.throwIfAborted();
-      const request = data.prepareScroll({
-        limit: pageSize,
-        withPayload: fields,
-        ...(shardKeys && { shardKeys }),
-        ...(offset === undefined ? {} : { offset }),
-      });
-      const page = await this.#read(data, request, (body) => data.parseScroll(body));
-      offset = page.next;
-      if (page.points.length > 0) yield page.points.map(({ id, payload = {} }) => ({ id, version: versionIn(payload), payload }));
-    } while (offset !== undefined);
+  #scan(data: DataFace, fields: string[], shardKeys?: readonly ShardKey[]): AsyncGenerator<Seen[]> {
+    const what = { fields, signal: this.#deps.signal, ...(shardKeys && { shardKeys }) };
+    return scanStore(data, what, (request, parse) => this.#read(data, request, parse));
   }
 
   async targetIsEmpty(): Promise<boolean> {

@@ -1,11 +1,13 @@
 import type { RoutingTable } from "../../sharding/table.ts";
+import { plural } from "../../units.ts";
 import { field, physicalOf, positionFieldOf } from "../../sharding/table.ts";
 import { cellKey, cellKeys } from "../../sharding/native-table.ts";
 import type { DataFace, PointId } from "../../stores/contract.ts";
 import type { NativeSend } from "../../cluster/native/send.ts";
 import { mergedScans } from "../beside/merged.ts";
-import { versionIn, type Seen } from "../compare.ts";
+import type { Seen } from "../compare.ts";
 import type { ShardVerifyResult } from "../result.ts";
+import { scanStore } from "./scan.ts";
 
 export interface CellsDeps {
   sender: Pick<NativeSend, "read" | "write">;
@@ -20,7 +22,6 @@ interface Finding {
   keys: string[];
 }
 
-const pageSize = 1_000;
 const examplesShown = 10;
 
 /**
@@ -61,8 +62,8 @@ export async function verifyCells(
     })),
     repaired: repair ? { copied: 0, deleted } : null,
     problems: [
-      ...(twice > 0 ? [`${twice} points are under several keys`] : []),
-      ...(misplaced > 0 ? [`${misplaced} points are not under the key of their cell`] : []),
+      ...(twice > 0 ? [`under several keys: ${plural(twice, "point")}`] : []),
+      ...(misplaced > 0 ? [`not under the key of its cell: ${plural(misplaced, "point")}`] : []),
     ],
   };
 }
@@ -70,9 +71,12 @@ export async function verifyCells(
 async function findings(table: RoutingTable, deps: CellsDeps): Promise<{ checked: number; list: Finding[] }> {
   const cellField = positionFieldOf(table.partitioner);
   const data = deps.face(physicalOf(table));
+  const { sender, signal } = deps;
   const scans = cellKeys(table.partitioner)!.map((key) => ({
     of: key,
-    pages: scan(data, key, [field.version, cellField], deps),
+    pages: scanStore(data, { fields: [field.version, cellField], shardKeys: [key], signal }, (request, parse) =>
+      sender.read(data, request, { signal }, parse),
+    ),
   }));
   const list: Finding[] = [];
   let checked = 0;
@@ -90,15 +94,4 @@ async function findings(table: RoutingTable, deps: CellsDeps): Promise<{ checked
 function keyOf({ payload }: Seen, cellField: string): string | undefined {
   const cell = payload[cellField];
   return typeof cell === "number" ? cellKey(cell) : undefined;
-}
-
-async function* scan(data: DataFace, key: string, fields: string[], { sender, signal }: CellsDeps): AsyncGenerator<Seen[]> {
-  let offset: PointId | undefined;
-  do {
-    const from = offset === undefined ? {} : { offset };
-    const request = data.prepareScroll({ limit: pageSize, withPayload: fields, shardKeys: [key], ...from });
-    const page = await sender.read(data, request, { signal }, (body) => data.parseScroll(body));
-    offset = page.next;
-    if (page.points.length > 0) yield page.points.map(({ id, payload = {} }) => ({ id, version: versionIn(payload), payload }));
-  } while (offset !== undefined);
 }
