@@ -64,7 +64,7 @@ type Values = FlagValues<typeof flags>;
 export default defineCommand({
   details:
     "From hashes to a model's cells, from one model to another (only points whose cell's nodes change are copied), one cell parted in two, or back to hashes; or copies of points near the boundaries of the present cells. Priced in " +
-    "points, bytes, and what searches then find and touch; it changes nothing. Cells are placed whole, by what they hold and (with --queries) how often they are asked; as much stays where it is as can. Where the model is the present one, --probes alone changes.",
+    "points, bytes, and what searches then find and touch; it changes nothing. Cells are placed whole, by what they hold and (with --queries) how often they are asked; as little moves as possible. Where the model is the present one, --probes alone changes.",
   flags,
   examples: [
     [
@@ -117,6 +117,8 @@ function checkFlags(flags: Values, given: ReadonlySet<string>): void {
   if (flags.hash)
     for (const name of ["probes", "queries", "target"])
       if (given.has(name)) problems.push({ path: `--${name}`, message: "is of cells: --hash has none" });
+  if (flags.blueGreen && flags.spill !== undefined)
+    problems.push({ path: "--blue-green", message: "is of a change of placement: --spill is none" });
   if (given.has("spillRatio") && typeof flags.spill !== "number")
     problems.push({ path: "--spill-ratio", message: "goes with --spill and a share" });
   if (!(flags.spillRatio >= 1)) problems.push({ path: "--spill-ratio", message: "expected a number of 1 or more" });
