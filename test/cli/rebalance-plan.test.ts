@@ -11,6 +11,7 @@ test.each<[string[], string[]]>([
     ["--split --spill --hash: give one of them", "--spill-ratio: expected a number of 1 or more"],
   ],
   [["--spill", "off", "--spill-ratio", "2"], ["--spill-ratio: goes with --spill and a share"]],
+  [["--spill", "off", "--blue-green"], ["--blue-green: is of a change of placement: --spill is none"]],
 ])("%j", async (given, problems) => {
   const run = await runCli(["rebalance", "plan", ...given], { cwd: tmpdir() });
   expect(run.exitCode).toBe(2);

@@ -74,7 +74,13 @@ export async function makeRebalancePlan(
   const weighed = "model" in to ? await weighCells(collection, to.model, deps) : {};
   const capacities = configuredCapacities(cluster);
   const plan = blueGreen ? planBeside({ ...request, ...weighed, capacities }) : planTransition({ ...request, ...weighed });
-  return { plan: otherProbes(plan, partitioner, table), notes: [...observed.notes, ...evenness(plan, partitioner, weighed)] };
+  const notes = [...observed.notes, ...evenness(plan, partitioner, weighed)];
+  const unknown = plan.predicted.nodes.filter(({ id }) => capacities.get(id)?.bytes === undefined).map(({ id }) => id);
+  if (plan.steps.some(({ kind }) => kind === "build") && unknown.length > 0)
+    notes.push(
+      `whether ${unknown.join(", ")} ${unknown.length === 1 ? "has" : "have"} room for both is not known: the config gives no capacity in bytes`,
+    );
+  return { plan: otherProbes(plan, partitioner, table), notes };
 }
 
 /** Why nodes bear unequal parts, and what would help. */
