@@ -3,7 +3,7 @@ import type { Routing } from "./owners.ts";
 import { placementOf } from "./owners.ts";
 import { intersectRanges, joinRanges, subtractRanges, type Range } from "./ranges.ts";
 import type { PartitionerSpec, RoutingTable, Selector } from "./table.ts";
-import { next, type Transition } from "./transitions.ts";
+import { groupInTheWay, next, type Transition } from "./transitions.ts";
 
 /** Whether two partitioners are the same; of models, their name stands for their centroids. */
 export function samePartitioner(a: PartitionerSpec, b: PartitionerSpec): boolean {
@@ -82,15 +82,8 @@ export function cutOverGroup(
   const { moved } = transition;
   const left = back ? intersectRanges(ranges, moved) : subtractRanges(ranges, moved);
   if (left.length === 0) return "unchanged";
-  const mine = moves.filter(({ id }) => pauses.has(id));
-  if (mine.length < pauses.size) return { refused: "a move is not in the table any more" };
-  for (const move of mine) {
-    if (move.phase !== "paused" || move.pause !== pauses.get(move.id))
-      return { refused: `move ${move.id} is not in that pause any more` };
-    if (table.nodes[move.to]!.state === "stale") return { refused: `${move.to} is stale` };
-  }
-  const repair = moves.find((move) => move.repair);
-  if (repair) return { refused: `${repair.to} is being repaired` };
+  const way = groupInTheWay(table, pauses);
+  if (way !== undefined) return { refused: way };
   return next(table, {
     transition: { ...transition, moved: back ? subtractRanges(moved, ranges) : joinRanges(moved, ranges) },
     moves: moves.filter(({ id }) => !pauses.has(id)),

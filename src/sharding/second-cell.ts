@@ -15,27 +15,16 @@ export function secondCell(
   ratio: number,
 ): number {
   const cells = rows.length / size;
-  let length = 0;
-  for (let d = 0; d < size; d++) length += vector[d]! * vector[d]!;
-  length = Math.sqrt(length);
+  const length2 = inner(vector, vector);
   const far = (cell: number): number => {
-    let dot = 0;
-    let norm = 0;
-    let square = 0;
-    for (let d = 0, at = cell * size; d < size; d++, at++) {
-      const c = rows[at]!;
-      const v = vector[d]!;
-      dot += c * v;
-      norm += c * c;
-      square += (c - v) * (c - v);
-    }
-    const squared =
-      distance === "Euclid"
-        ? square
-        : distance === "Dot"
-          ? 2 * (length - dot)
-          : 2 * (1 - (norm === 0 || length === 0 ? 0 : dot / (Math.sqrt(norm) * length)));
-    return Math.max(0, squared + (offsets?.[cell] ?? 0));
+    const centroid = rows.subarray(cell * size, (cell + 1) * size);
+    const dot = inner(centroid, vector);
+    const offset = offsets?.[cell] ?? 0;
+    if (distance === "Dot") return Math.max(0, 2 * (Math.sqrt(length2) - dot) + offset);
+    const norm2 = inner(centroid, centroid);
+    if (distance === "Euclid") return Math.max(0, length2 - 2 * dot + norm2 + offset);
+    const cosine = norm2 * length2 === 0 ? 0 : dot / Math.sqrt(norm2 * length2);
+    return Math.max(0, 2 * (1 - cosine) + offset);
   };
   let second = own;
   let least = Infinity;
@@ -48,4 +37,10 @@ export function secondCell(
     }
   }
   return Math.sqrt(least) <= ratio * Math.sqrt(far(own)) ? second : own;
+}
+
+function inner(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!;
+  return sum;
 }

@@ -1,7 +1,7 @@
 import type { Routing } from "./owners.ts";
 import { joinRanges, subtractRanges, type Range } from "./ranges.ts";
 import { field, type Move, type RoutingTable, type TableSpill } from "./table.ts";
-import { next, type Transition } from "./transitions.ts";
+import { groupInTheWay, next, type Transition } from "./transitions.ts";
 
 /** What second cells by this ratio are stamped under: a field that has never stood for anything else. */
 export function spillFieldOf({ partitioner, spillFields = {} }: RoutingTable, ratio: number): { name: string; of: string } {
@@ -65,15 +65,8 @@ export function cutOverSpill(table: RoutingTable, pauses: ReadonlyMap<string, nu
   const { spill, moves } = table;
   if (spill?.phase === "on") return "unchanged";
   if (spill?.phase !== "filling") return { refused: "no copies are being made" };
-  const mine = moves.filter(({ id }) => pauses.has(id));
-  if (mine.length < pauses.size) return { refused: "a move is not in the table any more" };
-  for (const move of mine) {
-    if (move.phase !== "paused" || move.pause !== pauses.get(move.id))
-      return { refused: `move ${move.id} is not in that pause any more` };
-    if (table.nodes[move.to]!.state === "stale") return { refused: `${move.to} is stale` };
-  }
-  const repair = moves.find((move) => move.repair);
-  if (repair) return { refused: `${repair.to} is being repaired` };
+  const way = groupInTheWay(table, pauses);
+  if (way !== undefined) return { refused: way };
   return inPhase(
     table,
     spill,

@@ -132,6 +132,21 @@ export function cutOver(table: RoutingTable, pauses: ReadonlyMap<string, number>
   return next(table, { nodes, moves: after });
 }
 
+/**
+ * Why a group's moves may not be cut over together, all of its copies at once; undefined: they may. They must be in the pause they drained under, with
+ * targets that are not stale, and nothing may be under repair: what nearly everybody owns changes.
+ */
+export function groupInTheWay({ moves, nodes }: RoutingTable, pauses: ReadonlyMap<string, number>): string | undefined {
+  const mine = moves.filter(({ id }) => pauses.has(id));
+  if (mine.length < pauses.size) return "a move is not in the table any more";
+  for (const move of mine) {
+    if (move.phase !== "paused" || move.pause !== pauses.get(move.id)) return `move ${move.id} is not in that pause any more`;
+    if (nodes[move.to]!.state === "stale") return `${move.to} is stale`;
+  }
+  const repair = moves.find((move) => move.repair);
+  return repair && `${repair.to} is being repaired`;
+}
+
 /** A stale node that owns nothing has nothing to repair: it is what it was before it served. */
 export function reviveIdle(table: RoutingTable, id: string, routing: Routing): Transition | typeof unchanged {
   const node = table.nodes[id];

@@ -2,10 +2,10 @@ import { createRouting, placementOf } from "../owners.ts";
 import { groupTargets } from "../partitioner-change.ts";
 import type { RoutingTable } from "../table.ts";
 import type { Amount, Plan } from "./contract.ts";
-import { fingerprintOfTable } from "./fingerprint.ts";
 import { partShare } from "./joint-weights.ts";
 import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn } from "./loads.ts";
+import { rebalanceHead } from "./plan-head.ts";
 import { secondsAt, sumOf, type MaxRate } from "./price.ts";
 import { groupsOf, regroupStep } from "./regroup-steps.ts";
 
@@ -30,15 +30,7 @@ export function backPlan(
   const balance = balanceOf(loadsOf(routing.placement, request.load), weightIn(table));
   const moved = partShare(after, transition.moved, undefined);
   return {
-    schemaVersion: 1,
-    kind: "rebalance",
-    planId: request.planId,
-    createdAt: request.createdAt,
-    cluster: request.cluster,
-    topology: "routed",
-    collection: table.collection,
-    offline: false,
-    fingerprint: fingerprintOfTable(table),
+    ...rebalanceHead(request, table),
     steps: [...steps, { id: "settle", kind: "settle", layout: layoutOfTable(table) }],
     price: {
       ...price,

@@ -3,10 +3,10 @@ import { formatBytes, formatCount } from "../../units.ts";
 import { layoutName, type RoutingTable } from "../table.ts";
 import type { Capacity } from "./balance.ts";
 import type { Amount, Balance, Plan } from "./contract.ts";
-import { fingerprintOfTable } from "./fingerprint.ts";
 import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn } from "./loads.ts";
 import { placementOf } from "../owners.ts";
+import { rebalanceHead } from "./plan-head.ts";
 import { secondsAt } from "./price.ts";
 import { planTransition } from "./transition.ts";
 import type { TransitionRequest } from "./transition-request.ts";
@@ -49,13 +49,7 @@ export function giveUpPlan(
 ): Plan {
   const balance = balanceOf(loadsOf(placementOf(table), load), weightIn(table));
   return {
-    schemaVersion: 1,
-    kind: "rebalance",
-    ...about,
-    topology: "routed",
-    collection: table.collection,
-    offline: false,
-    fingerprint: fingerprintOfTable(table),
+    ...rebalanceHead(about, table),
     steps: [
       { id: "drop", kind: "drop-layout" },
       { id: "settle", kind: "settle", layout: layoutOfTable(table) },

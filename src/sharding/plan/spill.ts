@@ -7,6 +7,7 @@ import type { Amount, ExpectedSearch, Layout, Plan, PlanStep, SpillCopyStep, Spi
 import { fingerprintOfTable } from "./fingerprint.ts";
 import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn, type Load } from "./loads.ts";
+import { rebalanceHead } from "./plan-head.ts";
 import { defaultMaxRate, secondsAt, sumOf, type MaxRate } from "./price.ts";
 import { requireQuiet } from "./transition-request.ts";
 
@@ -75,15 +76,7 @@ export function planSpill(request: SpillRequest): Plan {
   const both = new Map([...alone].map(([id, one]): [string, Load] => [id, added(one, copies.get(id)!)]));
   const weigh = weightIn(table);
   return {
-    schemaVersion: 1,
-    kind: "rebalance",
-    planId: request.planId,
-    createdAt: request.createdAt,
-    cluster: request.cluster,
-    topology: "routed",
-    collection: table.collection,
-    offline: false,
-    fingerprint: fingerprintOfTable(table),
+    ...rebalanceHead(request, table),
     steps: changes ? [...steps, { id: "settle", kind: "settle", layout }] : [],
     price: {
       ...price,

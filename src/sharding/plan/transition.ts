@@ -4,10 +4,10 @@ import { inRanges } from "../ranges.ts";
 import type { Placement } from "../segments.ts";
 import { positionFieldOf } from "../table.ts";
 import type { BackfillStep, Layout, Plan, PlanStep, RegroupStep } from "./contract.ts";
-import { fingerprintOfTable } from "./fingerprint.ts";
 import { jointWeights, minimumFraction, partShare, type JointWeights } from "./joint-weights.ts";
 import { layoutOfTable } from "./layout.ts";
 import { balanceOf, loadsOf, weightIn } from "./loads.ts";
+import { rebalanceHead } from "./plan-head.ts";
 import { secondsAt, sumOf } from "./price.ts";
 import { groupsOf, regroupStep, type Group } from "./regroup-steps.ts";
 import { requireFit, requireNoCopies, requireQuiet, type TransitionRequest } from "./transition-request.ts";
@@ -52,15 +52,7 @@ export function planTransition(request: TransitionRequest): Plan {
   ];
   const price = sumOf(groups);
   return {
-    schemaVersion: 1,
-    kind: "rebalance",
-    planId: request.planId,
-    createdAt: request.createdAt,
-    cluster: request.cluster,
-    topology: "routed",
-    collection: table.collection,
-    offline: false,
-    fingerprint: fingerprintOfTable(table),
+    ...rebalanceHead(request, table),
     steps: same ? [] : steps,
     price: {
       ...price,
