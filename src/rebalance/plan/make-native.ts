@@ -6,7 +6,6 @@ import { loadHashes } from "../../sharding/hash.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
 import { planRekey } from "../../sharding/plan/rekey.ts";
 import { physicalOf, type PartitionerSpec } from "../../sharding/table.ts";
-import { formatBytes } from "../../units.ts";
 import { requireNoCopy } from "../native-cells.ts";
 import { weighCells, type PlanDeps, type PlanRequest } from "./make.ts";
 
@@ -59,12 +58,9 @@ export async function makeNativePlan(
     ...(expected && { expected }),
   });
   const notes = [...observed.notes];
-  if (plan.steps.some(({ kind }) => kind === "rekey"))
+  if (physical === table.collection && plan.steps.some(({ kind }) => kind === "rekey"))
     notes.push(
-      `everything is copied into a second collection of the store, then the name ${table.collection} stands for that one: ${formatBytes(plan.price.bytes)} of room is needed meanwhile`,
-      ...(physical === table.collection
-        ? [`${table.collection} becomes an alias: for applications that read Qdrant itself the name means nothing for a moment`]
-        : []),
+      `${table.collection} becomes an alias: for applications that read Qdrant itself the name means nothing for a moment; those that write must name a shard key from then on`,
     );
   return { plan, notes };
 }

@@ -6,7 +6,9 @@ import type { RebalancePlanResult } from "./result.ts";
 export function rebalancePlanResult(plan: Plan, { notes, file }: { notes: string[]; file: string | null }): RebalancePlanResult {
   const { price, before, predicted, fingerprint, expected, steps } = plan;
   const settle = steps.find((step) => step.kind === "settle");
-  const to = settle?.layout.partitioner;
+  const layout = settle?.layout.partitioner;
+  const rekey = steps.find((step) => step.kind === "rekey");
+  const to = rekey && layout?.kind === "semantic" ? { ...layout, owners: rekey.keys.map(({ on }) => on) } : layout;
   const describe = (partitioner: typeof fingerprint.partitioner) =>
     partitioner.kind === "native" || (plan.topology === "native" && partitioner.kind !== "semantic")
       ? "shards of the store itself"
