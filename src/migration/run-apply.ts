@@ -61,6 +61,13 @@ export async function checkPlan(
       "--resume goes on with it; --abort takes back what has not been cut over.",
     );
   if (abort && state !== "begun") throw refuse(plan, "has no moves in flight", "plan-not-begun", "There is nothing to abort.");
+  if (abort && table.beside?.planId === plan.planId && table.beside.state === "left")
+    throw refuse(
+      plan,
+      "has been switched to its new layout already",
+      "plan-switched",
+      "--resume drops what is left of the old one; ragctl rebalance reverse then undoes it.",
+    );
   const changes = layoutOf(plan) !== undefined && fingerprintOfTable(layoutOf(plan)!).digest !== plan.fingerprint.digest;
   if (state === "finished" && !resume && changes)
     throw refuse(
