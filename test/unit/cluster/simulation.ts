@@ -3,7 +3,9 @@ import type { ClusterConfig } from "../../../src/config/schema.ts";
 import { RagctlError } from "../../../src/errors.ts";
 import { seededRng, type Rng } from "../../../src/runtime.ts";
 import { createRouting, field, pointIdOf, type RoutingTable } from "../../../src/sharding/index.ts";
+import { disturb } from "../../helpers/sim/disturb.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
+import { acceptable, writeNoted, type History } from "../../helpers/sim/history.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
 import { SimNetwork } from "../../helpers/sim/network.ts";
 import { moveOnce } from "./mover.ts";
@@ -16,13 +18,6 @@ const origin = [1, 0, 0, 0];
 /** Of a semantic table: where a point is follows from its value. */
 const centroids = Array.from({ length: 5 }, (_, cell) => [1, Math.cos(cell * 1.2), Math.sin(cell * 1.2), 0]);
 const vectorOf = (value: number) => centroids[value % centroids.length]!;
-
-/** What a client did to one key; `value` undefined: deleted it. */
-interface Op {
-  value: number | undefined;
-  beganMs: number;
-  ackedMs?: number;
-}
 
 export interface Outcome {
   seed: number;
@@ -69,8 +64,8 @@ export async function schedule(seed: number): Promise<Outcome> {
     quiet: 0,
     moves: {},
   };
-  let storeAway = false;
   const dead = new Set<string>();
+  const sim = { clock, network, dead, storeAway: false };
   const connect = (clientId: string): Promise<ClusterClient> =>
     connectCluster(
       configOf(ids, replicas, rng),
@@ -81,13 +76,13 @@ export async function schedule(seed: number): Promise<Outcome> {
         state: memoryState(shared, clock, async () => {
           await clock.sleep(rng() * 2);
           if (dead.has(clientId)) await new Promise(() => undefined);
-          if (storeAway) throw new RagctlError("the state store is away", { code: "state-unavailable", exitCode: 3 });
+          if (sim.storeAway) throw new RagctlError("the state store is away", { code: "state-unavailable", exitCode: 3 });
         }),
         clientId,
       },
     );
   const clients = [await connect("w0"), await connect("w1"), await connect("r")];
-  const history = new Map<string, Op[]>();
+  const history: History = new Map();
   const endMs = clock.nowMs() + busyMs;
   let value = 0;
 
@@ -98,23 +93,9 @@ export async function schedule(seed: number): Promise<Outcome> {
       await clock.sleep(rng() * 400);
       const batch = keys.filter(() => rng() < 0.6);
       const erase = rng() < 0.25;
-      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
-      const ops = new Map(batch.map((key) => [key, { ...op }]));
-      for (const [key, one] of ops) history.get(key)!.push(one);
-      try {
-        const result = erase
-          ? await client.delete(collection, batch)
-          : await client.upsert(
-              collection,
-              batch.map((key) => ({ key, vector: semantic ? vectorOf(value) : origin, payload: { value: op.value } })),
-            );
-        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
-        outcome.acknowledged += result.acknowledged.length;
-        outcome.refused += result.failed.length;
-      } catch (error) {
-        if (!(error instanceof RagctlError)) throw error;
-        outcome.refused += batch.length;
-      }
+      const next = erase ? undefined : ++value;
+      const of = { batch, value: next, vectorOf: () => (semantic ? vectorOf(value) : origin) };
+      await writeNoted({ client, collection, clock }, of, history, outcome);
     }
   };
   const read = async (client: ClusterClient): Promise<void> => {
@@ -142,7 +123,7 @@ export async function schedule(seed: number): Promise<Outcome> {
       }
     }
   };
-  const disturb = async (): Promise<void> => {
+  const trouble = async (): Promise<void> => {
     network.weather = {
       usualDelayMs: 1 + rng() * 10,
       slowShare: rng() < 0.5 ? 0.1 : 0,
@@ -151,19 +132,8 @@ export async function schedule(seed: number): Promise<Outcome> {
       latestMs: requestTimeoutMs * 1.4,
       lostAnswerShare: rng() < 0.5 ? 0.03 : 0,
     };
-    while (clock.nowMs() < endMs) {
-      await clock.sleep(200 + rng() * 2000);
-      const all = [...network.nodes.values()];
-      const node = all[Math.floor(rng() * all.length)]!;
-      const what = rng();
-      if (what < 0.3) node.crash();
-      else if (what < 0.55) node.freeze();
-      else if (what < 0.65) storeAway = true;
-      else if (what < 0.72) dead.add("w1");
-      await clock.sleep(rng() * 2000);
-      storeAway = false;
-      node.recover();
-    }
+    const upTo = { crash: 0.3, freeze: 0.55, away: 0.65, death: 0.72 };
+    await disturb(sim, rng, endMs, { restMs: [200, 2000], lastMs: 2000, upTo });
   };
   const move = async (): Promise<void> => {
     if (!withMove) return;
@@ -175,7 +145,7 @@ export async function schedule(seed: number): Promise<Outcome> {
       if (result !== "done") break;
     }
   };
-  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move()];
+  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), trouble(), move()];
   const failures: unknown[] = [];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
@@ -194,14 +164,7 @@ export async function schedule(seed: number): Promise<Outcome> {
   return outcome;
 }
 
-/** What a replica that serves may hold: the last acknowledged value, or that of any write that began after it and was not acknowledged. */
-function acceptable(ops: readonly Op[], untilMs: number): Set<number | undefined> {
-  let last = 0;
-  for (const [index, { ackedMs }] of ops.entries()) if (ackedMs !== undefined && ackedMs <= untilMs) last = index;
-  return new Set(ops.slice(last).map(({ value }) => value));
-}
-
-function compare(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+function compare(table: RoutingTable, network: SimNetwork, history: History): string[] {
   const routing = createRouting(table);
   const problems: string[] = [];
   if (routing.unservedShare > 0) problems.push(`${routing.unservedShare} of the hashes have no serving owner`);

@@ -16,13 +16,14 @@ import { planTransition } from "../../../src/sharding/plan/transition.ts";
 import type { Plan } from "../../../src/sharding/plan/contract.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import type { DataFace } from "../../../src/stores/contract.ts";
+import { calmWeather, disturb } from "../../helpers/sim/disturb.ts";
+import { acceptable, rewrittenSince, writeNoted, type History } from "../../helpers/sim/history.ts";
 import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
+import { heal, mover, neverRepaired, repairers, repairsOf, settled } from "./processes.ts";
 import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
-import { acceptable, type Op } from "./simulation.ts";
 
 const busyMs = 15_000;
 const leaseMs = 5_000;
-const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
 const changes = ["ring to model", "model to model", "model to ring", "split"] as const;
 
@@ -101,7 +102,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     reversed: false,
     finished: false,
   };
-  const history = new Map<string, Op[]>();
+  const history: History = new Map();
   let value = 0;
   const someVector = () => axis(Math.floor(rng() * 5), rng);
   const failures: unknown[] = [];
@@ -126,23 +127,8 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
       const firsts = rng() < 0.3 ? once.splice(-(sabotage.onceAtATime ?? 1)) : [];
       const batch = [...keys.filter(() => rng() < 0.6), ...firsts];
       const erase = firsts.length === 0 && rng() < 0.2;
-      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
-      const ops = new Map(batch.map((key) => [key, { ...op }]));
-      for (const [key, one] of ops) history.get(key)!.push(one);
-      try {
-        const result = erase
-          ? await client.delete(collection, batch)
-          : await client.upsert(
-              collection,
-              batch.map((key) => ({ key, vector: someVector(), payload: { value: op.value } })),
-            );
-        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
-        outcome.acknowledged += result.acknowledged.length;
-        outcome.refused += result.failed.length;
-      } catch (error) {
-        if (!(error instanceof RagctlError)) throw error;
-        outcome.refused += batch.length;
-      }
+      const of = { batch, value: erase ? undefined : ++value, vectorOf: someVector };
+      await writeNoted({ client, collection, clock }, of, history, outcome);
     }
   };
   const read = async (client: ClusterClient): Promise<void> => {
@@ -181,7 +167,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
       }
     }
   };
-  const disturb = async (): Promise<void> => {
+  const trouble = async (): Promise<void> => {
     if (calm) {
       network.weather = { ...calmWeather, usualDelayMs: 150, ...sabotage.weather };
       return;
@@ -193,19 +179,8 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
       latestMs: requestTimeoutMs * 1.4,
       lostAnswerShare: rng() < 0.4 ? 0.005 : 0,
     };
-    while (clock.nowMs() < endMs) {
-      await clock.sleep(800 + rng() * 5000);
-      const all = [...network.nodes.values()];
-      const node = all[Math.floor(rng() * all.length)]!;
-      const what = rng();
-      if (what < 0.2) node.crash();
-      else if (what < 0.4) node.freeze();
-      else if (what < 0.5) sim.storeAway = true;
-      else if (what < 0.57) dead.add("w1");
-      await clock.sleep(rng() * 2000);
-      sim.storeAway = false;
-      node.recover();
-    }
+    const upTo = { crash: 0.2, freeze: 0.4, away: 0.5, death: 0.57 };
+    await disturb(sim, rng, endMs, { restMs: [800, 5000], lastMs: 2000, upTo });
   };
   const mayCrash = rng() < 0.6;
   const mayReverse = !calm && rng() < 0.25;
@@ -213,21 +188,10 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     await clock.sleep(rng() * 1500);
     for (let n = 0; !outcome.finished; n++) {
       const who = `m${n}`;
-      const running = sim.apply(plan, who, 1 + Math.floor(rng() * 2)).then(
-        () => true,
-        (error: unknown) => {
-          if (!(error instanceof RagctlError)) throw error;
-          sim.notes.push(`${who}: ${error.code}: ${error.message}`);
-          return false;
-        },
-      );
-      const crash =
-        (mayCrash || mayReverse) && rng() < 0.75 && clock.nowMs() < endMs
-          ? clock.sleep(rng() * 6000).then(() => "crash" as const)
-          : undefined;
-      const ended = await Promise.race(crash ? [running, crash] : [running]);
-      if (ended === "crash") {
-        dead.add(who);
+      const running = sim.apply(plan, who, 1 + Math.floor(rng() * 2));
+      const dies = (mayCrash || mayReverse) && rng() < 0.75 && clock.nowMs() < endMs;
+      const ended = await mover(sim, who, running, dies ? rng() * 6000 : undefined);
+      if (ended === "crashed") {
         outcome.crashes++;
         await clock.sleep(rng() * 500);
         if (mayReverse && !outcome.reversed && (sim.table.transition ?? sim.table.beside)) {
@@ -238,32 +202,23 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
           outcome.reversedAt = beside?.state ?? "moving";
           plan = reversePlan(plan, createRouting(sim.table), { ...about, planId: "plan-back", nodes: sim.config.nodes });
         }
-      } else if (ended) outcome.finished = true;
+      } else if (ended === "done") outcome.finished = true;
       else await clock.sleep(500);
     }
   };
-  const repair = async (): Promise<void> => {
-    for (let n = 0; ; n++) {
-      const who = `r${n}`;
-      const running = sim.repairs(who);
-      running.catch((error: unknown) => failures.push(error));
-      await clock.sleep(2_000 + rng() * 8_000);
-      if (mayCrash && clock.nowMs() < endMs) dead.add(who);
-      else return;
-    }
-  };
-  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move(), repair()];
+  const work = [
+    write(clients[0]!, "w0"),
+    write(clients[1]!, "w1"),
+    read(clients[2]!),
+    trouble(),
+    move(),
+    repairers(sim, rng, { mayDie: mayCrash, endMs }, failures),
+  ];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
-  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
-  sim.storeAway = false;
-  for (const node of network.nodes.values()) node.recover();
-  for (let waited = 0; waited < 180_000; waited += 5_000) {
-    await clock.run(5_000);
-    if (failures.length > 0) throw failures[0];
-    if (outcome.finished && Object.values(sim.table.nodes).every(({ state }) => state !== "stale")) break;
-  }
-  outcome.repaired = Object.values(sim.table.nodes).reduce((sum, { repairs = 0 }) => sum + repairs, 0);
+  heal(sim);
+  await settled(sim, failures, { withinMs: 180_000 }, () => outcome.finished);
+  outcome.repaired = repairsOf(sim);
   if (!outcome.finished) outcome.problems.push(`never finished: ${sim.notes.slice(-3).join("; ")}`);
   else {
     const wanted = outcome.reversed ? table.partitioner : to;
@@ -274,20 +229,14 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
       if ([...collections.keys()].join() !== physicalOf(sim.table))
         outcome.problems.push(`${id} has the collections ${[...collections.keys()].join(", ")}`);
   }
-  for (const [id, { state }] of Object.entries(sim.table.nodes))
-    if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
+  outcome.problems.push(...neverRepaired(sim));
   outcome.problems.push(...comparePlaces(sim.table, network, history));
   for (const who of [...Array.from({ length: 20 }, (_, n) => `r${n}`), "w0", "w1", "r"]) dead.add(who);
   return outcome;
 }
 
-/** A key that was written within the lag of a reader's view may be missing from it: its old place has lost it, its new one is not asked. */
-export function rewrittenSince(ops: readonly Op[], sinceMs: number, found: boolean): boolean {
-  return !found && ops.some(({ beganMs, ackedMs }) => beganMs >= sinceMs || (ackedMs ?? Infinity) >= sinceMs);
-}
-
 /** Every owner of a point holds what was acknowledged last, and nobody else holds it. */
-export function comparePlaces(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+export function comparePlaces(table: RoutingTable, network: SimNetwork, history: History): string[] {
   const routing = createRouting(table);
   const problems: string[] = [];
   for (const [key, ops] of history) {

@@ -3,7 +3,8 @@ import { seededRng } from "../../../src/runtime.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import { layoutOfTable, planTo } from "./plans.ts";
 import { collection, ringTable, SimCluster } from "./sim-cluster.ts";
-import { compare, type Op } from "./simulation.ts";
+import { compare } from "./simulation.ts";
+import type { Op } from "../../helpers/sim/history.ts";
 
 /**
  * One schedule of a small world, told by what differs from the plain one, in which every message takes a millisecond: message number i

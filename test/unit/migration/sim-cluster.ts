@@ -131,8 +131,8 @@ export class SimCluster {
   readonly #prepare = (id: string): Promise<void> => {
     const { table, network } = this;
     const node = network.nodes.get(id)!;
-    const wanted = [physicalOf(table), table.beside?.physical];
-    for (const name of node.collections.keys()) if (!wanted.includes(name)) node.drop(name);
+    const wanted = new Set([physicalOf(table), table.beside?.physical]);
+    for (const name of node.collections.keys()) if (!wanted.has(name)) node.drop(name);
     return Promise.resolve();
   };
 

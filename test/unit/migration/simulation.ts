@@ -3,21 +3,16 @@ import { RagctlError } from "../../../src/errors.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { createRouting, field, pointIdOf, type RoutingTable } from "../../../src/sharding/index.ts";
 import type { StateStore } from "../../../src/state/index.ts";
-import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
+import { calmWeather, disturb } from "../../helpers/sim/disturb.ts";
+import { acceptable, writeNoted, type History } from "../../helpers/sim/history.ts";
+import type { SimNetwork } from "../../helpers/sim/network.ts";
 import { layoutOfTable, planTo } from "./plans.ts";
+import { heal, mover, neverRepaired, repairers, repairsOf, settled } from "./processes.ts";
 import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
 
 const busyMs = 12_000;
 const leaseMs = 5_000;
 const origin = [1, 0, 0, 0];
-const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
-
-/** What a client did to one key; `value` undefined: deleted it. */
-export interface Op {
-  value: number | undefined;
-  beganMs: number;
-  ackedMs?: number;
-}
 
 export interface Outcome {
   seed: number;
@@ -74,7 +69,7 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
     finished: false,
     lostPauses: 0,
   };
-  const history = new Map<string, Op[]>();
+  const history: History = new Map();
   const endMs = clock.nowMs() + busyMs;
   let value = 0;
 
@@ -85,23 +80,8 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
       await clock.sleep(rng() * (calm ? 60 : 500));
       const batch = keys.filter(() => rng() < 0.6);
       const erase = rng() < 0.25;
-      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
-      const ops = new Map(batch.map((key) => [key, { ...op }]));
-      for (const [key, one] of ops) history.get(key)!.push(one);
-      try {
-        const result = erase
-          ? await client.delete(collection, batch)
-          : await client.upsert(
-              collection,
-              batch.map((key) => ({ key, vector: origin, payload: { value: op.value } })),
-            );
-        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
-        outcome.acknowledged += result.acknowledged.length;
-        outcome.refused += result.failed.length;
-      } catch (error) {
-        if (!(error instanceof RagctlError)) throw error;
-        outcome.refused += batch.length;
-      }
+      const of = { batch, value: erase ? undefined : ++value, vectorOf: () => origin };
+      await writeNoted({ client, collection, clock }, of, history, outcome);
     }
   };
   const read = async (client: ClusterClient): Promise<void> => {
@@ -136,7 +116,7 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
       }
     }
   };
-  const disturb = async (): Promise<void> => {
+  const trouble = async (): Promise<void> => {
     if (calm) {
       network.weather = { ...calmWeather, usualDelayMs: 150 };
       return;
@@ -148,86 +128,48 @@ export async function schedule(seed: number, { tamper, calm = false }: Sabotage 
       latestMs: requestTimeoutMs * 1.4,
       lostAnswerShare: rng() < 0.5 ? 0.01 : 0,
     };
-    while (clock.nowMs() < endMs) {
-      await clock.sleep(500 + rng() * 4000);
-      const all = [...network.nodes.values()];
-      const node = all[Math.floor(rng() * all.length)]!;
-      const what = rng();
-      if (what < 0.25) node.crash();
-      else if (what < 0.5) node.freeze();
-      else if (what < 0.6) sim.storeAway = true;
-      else if (what < 0.67) dead.add("w1");
-      await clock.sleep(rng() * 2500);
-      sim.storeAway = false;
-      node.recover();
-    }
+    const upTo = { crash: 0.25, freeze: 0.5, away: 0.6, death: 0.67 };
+    await disturb(sim, rng, endMs, { restMs: [500, 4000], lastMs: 2500, upTo });
   };
   const mayCrash = rng() < 0.6;
   const move = async (): Promise<void> => {
     await clock.sleep(rng() * 2000);
     while (!outcome.finished) {
       const who = `m${outcome.movers++}`;
-      const running = sim.apply(plan, who, 1 + Math.floor(rng() * 3)).then(
-        () => true,
-        (error: unknown) => {
-          if (!(error instanceof RagctlError)) throw error;
-          sim.notes.push(`${who}: ${error.message}`);
-          return false;
-        },
-      );
-      const crash =
-        mayCrash && rng() < 0.7 && clock.nowMs() < endMs ? clock.sleep(rng() * 4000).then(() => "crash" as const) : undefined;
-      const ended = await Promise.race(crash ? [running, crash] : [running]);
-      if (ended === "crash") {
-        dead.add(who);
+      const running = sim.apply(plan, who, 1 + Math.floor(rng() * 3));
+      const dies = mayCrash && rng() < 0.7 && clock.nowMs() < endMs;
+      const ended = await mover(sim, who, running, dies ? rng() * 4000 : undefined);
+      if (ended === "crashed") {
         outcome.crashes++;
         await clock.sleep(rng() * 500);
-      } else if (ended) outcome.finished = true;
+      } else if (ended === "done") outcome.finished = true;
       else await clock.sleep(500);
-    }
-  };
-  const repair = async (): Promise<void> => {
-    for (let n = 0; ; n++) {
-      const who = `r${n}`;
-      const running = sim.repairs(who);
-      running.catch((error: unknown) => failures.push(error));
-      await clock.sleep(2_000 + rng() * 8_000);
-      // A repairer is killed now and then, and the next one takes over.
-      if (mayCrash && clock.nowMs() < endMs) dead.add(who);
-      else return;
     }
   };
   const failures: unknown[] = [];
   const clients = [await sim.client("w0"), await sim.client("w1"), await sim.client("r")];
-  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move(), repair()];
+  const work = [
+    write(clients[0]!, "w0"),
+    write(clients[1]!, "w1"),
+    read(clients[2]!),
+    trouble(),
+    move(),
+    repairers(sim, rng, { mayDie: mayCrash, endMs }, failures),
+  ];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
-  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
-  sim.storeAway = false;
-  for (const node of network.nodes.values()) node.recover();
-  for (let waited = 0; waited < 120_000; waited += 5_000) {
-    await clock.run(5_000);
-    if (failures.length > 0) throw failures[0];
-    if (outcome.finished && Object.values(sim.table.nodes).every(({ state }) => state !== "stale")) break;
-  }
-  outcome.repaired = Object.values(sim.table.nodes).reduce((sum, { repairs = 0 }) => sum + repairs, 0);
+  heal(sim);
+  await settled(sim, failures, { withinMs: 120_000 }, () => outcome.finished);
+  outcome.repaired = repairsOf(sim);
   outcome.lostPauses = sim.notes.filter((note) => note.includes("tried again")).length;
   if (!outcome.finished) outcome.problems.push(`never finished: ${sim.notes.slice(-2).join("; ")}`);
-  for (const [id, { state }] of Object.entries(sim.table.nodes))
-    if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
+  outcome.problems.push(...neverRepaired(sim));
   outcome.problems.push(...compare(sim.table, network, history));
   for (const who of [...Array.from({ length: 20 }, (_, n) => `r${n}`), "w0", "w1", "r"]) dead.add(who);
   return outcome;
 }
 
-/** What a replica that serves may hold: the last acknowledged value, or that of any write that began after it and was not acknowledged. */
-export function acceptable(ops: readonly Op[], untilMs: number): Set<number | undefined> {
-  let last = 0;
-  for (const [index, { ackedMs }] of ops.entries()) if (ackedMs !== undefined && ackedMs <= untilMs) last = index;
-  return new Set(ops.slice(last).map(({ value }) => value));
-}
-
-export function compare(table: RoutingTable, network: SimNetwork, history: ReadonlyMap<string, Op[]>): string[] {
+export function compare(table: RoutingTable, network: SimNetwork, history: History): string[] {
   const routing = createRouting(table);
   const problems: string[] = [];
   if (routing.unservedShare > 0) problems.push(`${routing.unservedShare} of the hashes have no serving owner`);

@@ -7,16 +7,16 @@ import type { Plan } from "../../../src/sharding/plan/contract.ts";
 import { planSpill } from "../../../src/sharding/plan/spill.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import type { DataFace } from "../../../src/stores/contract.ts";
-import type { Weather } from "../../helpers/sim/network.ts";
-import { comparePlaces, rewrittenSince } from "./change-simulation.ts";
+import { calmWeather, disturb } from "../../helpers/sim/disturb.ts";
+import { acceptable, rewrittenSince, writeNoted, type History } from "../../helpers/sim/history.ts";
+import { comparePlaces } from "./change-simulation.ts";
+import { heal, mover, neverRepaired, repairers, repairsOf, settled } from "./processes.ts";
 import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
-import { acceptable, type Op } from "./simulation.ts";
 
 const busyMs = 18_000;
 const leaseMs = 5_000;
 const ratio = 2;
 const cells = 5;
-const calmWeather: Weather = { usualDelayMs: 3, slowShare: 0, slowMs: 0, lateShare: 0, latestMs: 0, lostAnswerShare: 0 };
 
 export interface SpillOutcome {
   seed: number;
@@ -90,7 +90,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     how,
     finished: false,
   };
-  const history = new Map<string, Op[]>();
+  const history: History = new Map();
   let value = 0;
   const someVector = () => nearBoundary(rng);
   const failures: unknown[] = [];
@@ -114,21 +114,8 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       const first = rng() < 0.3 ? once.pop() : undefined;
       const batch = [...keys.filter(() => rng() < 0.6), ...(first === undefined ? [] : [first])];
       const erase = first === undefined && rng() < 0.25;
-      const op: Op = { value: erase ? undefined : ++value, beganMs: clock.nowMs() };
-      const ops = new Map(batch.map((key) => [key, { ...op }]));
-      for (const [key, one] of ops) history.get(key)!.push(one);
-      try {
-        const result = erase
-          ? await client.delete(collection, batch)
-          : await client.upsert(
-              collection,
-              batch.map((key) => ({ key, vector: someVector(), payload: { value: op.value } })),
-            );
-        for (const key of result.acknowledged) ops.get(key)!.ackedMs = clock.nowMs();
-        outcome.acknowledged += result.acknowledged.length;
-      } catch (error) {
-        if (!(error instanceof RagctlError)) throw error;
-      }
+      const of = { batch, value: erase ? undefined : ++value, vectorOf: someVector };
+      await writeNoted({ client, collection, clock }, of, history, outcome);
     }
   };
   const ofId = new Map([...history.keys()].map((key) => [pointIdOf(key), key]));
@@ -168,7 +155,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       }
     }
   };
-  const disturb = async (): Promise<void> => {
+  const trouble = async (): Promise<void> => {
     if (calm) {
       network.weather = { ...calmWeather, usualDelayMs: 150 };
       return;
@@ -180,39 +167,15 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       latestMs: requestTimeoutMs * 1.4,
       lostAnswerShare: rng() < 0.4 ? 0.005 : 0,
     };
-    while (clock.nowMs() < endMs) {
-      await clock.sleep(800 + rng() * 4000);
-      const all = [...network.nodes.values()];
-      const node = all[Math.floor(rng() * all.length)]!;
-      const what = rng();
-      if (what < 0.2) node.crash();
-      else if (what < 0.4) node.freeze();
-      else if (what < 0.5) sim.storeAway = true;
-      else if (what < 0.55) dead.add("w1");
-      await clock.sleep(rng() * 2000);
-      sim.storeAway = false;
-      node.recover();
-    }
+    const upTo = { crash: 0.2, freeze: 0.4, away: 0.5, death: 0.55 };
+    await disturb(sim, rng, endMs, { restMs: [800, 4000], lastMs: 2000, upTo });
   };
   const mayCrash = rng() < 0.6;
   const moverOf = async (who: string, plan: Plan, aborts: boolean): Promise<"done" | "crashed" | "stopped"> => {
-    const running = (aborts ? sim.abortSpill(plan, who) : sim.apply(plan, who, 1)).then(
-      () => "done" as const,
-      (error: unknown) => {
-        if (!(error instanceof RagctlError)) throw error;
-        sim.notes.push(`${who}: ${error.code}: ${error.message}`);
-        return "stopped" as const;
-      },
-    );
-    const crash =
-      (mayCrash || how === "on, reversed" || how === "on, aborted") && rng() < 0.7 && clock.nowMs() < endMs
-        ? clock.sleep(rng() * 5000).then(() => "crashed" as const)
-        : undefined;
-    const ended = await Promise.race(crash ? [running, crash] : [running]);
-    if (ended === "crashed") {
-      dead.add(who);
-      outcome.crashes++;
-    }
+    const running = aborts ? sim.abortSpill(plan, who) : sim.apply(plan, who, 1);
+    const dies = (mayCrash || how === "on, reversed" || how === "on, aborted") && rng() < 0.7 && clock.nowMs() < endMs;
+    const ended = await mover(sim, who, running, dies ? rng() * 5000 : undefined);
+    if (ended === "crashed") outcome.crashes++;
     await clock.sleep(rng() * 500);
     return ended;
   };
@@ -249,34 +212,24 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     }
     outcome.finished = true;
   };
-  const repair = async (): Promise<void> => {
-    for (let n = 0; ; n++) {
-      const who = `r${n}`;
-      const running = sim.repairs(who);
-      running.catch((error: unknown) => failures.push(error));
-      await clock.sleep(2_000 + rng() * 8_000);
-      if (mayCrash && clock.nowMs() < endMs) dead.add(who);
-      else return;
-    }
-  };
-  const work = [write(clients[0]!, "w0"), write(clients[1]!, "w1"), read(clients[2]!), disturb(), move(), repair()];
+  const work = [
+    write(clients[0]!, "w0"),
+    write(clients[1]!, "w1"),
+    read(clients[2]!),
+    trouble(),
+    move(),
+    repairers(sim, rng, { mayDie: mayCrash, endMs }, failures),
+  ];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
   await clock.run(busyMs);
-  network.weather = { ...network.weather, lateShare: 0, lostAnswerShare: 0 };
-  sim.storeAway = false;
-  for (const node of network.nodes.values()) node.recover();
-  for (let waited = 0; waited < 180_000; waited += 5_000) {
-    await clock.run(5_000);
-    if (failures.length > 0) throw failures[0];
-    // The last disturbance may only begin now.
-    if (waited > 5_000 && outcome.finished && Object.values(sim.table.nodes).every(({ state }) => state !== "stale")) break;
-  }
-  outcome.repaired = Object.values(sim.table.nodes).reduce((sum, { repairs = 0 }) => sum + repairs, 0);
+  heal(sim);
+  // The last disturbance may only begin now.
+  await settled(sim, failures, { withinMs: 180_000, atLeastMs: 10_000 }, () => outcome.finished);
+  outcome.repaired = repairsOf(sim);
   if (!outcome.finished) outcome.problems.push(`never finished: ${sim.notes.slice(-3).join("; ")}`);
   else if ((sim.table.spill?.phase ?? "none") !== (how === "on" ? "on" : "none"))
     outcome.problems.push(`in the end copies are ${sim.table.spill?.phase ?? "not kept"}`);
-  for (const [id, { state }] of Object.entries(sim.table.nodes))
-    if (state === "stale") outcome.problems.push(`${id} was never repaired: ${sim.notes.slice(-2).join("; ")}`);
+  outcome.problems.push(...neverRepaired(sim));
   const leftThere = sim.notes.some((note) => note.includes("what it holds of copies is left there"));
   const unacknowledged = (key: string) => {
     const landed = new Set(
