@@ -3,7 +3,20 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "../../src/runtime.ts";
 import type { ReplicaState, ShardTransfer } from "../../src/stores/contract.ts";
 import { validateAnswer, validateRequest, type Finding } from "./openapi.ts";
-import { answerPoints, Refused, type Key, type PointShard, type PointSpace } from "./qdrant-points.ts";
+import {
+  collectionCluster,
+  collectionInfo,
+  failed,
+  ok,
+  telemetry,
+  type Answer,
+  type Collection,
+  type Replica,
+  type Running,
+  type Shard,
+} from "./qdrant-answers.ts";
+import { StandInCollections, type AliasOperation, type CreateBody, type KeyBody } from "./qdrant-collections.ts";
+import { answerPoints, Refused, type Key } from "./qdrant-points.ts";
 
 /**
  * A stand-in for Qdrant's cluster API: one process, a port for each peer, the documented paths, bodies and states, judged
@@ -42,33 +55,12 @@ interface Peer {
   up: boolean;
   server: Server;
 }
-interface Replica {
-  state: ReplicaState;
-  points: number;
-}
-interface Shard extends PointShard {
-  points: number;
-  replicas: Map<number, Replica>;
-}
-interface Collection extends PointSpace {
-  shards: Map<number, Shard>;
-  /** Of each key, or of the whole. */
-  shardNumber: number;
-  replicationFactor: number;
-  indexes: Record<string, string>;
-}
-interface Running extends ShardTransfer {
-  collection: Collection;
-  fate: Fate;
-  copied: number;
-  beganMs: number;
-}
-
 export class QdrantStandIn {
   readonly collection: string;
   readonly peers: Peer[] = [];
-  readonly collections = new Map<string, Collection>();
-  readonly aliases = new Map<string, string>();
+  readonly #made = new StandInCollections(this.peers);
+  readonly collections = this.#made.byName;
+  readonly aliases = this.#made.aliases;
   /** Of the first collection. */
   readonly shards: Map<number, Shard>;
   transfers: Running[] = [];
@@ -181,7 +173,7 @@ export class QdrantStandIn {
   freeze(position: number): void {
     this.#frozen.set(
       position,
-      structuredClone({ peer: this.#clusterStatus(position), shards: this.#collectionCluster(position, this.#first()) }),
+      structuredClone({ peer: this.#clusterStatus(position), shards: this.#shardsOf(position, this.#first()) }),
     );
   }
 
@@ -381,19 +373,20 @@ export class QdrantStandIn {
     const [first, second, third] = pathname.split("/").slice(1).map(decodeURIComponent);
     if (pathname === "/") return { status: 200, body: { title: "qdrant - vector search engine", version: "1.18.0" } };
     if (pathname === "/cluster") return ok(this.#frozen.get(position)?.peer ?? this.#clusterStatus(position));
-    if (pathname === "/cluster/telemetry" && this.#options.telemetry !== false) return ok(this.#telemetry());
+    if (pathname === "/cluster/telemetry" && this.#options.telemetry !== false)
+      return ok(telemetry(this.collections.values(), this.peers));
     if (first === "cluster" && second === "peer" && method === "DELETE") return this.#removePeer(Number(third));
     if (pathname === "/collections") return ok({ collections: [...this.collections.keys()].map((name) => ({ name })) });
     if (pathname === "/aliases")
       return ok({ aliases: [...this.aliases].map(([alias_name, collection_name]) => ({ alias_name, collection_name })) });
-    if (pathname === "/collections/aliases") return this.#changeAliases(body as { actions: AliasOperation[] });
+    if (pathname === "/collections/aliases") return this.#made.changeAliases(body as { actions: AliasOperation[] });
     if (first !== "collections") return failed(404, "Not found");
     const named = second!;
-    if (third === undefined && method === "PUT") return this.#create(named, body as CreateBody);
-    if (third === undefined && method === "DELETE") return this.#drop(named);
+    if (third === undefined && method === "PUT") return this.#made.create(named, body as CreateBody);
+    if (third === undefined && method === "DELETE") return this.#made.drop(named);
     const collection = this.collections.get(this.aliases.get(named) ?? named);
     if (!collection) return failed(404, `Not found: Collection \`${named}\` doesn't exist!`);
-    if (third === undefined) return ok(this.#info(collection));
+    if (third === undefined) return ok(collectionInfo(collection));
     if (third === "points") return this.#points(collection, method, pathname, body);
     if (third === "index") {
       const { field_name, field_schema } = body as { field_name: string; field_schema: string };
@@ -403,7 +396,7 @@ export class QdrantStandIn {
     if (third === "shards") return this.#shardKeys(collection, method, pathname.endsWith("/delete"), body as KeyBody);
     if (third !== "cluster") return failed(404, "Not found");
     const frozen = collection === this.#first() ? this.#frozen.get(position)?.shards : undefined;
-    if (method === "GET") return ok(frozen ?? this.#collectionCluster(position, collection));
+    if (method === "GET") return ok(frozen ?? this.#shardsOf(position, collection));
     const { create_sharding_key: create, drop_sharding_key: drop } = body as Record<string, KeyBody>;
     if (create) return this.#shardKeys(collection, "PUT", false, create);
     if (drop) return this.#shardKeys(collection, "POST", true, drop);
@@ -426,90 +419,16 @@ export class QdrantStandIn {
     }
   }
 
-  #create(name: string, body: CreateBody): Answer {
-    if (this.collections.has(name) || this.aliases.has(name))
-      return failed(409, `Wrong input: Collection \`${name}\` already exists!`);
-    const custom = body.sharding_method === "custom";
-    const shards = new Map<number, Shard>();
-    const factor = body.replication_factor ?? 1;
-    const number = body.shard_number ?? (custom ? 1 : this.peers.length);
-    const { size, distance } = body.vectors as unknown as { size: number; distance: Collection["distance"] };
-    const collection: Collection = {
-      name,
-      custom,
-      size,
-      distance,
-      shards,
-      shardNumber: number,
-      replicationFactor: factor,
-      indexes: {},
-    };
-    this.collections.set(name, collection);
-    if (!custom) for (let n = 0; n < number; n++) this.#addShard(collection, this.#peersFrom(n, factor));
-    return ok(true);
-  }
-
-  #peersFrom(start: number, count: number): number[] {
-    return Array.from(
-      { length: Math.min(count, this.peers.length) },
-      (_, at) => this.peers[(start + at) % this.peers.length]!.id,
-    );
-  }
-
-  #addShard({ shards }: Collection, on: readonly number[], key?: Key): void {
-    const id = Math.max(-1, ...shards.keys()) + 1;
-    const replicas = new Map(on.map((peer) => [peer, { state: "Active", points: 0 }] as [number, Replica]));
-    shards.set(id, { points: 0, replicas, data: new Map(), ...(key !== undefined && { key }) });
-  }
-
-  #drop(name: string): Answer {
-    for (const [alias, collection] of this.aliases) if (collection === name) this.aliases.delete(alias);
-    return ok(this.collections.delete(name));
-  }
-
-  /** All of them or none. */
-  #changeAliases({ actions }: { actions: AliasOperation[] }): Answer {
-    const next = new Map(this.aliases);
-    for (const { create_alias: create, delete_alias: gone } of actions) {
-      if (gone && !next.delete(gone.alias_name)) return failed(404, `Not found: Alias ${gone.alias_name} does not exists!`);
-      if (!create) continue;
-      if (!this.collections.has(create.collection_name))
-        return failed(404, `Not found: Collection \`${create.collection_name}\` doesn't exist!`);
-      if (this.collections.has(create.alias_name))
-        return failed(409, `Wrong input: Collection \`${create.alias_name}\` already exists!`);
-      next.set(create.alias_name, create.collection_name);
-    }
-    this.aliases.clear();
-    for (const [alias, collection] of next) this.aliases.set(alias, collection);
-    return ok(true);
-  }
-
   #shardKeys(collection: Collection, method: string, gone: boolean, body: KeyBody): Answer {
-    const known = [...new Set([...collection.shards.values()].flatMap(({ key }) => (key === undefined ? [] : [key])))];
-    if (method === "GET") return ok({ shard_keys: collection.custom ? known.map((key) => ({ key })) : null });
-    const { shard_key: key, placement, shards_number: number = collection.shardNumber } = body;
-    if (!this.#quorum()) return failed(500, "Service internal error: Waiting for consensus operation commit failed.");
-    if (!collection.custom) return failed(400, `Bad request: Shard Key ${key} cannot be created with Auto sharding method`);
-    if (gone) {
-      if (!known.includes(key))
-        return failed(400, `Bad request: Sharding key ${key} does not exist for collection ${collection.name}`);
-      for (const [id, shard] of collection.shards) if (shard.key === key) collection.shards.delete(id);
-      return ok(true);
-    }
-    if (known.includes(key))
-      return failed(400, `Bad request: Sharding key ${key} already exists for collection ${collection.name}`);
-    const stranger = placement?.find((peer) => this.#position(peer) < 0);
-    if (stranger !== undefined) return failed(400, `Bad request: Peer ${stranger} does not exist`);
-    const factor = body.replication_factor ?? collection.replicationFactor;
-    const among = placement ?? this.#peersFrom(collection.shards.size, this.peers.length);
-    for (let n = 0; n < number; n++)
-      this.#addShard(
-        collection,
-        Array.from({ length: Math.min(factor, among.length) }, (_, at) => among[(n + at) % among.length]!),
-        key,
-      );
-    this.#commit++;
-    return ok(true);
+    if (method !== "GET" && !this.#quorum())
+      return failed(500, "Service internal error: Waiting for consensus operation commit failed.");
+    if (method !== "GET") this.#commit++;
+    return this.#made.shardKeys(collection, method, gone, body);
+  }
+
+  #shardsOf(position: number, collection: Collection) {
+    const { transfers, resharding } = this;
+    return collectionCluster(this.peers[position]!.id, collection, { transfers, resharding, nowMs: this.#nowMs });
   }
 
   #change(collection: Collection, body: Body, timeoutSec: number): Answer {
@@ -560,114 +479,11 @@ export class QdrantStandIn {
       message_send_failures: {},
     };
   }
-
-  #collectionCluster(position: number, collection: Collection) {
-    const { id } = this.peers[position]!;
-    const all = [...collection.shards].flatMap(([shard, { replicas, key }]) => {
-      const keyed = key === undefined ? {} : { shard_key: key };
-      return [...replicas].map(([peer, { state, points }]) => ({ shard, peer, state, points, keyed }));
-    });
-    return {
-      peer_id: id,
-      shard_count: collection.shards.size,
-      local_shards: all
-        .filter(({ peer }) => peer === id)
-        .map(({ shard, state, points, keyed }) => Object.assign({ shard_id: shard, points_count: points, state }, keyed)),
-      remote_shards: all
-        .filter(({ peer }) => peer !== id)
-        .map(({ shard, peer, state, keyed }) => Object.assign({ shard_id: shard, peer_id: peer, state }, keyed)),
-      shard_transfers: this.transfers
-        .filter((each) => each.collection === collection)
-        .map(({ shardId, from, to, sync, method, copied, beganMs }) =>
-          Object.assign(
-            { shard_id: shardId, from, to, sync, method },
-            from === id ? { comment: this.#comment(collection, shardId, copied, beganMs) } : {},
-          ),
-        ),
-      ...(this.resharding && { resharding_operations: [{ direction: "up", shard_id: 9, peer_id: id }] }),
-    };
-  }
-
-  #comment(collection: Collection, shardId: number, copied: number, beganMs: number): string {
-    const seconds = Math.floor((this.#nowMs - beganMs) / 1000);
-    return `Transferring records (${Math.floor(copied)}/${collection.shards.get(shardId)!.points}), started ${seconds}s ago, ETA: -`;
-  }
-
-  #telemetry() {
-    return {
-      collections: Object.fromEntries(
-        [...this.collections.values()].map(({ name, shards }) => [
-          name,
-          {
-            id: name,
-            shards: [...shards].map(([id, { replicas, key }]) => {
-              const keyed = key === undefined ? {} : { key };
-              const held = [...replicas].map(([peer, { state, points }]) => {
-                const sizes = { num_points: points, vectors_size_bytes: points * 16, payloads_size_bytes: points * 4 };
-                return Object.assign({ peer_id: peer, state }, this.#isUp(peer) ? sizes : {});
-              });
-              return Object.assign({ id, replicas: held }, keyed);
-            }),
-          },
-        ]),
-      ),
-      cluster: {
-        enabled: true,
-        number_of_peers: this.peers.length,
-        peers: Object.fromEntries(this.peers.map(({ id, up }) => [id, { uri: "http://10.0.0.1:6335/", responsive: up }])),
-      },
-    };
-  }
-
-  #info({ shards, size, distance, custom, shardNumber, replicationFactor, indexes }: Collection) {
-    return {
-      status: "green",
-      optimizer_status: "ok",
-      segments_count: 1,
-      points_count: [...shards.values()].reduce((sum, { points }) => sum + points, 0),
-      config: {
-        params: {
-          vectors: { size, distance },
-          shard_number: custom ? shardNumber : shards.size,
-          ...(custom && { sharding_method: "custom" }),
-          replication_factor: replicationFactor,
-        },
-        hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10_000 },
-        optimizer_config: {
-          deleted_threshold: 0.2,
-          vacuum_min_vector_number: 1000,
-          default_segment_number: 0,
-          flush_interval_sec: 5,
-        },
-      },
-      payload_schema: Object.fromEntries(Object.entries(indexes).map(([name, data_type]) => [name, { data_type, points: 0 }])),
-    };
-  }
 }
 
-interface Answer {
-  status: number;
-  body: unknown;
-}
 type Operation =
   | { kind: "move" | "replicate" | "abort"; shardId: number; from: number; to: number; method?: string }
   | { kind: "drop"; shardId: number; peerId: number };
-interface CreateBody {
-  vectors: Record<string, unknown>;
-  shard_number?: number;
-  sharding_method?: "auto" | "custom";
-  replication_factor?: number;
-}
-interface KeyBody {
-  shard_key: Key;
-  shards_number?: number;
-  replication_factor?: number;
-  placement?: number[];
-}
-interface AliasOperation {
-  create_alias?: { alias_name: string; collection_name: string };
-  delete_alias?: { alias_name: string };
-}
 type Body = Record<string, { shard_id: number; from_peer_id: number; to_peer_id: number; peer_id: number; method?: string }>;
 
 function operationOf(body: Body): Operation {
@@ -678,11 +494,4 @@ function operationOf(body: Body): Operation {
   const kind = ({ move_shard: "move", replicate_shard: "replicate", abort_transfer: "abort" } as const)[name];
   if (!kind) throw new Error(`the stand-in knows no ${name}`);
   return { kind, shardId, from, to, ...(method !== undefined && { method }) };
-}
-
-function ok(result: unknown): Answer {
-  return { status: 200, body: { result, status: "ok", time: 0.001 } };
-}
-function failed(status: number, error: string): Answer {
-  return { status, body: { status: { error }, time: 0.001 } };
 }
