@@ -64,7 +64,8 @@ type Values = FlagValues<typeof flags>;
 export default defineCommand({
   details:
     "From hashes to a model's cells, from one model to another (only points whose cell's nodes change are copied), one cell parted in two, or back to hashes; or copies of points near the boundaries of the present cells. Priced in " +
-    "points, bytes, and what searches then find and touch; it changes nothing. Cells are placed whole, by what they hold and (with --queries) how often they are asked; as little moves as possible. Where the model is the present one, --probes alone changes.",
+    "points, bytes, and what searches then find and touch; it changes nothing. Cells are placed whole, by what they hold and (with --queries) how often they are asked; as little moves as possible. Where the model is the present one, --probes alone changes. " +
+    "On a native cluster the cells become the shard keys of a second collection, which takes the place of the first.",
   flags,
   examples: [
     [
