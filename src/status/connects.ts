@@ -10,7 +10,8 @@ export function connects(url: string, timeoutMs: number): Promise<boolean> {
       socket.destroy();
       resolve(yes);
     };
-    socket.setTimeout(timeoutMs, () => done(false));
+    // Where this process was held up, the connection may have come in time, and wait behind the timer.
+    socket.setTimeout(timeoutMs, () => setImmediate(() => done(false)));
     socket.once("connect", () => done(true));
     socket.once("error", () => done(false));
   });
