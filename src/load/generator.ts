@@ -144,19 +144,11 @@ export class Generator implements Drive, TicketOwner {
   /** For tickets only. */
   ended(ticket: RunTicket, endUs: number, cause: string | undefined): void {
     this.#live--;
-    const { sentUs } = ticket;
     if (ticket.window >= 0) {
       this.lastEndUs = Math.max(this.lastEndUs, endUs);
-      this.lastSentUs = Math.max(this.lastSentUs, sentUs ?? 0);
+      this.lastSentUs = Math.max(this.lastSentUs, ticket.sentUs ?? 0);
     }
-    this.#options.sink.settled({
-      window: ticket.window,
-      cause,
-      responseUs: endUs - ticket.intendedUs,
-      serviceUs: endUs - (sentUs ?? endUs),
-      lagUs: sentUs === undefined ? undefined : sentUs - ticket.intendedUs,
-      cache: ticket.cache,
-    });
+    this.#options.sink.settled(ticket.sample(endUs, cause));
     this.pump();
   }
   /** For tickets only. */

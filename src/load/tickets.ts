@@ -1,5 +1,6 @@
 import type { NodeOutcome } from "../cluster/contract.ts";
 import type { DropCause, Ticket } from "./contract.ts";
+import type { SettledSample } from "./recorder/sink.ts";
 
 /** Who started a ticket's operation, and hears how it ends. */
 export interface TicketOwner {
@@ -33,6 +34,19 @@ export class RunTicket implements Ticket {
     this.settled = true;
     if (requests) this.#owner.asked(this, requests);
     this.#owner.ended(this, endUs, cause);
+  }
+
+  /** What is recorded of it once it has ended. */
+  sample(endUs: number, cause: string | undefined): SettledSample {
+    const { window, intendedUs, sentUs, cache } = this;
+    return {
+      window,
+      cause,
+      responseUs: endUs - intendedUs,
+      serviceUs: endUs - (sentUs ?? endUs),
+      lagUs: sentUs === undefined ? undefined : sentUs - intendedUs,
+      cache,
+    };
   }
 
   measure(metric: string, value: number): void {

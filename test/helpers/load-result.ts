@@ -251,3 +251,17 @@ function summary(of: Histogram): LoadResult["responseTimeUs"] {
     unsupported: n < 10_000 ? ["p999"] : [],
   };
 }
+
+/** The statistics of a run without a single answer. */
+export const noStatistics = {
+  n: 0,
+  min: null,
+  mean: null,
+  p50: null,
+  p90: null,
+  p95: null,
+  p99: null,
+  p999: null,
+  max: null,
+  unsupported: [],
+};

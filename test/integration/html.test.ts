@@ -9,7 +9,7 @@ import { loadSeries } from "../../src/load/export/series.ts";
 import { chaosHtml } from "../../src/report/html/chaos-html.ts";
 import { loadHtml } from "../../src/report/html/load-html.ts";
 import { sampleExperiment } from "../helpers/experiment-result.ts";
-import { sampleRun } from "../helpers/load-result.ts";
+import { noStatistics, sampleRun } from "../helpers/load-result.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
 
 const executablePath = serviceBinary("chromium");
@@ -21,18 +21,6 @@ const runs = {
   "half an hour": () => sampleRun({ seconds: 1800, ratePerSec: 10 }),
   "without a single answer": () => {
     const { result } = sampleRun({ seconds: 5, ratePerSec: 20, fault: false });
-    const none = {
-      n: 0,
-      min: null,
-      mean: null,
-      p50: null,
-      p90: null,
-      p95: null,
-      p99: null,
-      p999: null,
-      max: null,
-      unsupported: [],
-    };
     const brief = { p50: null, p95: null, p99: null, max: null };
     const { histograms: _, ...rest } = result;
     const dead = {
@@ -41,9 +29,9 @@ const runs = {
       interrupted: true,
       counts: { ...result.counts, completed: 100, ok: 0, errors: 100 },
       errorsByCause: { connect: 100 },
-      responseTimeUs: none,
-      serviceTimeUs: none,
-      scheduleLagUs: none,
+      responseTimeUs: noStatistics,
+      serviceTimeUs: noStatistics,
+      scheduleLagUs: noStatistics,
       perNode: [],
       recall: [],
       windows: result.windows.map((window) => ({

@@ -101,19 +101,11 @@ export class ClosedLoop implements Drive, TicketOwner {
 
   /** For tickets only. */
   ended(ticket: RunTicket, endUs: number, cause: string | undefined): void {
-    const { sentUs } = ticket;
     if (ticket.window >= 0) {
       this.lastEndUs = Math.max(this.lastEndUs, endUs);
-      this.lastSentUs = Math.max(this.lastSentUs, sentUs ?? 0);
+      this.lastSentUs = Math.max(this.lastSentUs, ticket.sentUs ?? 0);
     }
-    this.#options.sink.settled({
-      window: ticket.window,
-      cause,
-      responseUs: endUs - ticket.intendedUs,
-      serviceUs: endUs - (sentUs ?? endUs),
-      lagUs: sentUs === undefined ? undefined : sentUs - ticket.intendedUs,
-      cache: ticket.cache,
-    });
+    this.#options.sink.settled(ticket.sample(endUs, cause));
     const user = this.#release(ticket, endUs + this.#options.spec.thinkUs);
     if (user && this.#options.spec.thinkUs === 0) this.#goOn(user);
   }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TransportError, type NodePool, type PoolOptions, type PreparedRequest } from "../../../src/http/contract.ts";
 import { createPool } from "../../../src/http/pool.ts";
 import { createWirePool } from "../../../src/http/wire/pool.ts";
+import { listenAnywhere } from "../../helpers/http-server.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -21,15 +22,9 @@ function post(body: Buffer): PreparedRequest {
 const tlsFile = (name: string) => readFileSync(new URL(`../../data/tls/${name}`, import.meta.url), "utf8");
 
 async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closers.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
-      }),
-  );
-  return (server.address() as AddressInfo).port;
+  const { port, close } = await listenAnywhere(server);
+  closers.push(close);
+  return port;
 }
 async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(createServer(listener))}`;

@@ -4,6 +4,7 @@ import { barPlot, logAxis } from "../../../src/report/load-plot.ts";
 import { loadReport } from "../../../src/report/load.ts";
 import { makeStyle } from "../../../src/report/style.ts";
 import { visibleWidth } from "../../../src/report/table.ts";
+import { noStatistics } from "../../helpers/load-result.ts";
 
 const style = makeStyle({ color: false, columns: 80 });
 
@@ -152,19 +153,10 @@ test("the verdict leads; everything fits 80 columns", () => {
 });
 
 test("a run without a single answer still reports", () => {
-  const none = {
-    n: 0,
-    min: null,
-    mean: null,
-    p50: null,
-    p90: null,
-    p95: null,
-    p99: null,
-    p999: null,
-    max: null,
-    unsupported: [],
-  };
-  const text = loadReport({ ...result, responseTimeUs: none, serviceTimeUs: none, scheduleLagUs: none, perNode: [] }, style);
+  const text = loadReport(
+    { ...result, responseTimeUs: noStatistics, serviceTimeUs: noStatistics, scheduleLagUs: noStatistics, perNode: [] },
+    style,
+  );
   expect(text).toMatch(/^p99 +- +-$/m);
   expect(text).not.toContain("fewer than ten");
 });

@@ -1,10 +1,10 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { NodeEndpoint, StoreControl } from "../../../src/stores/contract.ts";
 import { storeDrivers } from "../../../src/stores/index.ts";
+import { listenAnywhere } from "../../helpers/http-server.ts";
 
 /** The control face against servers that answer badly or not at all; against good ones: test/conformance. */
 
@@ -16,15 +16,9 @@ afterEach(async () => {
 const tlsFile = (name: string) => readFileSync(new URL(`../../data/tls/${name}`, import.meta.url), "utf8");
 
 async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  closers.push(
-    () =>
-      new Promise((resolve) => {
-        server.close(resolve);
-        server.closeAllConnections();
-      }),
-  );
-  return (server.address() as AddressInfo).port;
+  const { port, close } = await listenAnywhere(server);
+  closers.push(close);
+  return port;
 }
 async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(createServer(listener))}`;
