@@ -77,7 +77,7 @@ export function requireQuiet({ table, unreachable }: Pick<TransitionRequest, "ta
   );
   if (ill.length > 0)
     throw refuse(
-      `${ill.map(([id, { state }]) => `${id} ${unreachable?.has(id) ? "does not answer" : `is ${state}`}`).join(", ")}: all nodes must serve before the partitioner changes.`,
+      `${ill.map(([id, { state }]) => `${id} ${unreachable?.has(id) ? "does not answer" : `is ${state}`}`).join(", ")}: all nodes must serve first.`,
       "node-unfit",
       "ragctl shard repair brings stale nodes back; ragctl shard apply finishes what is under way.",
     );

@@ -179,9 +179,10 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     await clock.sleep(rng() * 500);
     return ended;
   };
+  const begins = planOf("plan-on", ratio);
   const move = async (): Promise<void> => {
     await clock.sleep(rng() * 1500);
-    let plan = planOf("plan-on", ratio);
+    let plan = begins;
     let taken = how === "on";
     for (let n = 0; ; n++) {
       const ended = await moverOf(`m${n}`, plan, taken && how === "on, aborted");
