@@ -79,6 +79,8 @@ async function writeDataset(name: string, { metric = "euclidean", distances = tr
   file.close();
 }
 
+let profiles = 0;
+
 async function load(file: string, collection: string, search: object = {}): Promise<{ result: LoadResult; warnings: string }> {
   const content = {
     warmup: "0s",
@@ -94,14 +96,16 @@ async function load(file: string, collection: string, search: object = {}): Prom
     },
     thresholds: { errors: ["rate<50%"] },
   };
-  await writeFile(join(cluster.dir, "truth.yaml"), stringify(content));
-  const { json } = await runCli(["load", "truth.yaml", "--json"], { cwd: cluster.dir });
+  const profile = `truth-${++profiles}.yaml`;
+  await writeFile(join(cluster.dir, profile), stringify(content));
+  const { json } = await runCli(["load", profile, "--json"], { cwd: cluster.dir });
   const document = json();
   if (!document.result) throw new Error(JSON.stringify(document.error));
   return { result: document.result, warnings: document.warnings.join("\n") };
 }
 
-describe("recall by the neighbours that a data set brings", { timeout: 60_000 }, () => {
+// Each asks little, for a while.
+describe.concurrent("recall by the neighbours that a data set brings", { timeout: 60_000 }, () => {
   test.each([
     ["right.hdf5", "rows"],
     ["ids-only.hdf5", "rows"],
