@@ -7,9 +7,10 @@ import { listRecords, recordIds, writeRecord } from "../../src/faults/journal.ts
 import { identify, isAlive, isStopped } from "../../src/process-identity.ts";
 import { realClock, seededRng } from "../../src/runtime.ts";
 import { createDocsTable } from "../helpers/docs-table.ts";
-import { allAnswer, type FaultCase } from "../helpers/fault-cases.ts";
+import type { FaultCase } from "../helpers/fault-cases.ts";
 import { watchdogPid, withReusedPid } from "../helpers/fault-journal.ts";
 import { startLocalCluster, type LocalCluster } from "../helpers/local-cluster.ts";
+import { makeWhole } from "../helpers/make-whole.ts";
 import { serviceBinary } from "../helpers/service.ts";
 
 const crashes = Number(process.env["RAGCTL_TEST_CRASHES"] ?? 2);
@@ -49,12 +50,7 @@ function oneByOne(cases: readonly FaultCase[]): void {
   }, slow);
   afterAll(() => cluster.stop(), slow);
   /** Whatever a test left: nothing is broken when the next begins. */
-  afterEach(async () => {
-    if (recordIds(journal).length === 0 && (await allAnswer(cluster))) return;
-    await cluster.cli(["chaos", "heal", "--all"]);
-    const up = await cluster.cli(["up"]);
-    expect(up.exitCode, up.stderr).toBe(0);
-  }, slow);
+  afterEach(() => makeWhole(cluster), slow);
 
   describe.each(cases.map((each) => [each.title, each] as const))("%s", (_title, each) => {
     const check = each.skip === undefined ? test : test.skip;

@@ -5,6 +5,7 @@ import { identify, isAlive } from "../../src/process-identity.ts";
 import { seededRng } from "../../src/runtime.ts";
 import { createDocsTable } from "../helpers/docs-table.ts";
 import { startLocalCluster, supervisorOf, type LocalCluster } from "../helpers/local-cluster.ts";
+import { makeWhole } from "../helpers/make-whole.ts";
 
 const slow = 180_000;
 /** Lease + 2 s are promised; a machine that is busy with other tests takes longer (test/conformance/fault-suite.ts holds to it). */
@@ -19,10 +20,7 @@ beforeAll(async () => {
   await createDocsTable(cluster);
 }, slow);
 afterAll(() => cluster.stop(), slow);
-beforeEach(async () => {
-  const up = await cluster.cli(["up"]);
-  expect(up.exitCode, up.stderr).toBe(0);
-}, slow);
+beforeEach(() => makeWhole(cluster), slow);
 
 const pidOf = (node: string) => supervisorOf(cluster).processes[node]?.pid;
 const urlOf = (node: string): string => cluster.status.nodes.find(({ id }: any) => id === node).url;
