@@ -128,9 +128,9 @@ export async function prepareNode(access: MigrationAccess, collection: string, i
   if (!table) return;
   const { size, distance, name } = table.vector;
   const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
-  const wanted = [physicalOf(table), table.beside?.physical];
+  const wanted = new Set([physicalOf(table), table.beside?.physical]);
   for (const other of there)
-    if (isLayoutOf(other, collection) && !wanted.includes(other)) await node.control.deleteCollection(other);
+    if (isLayoutOf(other, collection) && !wanted.has(other)) await node.control.deleteCollection(other);
   await createOn(node, physicalOf(table), spec, () => undefined, table);
   await giveAliases(access.state, table, node.control);
 }
