@@ -10,7 +10,7 @@ import {
   type AliasSwitch,
 } from "../sharding/alias-record.ts";
 import type { LockOwner, StateStore } from "../state/contract.ts";
-import { physicalOf, type RoutingTable } from "../sharding/table.ts";
+import { isLayoutOf, physicalOf, type RoutingTable } from "../sharding/table.ts";
 import type { StoreControl } from "../stores/contract.ts";
 
 /** Whoever switches an alias, or finishes a switch that somebody left, holds it. */
@@ -50,7 +50,8 @@ export async function changeAlias(
 
 /**
  * Gives one node the alias, in one action of that node, whatever it had before; harmless where it has it already. A collection of
- * that name goes first where the switch replaces one: between the two, and only there, the name means nothing to the node.
+ * that name goes first where the switch replaces one: between the two, and only there, the name means nothing to the node. One that
+ * was built anew is called otherwise, and goes afterwards.
  */
 export async function giveAlias(
   control: Pick<StoreControl, "listAliases" | "updateAliases" | "listCollections" | "deleteCollection">,
@@ -63,6 +64,7 @@ export async function giveAlias(
   if (held?.collection === collection) return;
   if (replaces && !held && (await control.listCollections()).includes(alias)) await control.deleteCollection(alias);
   await control.updateAliases([...(held ? [{ delete: { alias } }] : []), { create: { alias, collection } }]);
+  if (replaces && held && isLayoutOf(held.collection, alias)) await control.deleteCollection(held.collection);
 }
 
 /** The collection that a name means to a node whose aliases these are. */

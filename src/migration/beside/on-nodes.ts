@@ -35,8 +35,8 @@ export function layoutsOf(access: MigrationAccess): Layouts {
       const there = await control.listCollections();
       if (heir !== physical && heir !== collection && there.includes(heir)) {
         await giveAliases(state, table, control);
-        // Whoever asks a node for the collection itself finds it by its name.
-        await giveAlias(control, { alias: collection, to: heir, replaces: physical === collection });
+        // Whoever asks a node for the collection itself finds it by its name. A collection of that name is this one, or was left when the node was away.
+        await giveAlias(control, { alias: collection, to: heir, replaces: true });
       }
       if ((await control.listCollections()).includes(physical)) await control.deleteCollection(physical);
     },

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { giveAlias, giveAliases } from "../../../src/cluster/alias-switch.ts";
+import type { MigrationAccess } from "../../../src/migration/access.ts";
+import { layoutsOf } from "../../../src/migration/beside/on-nodes.ts";
 import { newAliasRecord } from "../../../src/sharding/alias-record.ts";
 import type { AliasAction, StoreControl } from "../../../src/stores/contract.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
@@ -85,4 +87,27 @@ test("what a node's names stand for follows a collection that was built anew, an
   const fresh = names(["docs@2"]);
   await giveAliases(state, table, fresh.control);
   expect(Object.fromEntries(fresh.aliases)).toEqual({ live: "docs@2", docs: "docs@2" });
+});
+
+test("where a release replaces a collection that was built anew, the layout goes from the node as well", async () => {
+  const { control, aliases, collections } = names(["docs@20260101-000000-test", "docs-2"]);
+  aliases.set("docs", "docs@20260101-000000-test");
+  await giveAlias(control, { alias: "docs", to: "docs-2", replaces: true });
+  expect([collections, Object.fromEntries(aliases)]).toEqual([["docs-2"], { docs: "docs-2" }]);
+  // An earlier release of the name stays.
+  const { control: other, collections: kept } = names(["docs-1", "docs-2"]);
+  await giveAlias(other, { alias: "docs", to: "docs-1", replaces: false });
+  await giveAlias(other, { alias: "docs", to: "docs-2", replaces: true });
+  expect(kept).toEqual(["docs-1", "docs-2"]);
+});
+
+test("a layout goes from a node that was away when the one before it was to go", async () => {
+  const [first, second] = ["docs@20260101-000000-test", "docs@20260102-000000-test"];
+  const { control, aliases, collections } = names(["docs", first, second]);
+  const access = { state: memoryState(new MemoryState(), new EventClock()), nodes: { ofTable: () => ({ control }) } };
+  const made = await world({ a: "serving" });
+  const beside = { physical: first, planId: "plan", state: "left" as const };
+  const table = { ...made.table(), physical: second, beside };
+  await layoutsOf(access as unknown as MigrationAccess).drop("a", table, first);
+  expect([collections, Object.fromEntries(aliases)]).toEqual([[second], { docs: second }]);
 });
