@@ -1,6 +1,9 @@
 import { ExitCode, RagctlError } from "../../errors.ts";
 import { beginBeside, forgetBeside } from "../../sharding/beside.ts";
+import type { Routing } from "../../sharding/owners.ts";
 import type { BuildStep, Plan } from "../../sharding/plan/contract.ts";
+import type { RoutingTable } from "../../sharding/table.ts";
+import { markStale } from "../../sharding/transitions.ts";
 import { abortPlan, patiently, settled, type ApplyDeps, type ApplyOutcome } from "../apply.ts";
 import { allConfirmed } from "../confirm.ts";
 import type { MoverDeps } from "../contract.ts";
@@ -8,7 +11,7 @@ import { NodeIo } from "../io.ts";
 import { settleOf } from "../plan-state.ts";
 import { planRefused } from "../refuse-plan.ts";
 import { stepRunner } from "../step-runner.ts";
-import { TableAccess } from "../table.ts";
+import { TableAccess, together } from "../table.ts";
 import { TrackedCopy } from "../tracked-copy.ts";
 import { halfDone } from "../trouble.ts";
 import { dropHolds } from "../verify-repair.ts";
@@ -63,7 +66,13 @@ async function build(plan: Plan, step: BuildStep, table: TableAccess, deps: Omit
   const now = routing.table;
   if (now.beside?.state === "building") {
     deps.fence.ensure();
-    await Promise.all(now.members.map((id) => patiently(deps, () => layouts.create(id, now, step))));
+    try {
+      await Promise.all(now.members.map((id) => patiently(deps, () => layouts.create(id, now, step))));
+    } catch (error) {
+      // What was not answered may make it yet: whoever gives the plan up must wait for that.
+      deps.fence.leaveUnclean();
+      throw error;
+    }
   }
   await new TrackedCopy(buildJob(plan, step, layouts.face(physical)), deps).run();
 }
@@ -77,27 +86,42 @@ async function dropLeft(planId: string, table: TableAccess, deps: BesideDeps): P
   await dropEverywhere(planId, table, deps);
 }
 
-/** The second collection goes from all nodes. One that does not answer keeps it until its repair: no plan must wait for a node that is gone for good. */
+/**
+ * The second collection goes from all nodes. One that does not answer is stale from then on, and loses it with its repair: no plan must wait for a
+ * node that is gone for good.
+ * @throws RagctlError exit 5 where a node does not answer that nobody can stand in for, or refuses
+ */
 async function dropEverywhere(planId: string, table: TableAccess, deps: BesideDeps): Promise<void> {
   const { table: now } = await table.read();
   const { beside, nodes } = now;
   if (beside?.planId !== planId) return;
   const io = new NodeIo(deps, table);
   deps.fence.ensure();
+  const away: string[] = [];
   const dropOn = async (id: string) => {
     try {
       if (nodes[id]!.state === "stale" && !(await io.answers(id))) throw halfDone(`${id} is stale.`, "node-unreachable");
       if (beside.state === "left") await awaitLate(io, id, deps);
       await patiently(deps, () => deps.layouts.drop(id, now, beside.physical));
     } catch (error) {
-      const silent =
-        error instanceof RagctlError && (error.exitCode === ExitCode.unreachable || error.code === "node-unreachable");
-      if (!silent) throw error;
+      if (!(error instanceof RagctlError)) throw error;
+      if (error.code !== "node-unreachable")
+        throw error.exitCode === ExitCode.unreachable
+          ? halfDone(`${beside.physical} stays: ${error.message}.`, error.code, error)
+          : error;
+      away.push(id);
       deps.note(`${id} does not answer: what it has of ${beside.physical} stays there until it is repaired`);
     }
   };
   await Promise.all(Object.keys(nodes).map(dropOn));
-  const { outcome } = await table.change((each) => forgetBeside(each, planId));
+  const forget = (each: RoutingTable) => forgetBeside(each, planId);
+  const { outcome } = await table.change((each, routing) => {
+    // Also one that has been repaired since: by then there was something beside, which its repair left alone.
+    const mark = away.map((id) => (one: RoutingTable, compiled: Routing) => markStale(one, id, compiled));
+    const forgotten = together(each, routing, [forget, ...mark]);
+    // What was given up serves nobody, wherever it is.
+    return typeof forgotten === "object" && "refused" in forgotten && beside.state === "building" ? forget(each) : forgotten;
+  });
   if (typeof outcome === "object")
     throw halfDone(`${beside.physical} cannot be forgotten now: ${outcome.refused}.`, "drop-refused");
 }
@@ -112,6 +136,7 @@ export async function abortBeside(planId: string, deps: BesideDeps): Promise<boo
   const table = new TableAccess(deps.state, deps.collection);
   const { beside } = (await table.read()).table;
   if (beside?.planId !== planId || beside.state !== "building") return false;
+  await table.change(dropHolds);
   await abortPlan(planId, deps);
   // What a mover that died had sent lands before there is nothing to land in.
   await settled(deps, beganMs);

@@ -44,6 +44,8 @@ export class SimNode {
   readonly collections = new Map<string, Map<PointId, Point>>();
   /** Collections that were there, and are gone: whoever still asks for them is told so. */
   readonly dropped = new Set<string>();
+  /** What else its collections are called. */
+  readonly aliases = new Map<string, string>();
   /** Messages that wait for a frozen node to thaw. */
   held: (() => void)[] = [];
   /** Requests that it has, and has not answered: a crash cuts them off. */
@@ -149,6 +151,7 @@ export class SimNetwork {
           return;
         }
         const message = JSON.parse(request.body!.toString()) as Message;
+        message.collection = node.aliases.get(message.collection) ?? message.collection;
         if (node.dropped.has(message.collection)) {
           const refusal = { status: 404, headers: {}, body: Buffer.alloc(0), sentUs };
           clock.after(this.#delay(), () => settle(() => resolve({ ...refusal, endUs: clock.monotonicUs() })));

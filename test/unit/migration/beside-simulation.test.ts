@@ -32,6 +32,18 @@ test(
   },
 );
 
+test.each([
+  ["a node is away when the layout before is dropped", { absent: true }],
+  ["another plan goes back at once, in either way", { again: true }],
+] as const)("nothing is lost where %s", { timeout: 600_000 }, async (_, way) => {
+  await loadHashes();
+  const outcomes: ChangeOutcome[] = [];
+  for (let seed = first; seed < first + Math.ceil(count / 4); seed++)
+    outcomes.push(await changeSchedule(seed, { beside: true, ...way }));
+  const wrong = outcomes.filter(({ problems }) => problems.length > 0);
+  expect(wrong.map(({ seed, change, problems }) => `seed ${seed} (${change}): ${problems[0]}`)).toEqual([]);
+});
+
 /** The mover switches while some client may still be writing as before. */
 const unconfirmed = (state: StateStore): StateStore => ({ ...state, leases: () => Promise.resolve([]) });
 

@@ -20,9 +20,9 @@ import { calmWeather, disturb } from "../../helpers/sim/disturb.ts";
 import { acceptable, rewrittenSince, writeNoted, type History } from "../../helpers/sim/history.ts";
 import type { SimNetwork, Weather } from "../../helpers/sim/network.ts";
 import { heal, mover, neverRepaired, repairers, repairsOf, settled } from "./processes.ts";
-import { collection, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
+import { collection, patienceMs, requestTimeoutMs, ringTable, SimCluster } from "./sim-cluster.ts";
 
-const busyMs = 15_000;
+const usualBusyMs = 15_000;
 const leaseMs = 5_000;
 
 const changes = ["ring to model", "model to model", "model to ring", "split"] as const;
@@ -56,6 +56,10 @@ export interface ChangeSabotage {
   change?: (typeof changes)[number];
   /** By a second layout. */
   beside?: boolean;
+  /** A node goes away as soon as the switch has been made, for longer than its mover has patience. */
+  absent?: boolean;
+  /** Right after it, another plan of either kind goes back. */
+  again?: boolean;
   /** What of the protocol a mover leaves out: its view of the state store. */
   tamper?: (state: StateStore) => StateStore;
 }
@@ -81,13 +85,13 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
   if (sabotage.tamper) sim.tamper = sabotage.tamper;
   const { clock, network, dead } = sim;
   const about = { createdAt: "2026-01-01T00:00:00.000Z", cluster: "sim" };
+  const size = { load: { points: 1000, bytes: 1_000_000 }, maxRate: { per: "points", perSec: 1000 } as const };
   let plan: Plan = (sabotage.beside ? planBeside : planTransition)({
     ...about,
+    ...size,
     planId: "plan-change",
     table,
     to,
-    load: { points: 1000, bytes: 1_000_000 },
-    maxRate: { per: "points", perSec: 1000 },
   });
   const outcome: ChangeOutcome = {
     seed,
@@ -117,6 +121,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     await clock.run(100);
     await first;
   }
+  const busyMs = sabotage.again || sabotage.absent ? 2 * usualBusyMs : usualBusyMs;
   const endMs = clock.nowMs() + busyMs;
 
   const write = async (client: ClusterClient, name: string): Promise<void> => {
@@ -202,9 +207,28 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
           outcome.reversedAt = beside?.state ?? "moving";
           plan = reversePlan(plan, createRouting(sim.table), { ...about, planId: "plan-back", nodes: sim.config.nodes });
         }
-      } else if (ended === "done") outcome.finished = true;
+      } else if (ended === "done") await done();
       else await clock.sleep(500);
     }
+  };
+  const done = async (): Promise<void> => {
+    outcome.finished = !sabotage.again || outcome.reversed;
+    if (outcome.finished) return;
+    const plans = [planBeside, planTransition] as const;
+    while (Object.values(sim.table.nodes).some(({ state }) => state === "stale")) await clock.sleep(500);
+    outcome.reversed = true;
+    plan = plans[Math.floor(rng() * 2)]!({ ...about, ...size, planId: "plan-again", table: sim.table, to: table.partitioner });
+  };
+  /** Away when the layout before is dropped, and back much later. */
+  const stayAway = async (): Promise<void> => {
+    if (!sabotage.absent) return;
+    while (sim.table.beside?.state !== "left") {
+      if (clock.nowMs() > endMs) return;
+      await clock.sleep(5);
+    }
+    const node = [...network.nodes.values()][Math.floor(rng() * count)]!;
+    for (const untilMs = clock.nowMs() + patienceMs + rng() * 8_000; clock.nowMs() < untilMs; await clock.sleep(20)) node.crash();
+    node.recover();
   };
   const work = [
     write(clients[0]!, "w0"),
@@ -212,6 +236,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     read(clients[2]!),
     trouble(),
     move(),
+    stayAway(),
     repairers(sim, rng, { mayDie: mayCrash, endMs }, failures),
   ];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
@@ -225,9 +250,11 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     if (JSON.stringify(sim.table.partitioner) !== JSON.stringify(wanted))
       outcome.problems.push("the table has another partitioner");
     if (sim.table.transition ?? sim.table.beside) outcome.problems.push("the change is still in the table");
-    for (const { id, collections } of network.nodes.values())
+    for (const { id, collections, aliases } of network.nodes.values())
       if ([...collections.keys()].join() !== physicalOf(sim.table))
         outcome.problems.push(`${id} has the collections ${[...collections.keys()].join(", ")}`);
+      else if (aliases.size > 0 && [...aliases.values()].join() !== physicalOf(sim.table))
+        outcome.problems.push(`${id} calls ${[...aliases.values()].join(", ")} ${collection}`);
   }
   outcome.problems.push(...neverRepaired(sim));
   outcome.problems.push(...comparePlaces(sim.table, network, history));

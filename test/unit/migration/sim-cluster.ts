@@ -22,6 +22,7 @@ import { SimNetwork } from "../../helpers/sim/network.ts";
 
 export const collection = "docs";
 export const requestTimeoutMs = 1_000;
+export const patienceMs = 8_000;
 
 /** How one process sees the others: a state store and a network of its own, which stop when it dies. */
 export class SimCluster {
@@ -115,7 +116,7 @@ export class SimCluster {
       clock: this.clock,
       rng: this.rng,
       requestTimeoutMs,
-      patienceMs: 8_000,
+      patienceMs,
       fence: held.fence,
       unclean: held.unclean,
       throttle: unlimited,
@@ -133,6 +134,7 @@ export class SimCluster {
     const node = network.nodes.get(id)!;
     const wanted = new Set([physicalOf(table), table.beside?.physical]);
     for (const name of node.collections.keys()) if (!wanted.has(name)) node.drop(name);
+    if (!table.beside && physicalOf(table) !== collection) node.aliases.set(collection, physicalOf(table));
     return Promise.resolve();
   };
 
@@ -152,8 +154,14 @@ export class SimCluster {
         node.dropped.delete(physical);
         node.points(physical);
       },
-      async drop(id, _table, physical) {
-        (await reach(id)).drop(physical);
+      // From then on a late request by the collection's own name meets the layout that serves.
+      async drop(id, table, physical) {
+        const node = await reach(id);
+        node.drop(physical);
+        const heir = physicalOf(table);
+        if (heir === collection) return;
+        node.drop(collection);
+        node.aliases.set(collection, heir);
       },
     };
   }
