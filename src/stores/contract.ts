@@ -76,6 +76,8 @@ export interface CollectionInfo extends CollectionSpec {
   indexedPayloadFields: string[];
   /** Their types, in the store's words, where it tells them. */
   payloadIndexTypes?: Readonly<Record<string, string>>;
+  /** Names of vectors that points have beside this one, sparse ones among them; absent: none. Sorted. The unnamed one is "". */
+  otherVectors?: readonly string[];
 }
 
 export interface SearchOptions {

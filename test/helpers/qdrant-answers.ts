@@ -16,6 +16,8 @@ export interface Collection extends PointSpace {
   shardNumber: number;
   replicationFactor: number;
   indexes: Record<string, string>;
+  /** Of sparse vectors, which points have beside the dense one. */
+  sparse?: Record<string, object>;
 }
 export interface Running extends ShardTransfer {
   collection: Collection;
@@ -93,7 +95,7 @@ export function telemetry(collections: Iterable<Collection>, peers: readonly { i
 }
 
 /** `GET /collections/{c}`. */
-export function collectionInfo({ shards, size, distance, custom, shardNumber, replicationFactor, indexes }: Collection) {
+export function collectionInfo({ shards, size, distance, sparse, custom, shardNumber, replicationFactor, indexes }: Collection) {
   return {
     status: "green",
     optimizer_status: "ok",
@@ -102,6 +104,7 @@ export function collectionInfo({ shards, size, distance, custom, shardNumber, re
     config: {
       params: {
         vectors: { size, distance },
+        ...(sparse && { sparse_vectors: sparse }),
         shard_number: custom ? shardNumber : shards.size,
         ...(custom && { sharding_method: "custom" }),
         replication_factor: replicationFactor,

@@ -367,6 +367,10 @@ describe("rebalance of a native collection", () => {
     expect(await plan()).toMatchObject({ exitCode: 7, error: { code: "keys-of-its-own" } });
     pointed.custom = false;
     for (const shard of pointed.shards.values()) delete shard.key;
+    // What a copy of one vector would lose.
+    pointed.sparse = { words: {} };
+    expect(await plan()).toMatchObject({ exitCode: 7, error: { code: "several-vectors" } });
+    delete pointed.sparse;
     expect(await plan("--probes", "7")).toMatchObject({ exitCode: 2 });
     expect(await plan("--spill", "10%")).toMatchObject({ exitCode: 2 });
     // A plan for another state of things.

@@ -1,6 +1,6 @@
 import { giveAlias } from "../../cluster/alias-switch.ts";
 import { ExitCode, RagctlError } from "../../errors.ts";
-import { beginCopy, dropCopy, forgetLeft, foundTable } from "../../sharding/native-table.ts";
+import { beginCopy, dropCopy, endCopyPause, forgetLeft, foundTable } from "../../sharding/native-table.ts";
 import { physicalOf, type NativeTable, type RoutingTable } from "../../sharding/table.ts";
 import { next } from "../../sharding/transitions.ts";
 import type { CollectionInfo } from "../../stores/contract.ts";
@@ -8,8 +8,10 @@ import { field } from "../../sharding/table.ts";
 import { allConfirmed } from "../confirm.ts";
 import { TableAccess } from "../table.ts";
 import { halfDone } from "../trouble.ts";
+import { moveAliases } from "./aliases.ts";
 import type { RekeyDeps } from "./contract.ts";
 import { copyAndSwitch } from "./copy.ts";
+import { requireOneVector } from "./one-vector.ts";
 
 const waitSec = 30;
 
@@ -82,6 +84,7 @@ async function create({ physical }: NonNullable<NativeTable["copy"]>, deps: Reke
   const { step, sender, collection, state, fence } = deps;
   const source = await infoOf(deps, physicalOf((await state.getTable(collection))!));
   const known = await sender.control(({ control }) => control.collectionInfo(physical, deps.vectorName));
+  requireOneVector(collection, source);
   fence.ensure();
   if (!known) {
     const { size, distance, vector, hnsw, quantization } = source;
@@ -138,10 +141,11 @@ async function retire(table: TableAccess, deps: RekeyDeps): Promise<void> {
   const left = now.native?.left;
   if (left === undefined) return;
   await allConfirmed(deps, now.epoch);
+  const to = physicalOf(now);
   fence.ensure();
-  await sender.control(({ control }) =>
-    giveAlias(control, { alias: collection, to: physicalOf(now), replaces: left === collection }),
-  );
+  await sender.control(({ control }) => moveAliases(control, { name: collection, from: left, to }));
+  fence.ensure();
+  await sender.control(({ control }) => giveAlias(control, { alias: collection, to, replaces: left === collection }));
   if (left !== collection) await sender.control(({ control }) => control.deleteCollection(left));
   await table.change((each) => forgetLeft(each, left));
 }
@@ -156,6 +160,10 @@ export async function abortRekey(deps: RekeyDeps): Promise<{ epoch: number }> {
   // What a mover that died had sent lands before there is nothing to land in.
   await clock.sleep(requestTimeoutMs, signal);
   fence.ensure();
+  // A mover that lost its lock unnoticed must not switch to what is about to go, nor have done so.
+  const { routing } = await table.change((now) => endCopyPause(now, copy.id, now.native?.copy?.pause ?? 0));
+  if (routing.table.native?.copy?.id !== copy.id)
+    throw halfDone("Clients read the new collection by now: there is nothing to take back.", "copy-serves");
   await sender.control(({ control }) => control.deleteCollection(copy.physical));
   await table.change((now) => dropCopy(now, copy.id));
   await state.dropTouched(collection, copy.id);

@@ -1,6 +1,7 @@
 import { ExitCode, RagctlError } from "../../errors.ts";
 import { partitionerCells } from "../../kmeans/index.ts";
 import { nativeAccess, observeNative } from "../../migration/native/index.ts";
+import { requireOneVector } from "../../migration/rekey/one-vector.ts";
 import { semanticSpec, type Plan } from "../../planning/rebalance-contract.ts";
 import { loadHashes } from "../../sharding/hash.ts";
 import { makePlanId } from "../../sharding/plan/plan-id.ts";
@@ -33,6 +34,8 @@ export async function makeNativePlan(
     });
   const { control } = access.nodes[0]!;
   await requireOwnName(control, table.collection, physical);
+  const info = await control.collectionInfo(physical, cluster.store.vector);
+  if (info) requireOneVector(table.collection, info);
   const sharding = await control.cluster.sharding(physical);
   if (sharding.byKey && table.partitioner.kind !== "semantic")
     throw new RagctlError(`Collection ${table.collection} is sharded by keys of its own, which a change would lose.`, {

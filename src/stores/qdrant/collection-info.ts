@@ -23,6 +23,7 @@ export function collectionInfoOf(
     throw unsupported(collection, `it uses ${params.distance} distance, which ragctl does not know`);
   if (params.multivector_config) throw unsupported(collection, "its points have several vectors each (multivector)");
   const { m, ef_construct: efConstruct } = { ...definedOf(info.config.hnsw_config), ...definedOf(params.hnsw_config) };
+  const others = otherVectors(info.config.params, name);
   return {
     size: params.size,
     distance: params.distance as Distance,
@@ -35,7 +36,14 @@ export function collectionInfoOf(
     payloadIndexTypes: Object.fromEntries(
       Object.entries(info.payload_schema ?? {}).flatMap(([field, schema]) => (schema ? [[field, schema.data_type]] : [])),
     ),
+    ...(others.length > 0 && { otherVectors: others }),
   };
+}
+
+/** What a copy of one vector would leave behind. */
+function otherVectors({ vectors, sparse_vectors: sparse }: Schemas["CollectionParams"], chosen: string | undefined): string[] {
+  const dense = isUnnamed(vectors) ? [""] : Object.keys(vectors ?? {});
+  return [...dense.filter((name) => name !== (chosen ?? "")), ...Object.keys(sparse ?? {})].toSorted();
 }
 
 /** Of a config that has the kind as its only field; one that ragctl does not know is left out. */

@@ -92,7 +92,11 @@ export class NativeSimStore {
       collectionInfo: (name: string) => after(() => this.#info(name)),
       createCollection: (name: string, { size }: { size: number }, sharding?: { byKey: boolean }) =>
         after(() => void this.create(name, sharding?.byKey ?? false, size)),
-      deleteCollection: (name: string) => after(() => this.collections.delete(name)),
+      deleteCollection: (name: string) =>
+        after(() => {
+          for (const [alias, collection] of this.aliases) if (collection === name) this.aliases.delete(alias);
+          return this.collections.delete(name);
+        }),
       createPayloadIndex: () => after(() => undefined),
       listAliases: () => after(() => Array.from(this.aliases, ([alias, collection]) => ({ alias, collection }))),
       updateAliases: (actions: ({ create: { alias: string; collection: string } } | { delete: { alias: string } })[]) =>

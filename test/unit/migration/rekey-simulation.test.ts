@@ -88,6 +88,8 @@ async function schedule(seed: number, without: Without = {}): Promise<Outcome> {
   const travel = () => clock.sleep(rng() * 3);
   const outcome: Outcome = { seed, problems: [], acknowledged: 0, unanswered: 0, deaths: 0 };
   store.create("docs", false, 3);
+  // What an application reads by.
+  store.aliases.set("live", "docs");
   const connect = (id: string, state: StateStore) =>
     connectCluster(
       config("sim"),
@@ -243,6 +245,7 @@ function impatient(clock: EventClock): RekeyDeps["clock"] {
 function judge(store: NativeSimStore, allowed: ReadonlyMap<string, (number[] | undefined)[]>, outcome: Outcome): void {
   const serving = store.collections.get(store.aliases.get("docs") ?? "docs");
   if (!serving?.custom) return void outcome.problems.push("the new collection does not serve");
+  if (store.aliases.get("live") !== serving.name) outcome.problems.push("an application's alias is gone");
   for (const [key, values] of allowed) {
     const found = [...serving.shards.values()].flatMap((shard) =>
       [...(shard.data?.values() ?? [])]

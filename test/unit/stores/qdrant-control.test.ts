@@ -162,14 +162,14 @@ describe("TLS reaches the official client", () => {
 });
 
 describe("the description of a collection", () => {
-  const described = async (vectors: unknown, hnsw: unknown = { m: 16, ef_construct: 100 }) =>
+  const described = async (vectors: unknown, hnsw: unknown = { m: 16, ef_construct: 100 }, sparse?: unknown) =>
     control(
       await serve(
         answering(200, {
           result: {
             status: "green",
             points_count: 7,
-            config: { params: { vectors }, hnsw_config: hnsw },
+            config: { params: { vectors, sparse_vectors: sparse }, hnsw_config: hnsw },
             payload_schema: { z: { data_type: "integer", points: 1 }, a: { data_type: "keyword", points: 1 } },
           },
         }),
@@ -194,6 +194,16 @@ describe("the description of a collection", () => {
     const expected = { vector: "text", hnsw: { m: 8, efConstruct: 100 } };
     expect(await (await described({ text: own })).collectionInfo("docs")).toMatchObject(expected);
     expect(await (await described({ text: own, body: text })).collectionInfo("docs", "text")).toMatchObject(expected);
+  });
+
+  it("with what points have beside the vector that is searched", async () => {
+    const others = async (vectors: unknown, sparse?: unknown) =>
+      (await (await described(vectors, undefined, sparse)).collectionInfo("docs", "text"))!.otherVectors;
+    expect(await others({ text })).toBeUndefined();
+    expect(await others({ text, image: text, body: text }, { words: {} })).toEqual(["body", "image", "words"]);
+    expect(await (await described(text, undefined, { words: {} })).collectionInfo("docs")).toMatchObject({
+      otherVectors: ["words"],
+    });
   });
 
   it.each<[string, unknown, string | undefined, string]>([
