@@ -61,7 +61,12 @@ export async function cleanLeftovers(io: NodeIo, table: TableAccess, deps: Mover
 }
 
 /** Where a new vector can put a key anywhere: a point that was written since it was looked at may belong there, and stays. */
-async function removeExactly(io: NodeIo, { face }: MoverDeps, node: string, points: readonly Seen[]): Promise<void> {
+export async function removeExactly(
+  io: NodeIo,
+  { face }: Pick<MoverDeps, "face">,
+  node: string,
+  points: readonly Pick<Seen, "id" | "version">[],
+): Promise<void> {
   for (const some of chunks(points, deletesAtOnce)) {
     const should = some.map(({ id, version }): Filter => {
       return { must: [{ has_id: [id] }, ...(version === undefined ? [] : [{ key: field.version, match: { value: version } }])] };

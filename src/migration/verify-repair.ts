@@ -2,10 +2,11 @@ import type { Routing } from "../sharding/owners.ts";
 import type { RoutingTable } from "../sharding/table.ts";
 import { announceMoves, dropMove, endPause, startPause } from "../sharding/transitions.ts";
 import type { Point, PointId } from "../stores/contract.ts";
+import { removeExactly } from "./clean.ts";
 import { versionIn } from "./compare.ts";
 import { confirmedWithin, noneUndecided } from "./confirm.ts";
 import type { MoverDeps } from "./contract.ts";
-import type { Finding } from "./holdings.ts";
+import { supersededOn, type Finding } from "./holdings.ts";
 import { chunks, NodeIo } from "./io.ts";
 import { isHold } from "./plan-state.ts";
 import type { Range } from "../sharding/ranges.ts";
@@ -34,8 +35,8 @@ export function dropHolds(table: RoutingTable, routing: Routing) {
 }
 
 /**
- * Puts right what a verification found. Owners get the highest version that one of them holds, while writes to those points are held; orphans
- * are deleted, and copied home first where their hash has no serving owner. The caller holds the cluster's lock.
+ * Puts right what a verification found. Owners get the highest version that one of them holds, while writes to those points are held; orphans,
+ * and older ones of another cell, are deleted; orphans are copied home first where their hash has no serving owner. The caller holds the cluster's lock.
  * @throws RagctlError exit 5 where nodes or clients do not answer
  */
 export async function repairFindings(
@@ -51,7 +52,7 @@ export async function repairFindings(
   for (const some of chunks(wrong, perPause)) copied += await levelUnderPause(io, table, deps, some);
   for (const finding of findings) {
     for (const node of finding.orphaned) {
-      const done = await removeOrphan(io, table, finding.id, node);
+      const done = await removeOrphan(io, table, deps, finding, node);
       copied += done.copied;
       deleted += done.deleted;
     }
@@ -149,30 +150,37 @@ async function level(io: NodeIo, routing: Routing, ids: readonly PointId[]): Pro
   return copied;
 }
 
+/** What was written there since it was found to be wrong stays: where a new vector can put a key elsewhere, it may belong there. */
 async function removeOrphan(
   io: NodeIo,
   table: TableAccess,
-  id: PointId,
+  deps: MoverDeps,
+  { id, copies }: Finding,
   node: string,
 ): Promise<{ copied: number; deleted: number }> {
+  const nothing = { copied: 0, deleted: 0 };
   const [point] = await io.fetch(node, [id], { withVector: true, withPayload: true });
-  if (!point) return { copied: 0, deleted: 0 };
+  if (!point) return nothing;
   const routing = await table.read();
+  const version = versionIn(point.payload);
+  if (routing.elsewhere && version !== copies.find((copy) => copy.node === node)?.version) return nothing;
   const index = routing.indexOf.get(node);
   const place = routing.placeOf(point.payload);
   let copied = 0;
   if (place) {
     const { owners, read } = routing.setAt(place.position, place.to);
-    if (index !== undefined && owners.includes(index)) return { copied: 0, deleted: 0 };
-    if (read.length === 0)
+    if (index !== undefined && owners.includes(index)) {
+      if (!supersededOn(routing, node, copies)) return nothing;
+    } else if (read.length === 0)
       for (const owner of owners) {
         const home = routing.nodeIds[owner]!;
         const [there] = await io.fetch(home, [id], { withVector: false, withPayload: true });
-        if (there && (versionIn(there.payload) ?? -1) >= (versionIn(point.payload) ?? -1)) continue;
+        if (there && (versionIn(there.payload) ?? -1) >= (version ?? -1)) continue;
         await io.upsert(home, [point]);
         copied++;
       }
   }
-  await io.remove(node, [id]);
+  if (routing.elsewhere) await removeExactly(io, deps, node, [{ id, version }]);
+  else await io.remove(node, [id]);
   return { copied, deleted: 1 };
 }
