@@ -1,6 +1,6 @@
 import { RagctlError } from "../errors.ts";
 import type { Routing } from "../sharding/owners.ts";
-import { field, stampFields } from "../sharding/table.ts";
+import { field, physicalOf, stampFields } from "../sharding/table.ts";
 import type { Point, PointId } from "../stores/contract.ts";
 import { Cursor, scanPoints, versionIn } from "./compare.ts";
 import type { MoverDeps } from "./contract.ts";
@@ -36,7 +36,7 @@ export async function verifyCollection(deps: MoverDeps, sample = 200): Promise<V
   const table = new TableAccess(deps.state, deps.collection, deps.physical);
   const io = new NodeIo(deps, table);
   const routing = await table.read();
-  const asked = await nodesToAsk(io, routing, deps);
+  const asked = await nodesToAsk(io, routing);
   const tally = new Map([...asked].map((id) => [id, new SetChecksum()]));
   const cursors = new Map([...asked].map((id) => [id, new Cursor(scanPoints(io, deps, id, undefined))]));
   const suspects: { id: PointId; key: string }[] = [];
@@ -85,14 +85,14 @@ export async function verifyCollection(deps: MoverDeps, sample = 200): Promise<V
 }
 
 /** Nodes that serve must answer; of the others, those that do and have the collection. */
-async function nodesToAsk(io: NodeIo, { table }: Routing, deps: MoverDeps): Promise<Set<string>> {
+async function nodesToAsk(io: NodeIo, { table }: Routing): Promise<Set<string>> {
   const asked = new Set<string>();
   for (const [id, { state }] of Object.entries(table.nodes)) {
     // What a stale node holds is the matter of its repair.
     if (state === "stale") continue;
     try {
       const { control } = await io.node(id);
-      if (state === "joining" && !(await control.listCollections()).includes(deps.collection)) continue;
+      if (state === "joining" && !(await control.listCollections()).includes(physicalOf(table))) continue;
       asked.add(id);
     } catch (error) {
       if (state !== "joining") throw error;
