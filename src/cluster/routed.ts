@@ -79,8 +79,8 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
     }
   };
 
-  const prepared = (collection: string, vector: Vector, options: SearchOptions) =>
-    prepareRoutedSearch(deps.face, collection, vector, options, watch.peek(collection)?.routing.table);
+  const prepared = (collection: string, vector: Vector, options: SearchOptions, view = watch.peek(collection)) =>
+    prepareRoutedSearch(deps.face, collection, vector, options, view?.routing.table);
 
   const client: ClusterClient = {
     cluster: deps.cluster,
@@ -107,7 +107,7 @@ export function routedClient(deps: RoutedDeps): ClusterClient {
         const { current } = named;
         // The name has come to stand for something else since, here or on the nodes.
         if (current.collection !== view.collection || current.physical !== physicalOf(view.routing.table))
-          named.current = prepared(view.collection, current.vector, current.options);
+          named.current = prepared(view.collection, current.vector, current.options, view);
         return searchRouted(deps, view, readerOf(view), named.current, options);
       });
     },

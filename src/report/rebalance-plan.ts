@@ -14,7 +14,9 @@ export function rebalancePlanReport(plan: RebalancePlanResult, style: Style): st
   const { collection, cluster, changes, notes, file, planId } = plan;
   const parts = [
     `${style.bold(headline(plan))}\n${style.dim(`collection ${collection} of cluster ${cluster}`)}`,
-    [`from   ${plan.from}`, `to     ${plan.to}`, ...expectedLines(plan)].map((line) => fold(line, style.columns)).join("\n"),
+    [`from   ${plan.from}`, `to     ${plan.to}`, ...besideLines(plan), ...expectedLines(plan)]
+      .map((line) => fold(line, style.columns))
+      .join("\n"),
   ];
   if (changes && (plan.groups.length > 0 || plan.beside !== null)) parts.push(nodesTable(plan, style), priceText(plan, style));
   if (changes && plan.groups.length > 0) parts.push(groupsTable(plan, style));
@@ -28,11 +30,15 @@ function headline({ changes, groups, copies, movedFraction, probes, to, beside, 
   if (!changes) return `nothing to do: it is placed so already (${to})`;
   if (copies)
     return `${copies.keep ? "keeps" : "takes away"} ${plural(copies.points, "copy")} of points near boundaries of cells`;
-  if (beside !== null) return `copies everything to ${beside}, beside the collection that serves, and switches to it once`;
+  if (beside !== null) return "copies everything into a second collection, and switches to it once";
   if (groups.length === 0 && reverses !== null) return "gives up what was begun: nothing of what serves moves";
   if (groups.length === 0)
     return `nothing moves: searches ask ${probes === null ? "all cells" : plural(probes, "cell")} from then on`;
   return `moves ${formatPercent(movedFraction)} of all copies, in ${plural(groups.length, "group")}`;
+}
+
+function besideLines({ changes, beside }: RebalancePlanResult): string[] {
+  return changes && beside !== null ? [`in     ${beside}, on the same nodes`] : [];
 }
 
 function expectedLines({ expected }: RebalancePlanResult): string[] {
