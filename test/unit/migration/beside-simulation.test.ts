@@ -58,7 +58,7 @@ test.each([
   // Writers that rest: where keys are written all the while, the comparison in the pause finds them, and nothing is ever switched.
   const sabotage = { calm: true, beside: true, onceKeys: 80, onceAtATime: 6, restMs: 400, weather: { usualDelayMs: 10 } };
   const lost: string[] = [];
-  for (let seed = 1; lost.length === 0 && seed <= 20; seed++) {
+  for (let seed = 1; lost.length === 0 && seed <= 40; seed++) {
     expect((await changeSchedule(seed, sabotage)).problems).toEqual([]);
     const { problems } = await changeSchedule(seed, { ...sabotage, tamper });
     lost.push(...problems.filter((problem) => problem.startsWith("LOST")));

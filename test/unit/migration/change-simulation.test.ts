@@ -50,14 +50,13 @@ test.each([
   ["the empty field as the condition of a stamp", "ring to model", stampingAll],
 ] as const)("leaving out %s loses something (%s)", { timeout: 300_000 }, async (_, change, tamperFace) => {
   await loadHashes();
-  const problems = async (face?: (face: DataFace) => DataFace) => {
-    const found: string[] = [];
-    for (let seed = 1; seed <= 10; seed++) {
-      const outcome = await changeSchedule(seed, { calm: true, onceKeys: 40, change, ...(face && { tamperFace: face }) });
-      found.push(...outcome.problems);
-    }
-    return found;
-  };
-  expect(await problems()).toEqual([]);
-  expect((await problems(tamperFace)).filter((problem) => problem.startsWith("LOST")).length).toBeGreaterThan(0);
+  const problems = async (seed: number, face?: (face: DataFace) => DataFace) =>
+    (await changeSchedule(seed, { calm: true, onceKeys: 40, change, ...(face && { tamperFace: face }) })).problems;
+  const lost: string[] = [];
+  // One seed in six loses something, or more.
+  for (let seed = 1; lost.length === 0 && seed <= 80; seed++) {
+    expect(await problems(seed)).toEqual([]);
+    lost.push(...(await problems(seed, tamperFace)).filter((problem) => problem.startsWith("LOST")));
+  }
+  expect(lost.length).toBeGreaterThan(0);
 });

@@ -82,9 +82,12 @@ async function firstLoss(given: SpillSabotage, seeds: number, from = 1): Promise
   return undefined;
 }
 
-test("with slow messages alone nothing is lost", { timeout: 300_000 }, async () => {
+test.each<[string, SpillSabotage]>([
+  ["slow messages", { calm: true, onceKeys: 40 }],
+  ["repairs", { repairsOnly: true, onceKeys: 40 }],
+])("with %s alone nothing is lost", { timeout: 300_000 }, async (_, only) => {
   await loadHashes();
-  expect(await firstLoss({ calm: true, onceKeys: 40 }, 5)).toBeUndefined();
+  expect(await firstLoss(only, 5)).toBeUndefined();
 });
 
 test.each<[string, SpillSabotage & { leaves?: "copies" | "repair"; from?: number }]>([
@@ -92,12 +95,13 @@ test.each<[string, SpillSabotage & { leaves?: "copies" | "repair"; from?: number
   ["the empty field as the condition of a stamp", { calm: true, onceKeys: 40, tamperFace: stampingAll, from: 25 }],
   ["the log of touched keys", { calm: true, onceKeys: 40, tamper: blind }],
   ["what writers owe to copies", { leaves: "copies" }],
-  ["copies in the repair of a node", { leaves: "repair", from: 25 }],
+  ["copies in the repair of a node", { leaves: "repair", repairsOnly: true, onceKeys: 40 }],
 ])("leaving out %s loses something", { timeout: 300_000 }, async (_, { leaves, from, ...sabotage }) => {
   await loadHashes();
   if (leaves) leftOut[leaves] = true;
   try {
-    expect(await firstLoss(sabotage, 40, from)).toBeDefined();
+    // One seed in twelve loses something, or more.
+    expect(await firstLoss(sabotage, 100, from)).toBeDefined();
   } finally {
     if (leaves) leftOut[leaves] = false;
   }

@@ -41,6 +41,8 @@ export interface SpillSabotage {
   calm?: boolean;
   /** Keys that are written anew once, at some time or other. */
   onceKeys?: number;
+  /** Nothing happens but that nodes crash and are repaired once copies are kept: shows what a repair is for. */
+  repairsOnly?: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface SpillSabotage {
  * each cell must find the copies that are kept there.
  */
 export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}): Promise<SpillOutcome> {
-  const { calm = false } = sabotage;
+  const { calm = false, repairsOnly = false } = sabotage;
   const rng = seededRng(seed);
   const count = 2 + Math.floor(rng() * 3);
   const replicas = 1 + Math.floor(rng() * Math.min(2, count - 1));
@@ -77,7 +79,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     });
   const way = rng();
   const how: SpillOutcome["how"] =
-    calm || way < 0.4 ? "on" : way < 0.65 ? "on and off" : way < 0.85 ? "on, reversed" : "on, aborted";
+    calm || repairsOnly || way < 0.4 ? "on" : way < 0.65 ? "on and off" : way < 0.85 ? "on, reversed" : "on, aborted";
   const outcome: SpillOutcome = {
     seed,
     problems: [],
@@ -160,6 +162,11 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
       network.weather = { ...calmWeather, usualDelayMs: 150 };
       return;
     }
+    if (repairsOnly) {
+      while (sim.table.spill?.phase !== "on" && clock.nowMs() < endMs) await clock.sleep(100);
+      await disturb(sim, rng, endMs, { restMs: [1000, 1000], lastMs: 2000, upTo: { crash: 1, freeze: 1, away: 1, death: 1 } });
+      return;
+    }
     network.weather = {
       ...calmWeather,
       usualDelayMs: 1 + rng() * 10,
@@ -170,7 +177,7 @@ export async function spillSchedule(seed: number, sabotage: SpillSabotage = {}):
     const upTo = { crash: 0.2, freeze: 0.4, away: 0.5, death: 0.55 };
     await disturb(sim, rng, endMs, { restMs: [800, 4000], lastMs: 2000, upTo });
   };
-  const mayCrash = rng() < 0.6;
+  const mayCrash = !repairsOnly && rng() < 0.6;
   const moverOf = async (who: string, plan: Plan, aborts: boolean): Promise<"done" | "crashed" | "stopped"> => {
     const running = aborts ? sim.abortSpill(plan, who) : sim.apply(plan, who, 1);
     const dies = (mayCrash || how === "on, reversed" || how === "on, aborted") && rng() < 0.7 && clock.nowMs() < endMs;
