@@ -302,7 +302,7 @@ function sampleNotes({ rows, points }: CollectionRows): string[] {
 
 function probesNote({ curve, target }: SimulateResult): string {
   const { probes, recall } = curve.find((one) => one.recall >= target)!;
-  return `searches go on asking all cells, so that nothing is missed; --probes ${probes} would find ${(100 * recall).toFixed(1)} % of it`;
+  return `searches ask all cells then, so that nothing is missed; --probes ${probes} would find ${(100 * recall).toFixed(1)} % of it`;
 }
 
 function nextOf(result: RebalancePlanResult, argv: readonly string[]): string[] {

@@ -16,8 +16,18 @@ export class Arena {
   readonly memory: SharedMemory;
   #top = reservedBytes;
 
+  /** @throws RagctlError exit 2 where the machine cannot even set aside addresses */
   constructor() {
-    this.memory = new engine.Memory({ initial: 1, maximum: mostPages, shared: true });
+    try {
+      this.memory = new engine.Memory({ initial: 1, maximum: mostPages, shared: true });
+    } catch (error) {
+      throw new RagctlError("k-means sets aside 4 GiB of addresses, and cannot have them.", {
+        code: "out-of-memory",
+        exitCode: 2,
+        hint: "A limit of this process or container on virtual memory is in the way: ulimit -v shows it.",
+        cause: error,
+      });
+    }
   }
 
   f32(count: number): Block<Float32Array> {

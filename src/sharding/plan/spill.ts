@@ -153,28 +153,42 @@ export function unspillPlan(plan: Plan, table: RoutingTable, about: { planId: st
     points: 0,
     bytes: 0,
   });
+  // Without copies: of each point as many as there are replicas.
+  const alone = (isCopyPlan(plan) ? plan.before : plan.predicted).nodes;
+  const all = sumOf(alone);
   const made = planSpill({
     ...about,
     cluster: plan.cluster,
     table: done,
     ratio,
     probes: partitioner.kind === "semantic" ? (partitioner.probes ?? null) : null,
-    load: plan.before.nodes.reduce((sum, { points, bytes }) => ({ points: sum.points + points, bytes: sum.bytes + bytes }), {
-      points: 0,
-      bytes: 0,
-    }),
+    load: { points: all.points / table.replicas, bytes: all.bytes / table.replicas },
     pairs: [],
     maxRate: defaultMaxRate,
   });
+  const movedFraction = all.points > 0 ? amount.points / all.points : 0;
   return {
     ...made,
     fingerprint: fingerprintOfTable(table),
     steps: made.steps.map((step) => (isCopies(step) ? { ...step, ...amount } : step)),
-    price: ratio === null ? made.price : { ...plan.price, ...amount },
+    price:
+      ratio === null
+        ? made.price
+        : {
+            ...made.price,
+            ...amount,
+            movedFraction,
+            minimumFraction: movedFraction,
+            estimatedSeconds: made.price.estimatedSeconds + secondsAt(amount, 0, defaultMaxRate),
+          },
     before: plan.predicted,
     predicted: plan.before,
     reverses: plan.planId,
   };
+}
+
+function isCopyPlan({ steps }: Plan): boolean {
+  return steps.some(({ kind }) => kind === "spill-copy");
 }
 
 function isCopies(step: PlanStep): step is SpillCopyStep | SpillEndStep {

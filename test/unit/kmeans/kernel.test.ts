@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Arena } from "../../../src/kmeans/arena.ts";
 import type { KernelVariant } from "../../../src/kmeans/kernel/contract.ts";
+import { engine } from "../../../src/kmeans/kernel/engine.ts";
 import { loadKernel, startKernel } from "../../../src/kmeans/kernel/load.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { referenceDot, referenceNearest, referenceSquare } from "../../helpers/kmeans-reference.ts";
@@ -175,4 +176,16 @@ describe("which kernel", () => {
   it("is the fused one where the engine has it", () => {
     expect(loadKernel().variant).toBe("relaxed");
   });
+});
+
+it("says in words that addresses for its memory cannot be had", () => {
+  const { Memory } = engine;
+  engine.Memory = function none() {
+    throw new RangeError("could not allocate memory");
+  } as unknown as typeof Memory;
+  try {
+    expect(() => new Arena()).toThrow(expect.objectContaining({ code: "out-of-memory", exitCode: 2 }));
+  } finally {
+    engine.Memory = Memory;
+  }
 });

@@ -307,6 +307,10 @@ describe("the plan", () => {
     const again = back(make(inPhase("on"), null), inPhase("ending"));
     expect(again.steps.map(({ kind }) => kind)).toEqual(["spill-stamp", "backfill", "spill-copy", "settle"]);
     expect(planStateOf(again, inPhase("ending"), "local")).toBe("begun");
+    // As the plan that made them was priced.
+    const made = make(plain, ratio);
+    expect(again.steps.slice(0, 3)).toEqual(made.steps.slice(0, 3));
+    expect(again.price).toEqual({ ...made.price, estimatedSeconds: expect.any(Number) });
   });
 
   test("a lost node does not keep copies from being given up; they are not begun without it", () => {
