@@ -3,7 +3,7 @@ import type { ClusterConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
 import { createWirePool } from "../http/wire/pool.ts";
 import { loadHashes } from "../sharding/hash.ts";
-import { openStateStore, stateBaseDir, type StateStore } from "../state/index.ts";
+import { openStateStore, stateBaseDir, stateIsAbsent, type StateLocation, type StateStore } from "../state/index.ts";
 import type { DataFace } from "../stores/contract.ts";
 import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
@@ -12,6 +12,7 @@ import type { ClusterDeps } from "./deps.ts";
 import { teller } from "./events.ts";
 import { hedgeBurst } from "./hedge.ts";
 import { nativeClient } from "./native/client.ts";
+import { NativeTables } from "./native/tables.ts";
 import { ClusterNodes, defaultRequestTimeoutMs, type NodesDeps } from "./nodes.ts";
 import { thisHost } from "./this-host.ts";
 import { withRate } from "./rate.ts";
@@ -77,7 +78,14 @@ export async function connectCluster(
     watch: new TableWatch(state, { clock: options.clock, client: clientId, purpose: options.purpose, host: thisHost, tell }),
   });
   if (cluster.topology === "native") {
-    const tables = await open(cluster, options, internals).then(watched, unopened);
+    const tables = new NativeTables(
+      {
+        absent: () => !internals.state && stateIsAbsent(cluster.state, locationOf(cluster, options)),
+        open: async () => watched(await open(cluster, options, internals)),
+      },
+      options.clock,
+    );
+    await tables.get().catch(unopened);
     return limited(nativeClient({ ...deps, tables, clientId }));
   }
   return limited(routedClient({ ...deps, ...watched(await open(cluster, options, internals)), clientId }));
@@ -87,17 +95,16 @@ function open(cluster: ClusterConfig, options: ClientOptions, { state }: ClientI
   return state ? Promise.resolve(state) : openClusterState(cluster, options);
 }
 
-/** A native cluster can be read without a state store. */
-function unopened(error: unknown): RagctlError {
-  if (error instanceof RagctlError) return error;
-  throw error;
+/** A native cluster can be read without its state store. */
+function unopened(error: unknown): void {
+  if (!(error instanceof RagctlError)) throw error;
+}
+
+function locationOf(cluster: ClusterConfig, { clock, cwd }: Pick<ClientOptions, "clock" | "cwd">): StateLocation {
+  return { clusterName: cluster.name, baseDir: stateBaseDir(cluster.source, cwd), clock };
 }
 
 /** The state store of a routed cluster, where its config says. */
 export function openClusterState(cluster: ClusterConfig, options: Pick<ClientOptions, "clock" | "cwd">): Promise<StateStore> {
-  return openStateStore(cluster.state, {
-    clusterName: cluster.name,
-    baseDir: stateBaseDir(cluster.source, options.cwd),
-    clock: options.clock,
-  });
+  return openStateStore(cluster.state, locationOf(cluster, options));
 }

@@ -99,3 +99,10 @@ export interface StateStore {
 
   close(): Promise<void>;
 }
+
+/** Every table there is. */
+export async function allTables(store: StateStore): Promise<RoutingTable[]> {
+  const names = await store.tables();
+  const tables = await Promise.all(names.map(({ collection }) => store.getTable(collection)));
+  return tables.filter((table) => table !== undefined);
+}

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import type { ClusterConfig, StateConfig } from "../config/schema.ts";
 import type { Clock } from "../runtime.ts";
@@ -24,6 +25,11 @@ export async function openStateStore(config: StateConfig, location: StateLocatio
   }
   const { openSqliteState } = await import("./sqlite.ts");
   return openSqliteState(sqliteStatePath(config.path, location), location.clock);
+}
+
+/** Whether it is a file that nobody has made yet: it can only be empty. Looking does not make it. */
+export function stateIsAbsent(config: StateConfig, location: Omit<StateLocation, "clock">): boolean {
+  return config.driver === "sqlite" && !existsSync(sqliteStatePath(config.path, location));
 }
 
 export function sqliteStatePath(path: string | undefined, { clusterName, baseDir }: Omit<StateLocation, "clock">): string {

@@ -4,7 +4,7 @@ import { hash32 } from "../../sharding/hash.ts";
 import { cellKey, cellKeys } from "../../sharding/native-table.ts";
 import { pointIdOf } from "../../sharding/point-id.ts";
 import { physicalOf, type RoutingTable } from "../../sharding/table.ts";
-import type { StateStore } from "../../state/contract.ts";
+import { allTables, type StateStore } from "../../state/contract.ts";
 import { requireFit } from "../../stores/collection-fit.ts";
 import type { CollectionInfo, PointId, SearchOptions, Vector } from "../../stores/contract.ts";
 import type { ClusterClient, NodeOutcome, PreparedSearch, StoredRecord } from "../contract.ts";
@@ -12,8 +12,9 @@ import type { ClusterDeps } from "../deps.ts";
 import { mergeHits } from "../merge.ts";
 import { nodeView } from "../node-view.ts";
 import { recordOf, withStampFields } from "../records.ts";
-import type { TableWatch, View } from "../watch.ts";
+import type { View } from "../watch.ts";
 import { nativeSend } from "./send.ts";
+import type { NativeTables } from "./tables.ts";
 import { NativeViews } from "./views.ts";
 import { NativeWriter } from "./write.ts";
 
@@ -24,8 +25,7 @@ interface NativeSearch extends PreparedSearch {
 }
 
 export interface NativeDeps extends ClusterDeps {
-  /** Or why there is none. */
-  readonly tables: { watch: TableWatch; state: StateStore } | RagctlError;
+  readonly tables: NativeTables;
   readonly clientId: string;
 }
 
@@ -39,16 +39,28 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
   const sender = nativeSend(deps);
   const read: typeof sender.read = (...asked) => sender.read(...asked);
   const control: typeof sender.control = (ask) => sender.control(ask);
-  const views = new NativeViews(tables instanceof RagctlError ? tables : tables.watch);
+  const views = new NativeViews(tables, deps.clock);
   const writer = new NativeWriter({ ...deps, sender, views, hashOf, idOf: pointIdOf });
   const vectorName = deps.cluster.store.vector;
 
   const faceOf = (collection: string, view: View | undefined) => face(view ? physicalOf(view.routing.table) : collection);
-  /** What the store calls it. */
-  const physicalName = async (collection: string) => {
-    const table = tables instanceof RagctlError ? undefined : await tables.state.getTable(collection);
-    return table?.native ? physicalOf(table) : collection;
+  /** Where the state store does not answer, the store knows the collection by its name. */
+  const lookedUp = async <T>(look: (state: StateStore) => Promise<T>): Promise<T | undefined> => {
+    if (tables.failure) return undefined;
+    try {
+      const opened = await tables.get();
+      return opened && (await look(opened.state));
+    } catch (error) {
+      if (error instanceof RagctlError && (error.exitCode === ExitCode.unreachable || tables.failure)) return undefined;
+      throw error;
+    }
   };
+  const tableOf = async (collection: string) => {
+    const table = await lookedUp((state) => state.getTable(collection));
+    return table?.native ? table : undefined;
+  };
+  /** What the store calls it. */
+  const physicalName = async (collection: string) => physicalOf((await tableOf(collection)) ?? { collection });
 
   const prepare = (collection: string, vector: Vector, options: SearchOptions, view: View | undefined): NativeSearch["made"] => {
     const asked = view ? { ...options, withPayload: withStampFields(options.withPayload, view.routing.table) } : options;
@@ -69,6 +81,8 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       };
       if (!there) {
         if (physical !== name) throw lostCollection(name, physical);
+        // One that is there by another name alone must not be made beside it.
+        await (await tables.get())?.state.getTable(name);
         await control((node) => node.control.createCollection(name, spec));
         await indexMissing(undefined);
         return { created: true };
@@ -78,17 +92,16 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       return { created: false };
     },
     async dropCollection(name) {
-      const gone = new Set([name, ...(tables instanceof RagctlError ? [] : await dropTable(tables.state, name))]);
+      const opened = await tables.get();
+      const gone = new Set([name, ...(opened ? await dropTable(opened.state, name) : [])]);
       for (const physical of gone) await control((node) => node.control.deleteCollection(physical));
     },
     async collections() {
       const names = new Set(await control((node) => node.control.listCollections()));
-      if (tables instanceof RagctlError) return [...names];
-      for (const { collection } of await tables.state.tables()) {
-        const table = await tables.state.getTable(collection);
-        if (!table?.native || !names.has(physicalOf(table))) continue;
+      for (const table of (await lookedUp(allTables)) ?? []) {
+        if (!table.native || !names.has(physicalOf(table))) continue;
         for (const physical of physicalNames(table)) names.delete(physical);
-        names.add(collection);
+        names.add(table.collection);
       }
       return [...names].toSorted();
     },
@@ -97,10 +110,7 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       return await control((node) => node.control.collectionInfo(physical, vectorName));
     },
     table: () => Promise.resolve(undefined),
-    async cellTable(collection) {
-      const table = tables instanceof RagctlError ? undefined : await tables.state.getTable(collection);
-      return table?.native ? table : undefined;
-    },
+    cellTable: tableOf,
 
     prepareSearch(collection: string, vector: Vector, options: SearchOptions): NativeSearch {
       return { collection, options, vector, made: prepare(collection, vector, options, views.peek(collection)) };

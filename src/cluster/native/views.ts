@@ -1,43 +1,59 @@
 import { RagctlError } from "../../errors.ts";
+import type { Clock } from "../../runtime.ts";
 import type { TableWatch, View } from "../watch.ts";
+import type { NativeTables } from "./tables.ts";
+
+/** For so long after a state store did not answer, reads do without it at once. */
+const withoutUs = 5_000_000;
 
 /**
- * What a native client knows of its collections' tables. Most have none: then the store's own placement is all there is. It is asked all the
- * same, under a lease, so that whoever changes that can wait for this client.
+ * What a native client knows of its collections' tables. Most have none: then the store's own placement is all there is. Where there is a state
+ * store it is asked all the same, under a lease, so that whoever changes that can wait for this client.
  */
 export class NativeViews {
-  readonly #watch: TableWatch | RagctlError;
+  readonly #tables: NativeTables;
+  readonly #clock: Clock;
   /** Collections whose table, or that there is none, has been read. */
   readonly #asked = new Set<string>();
+  #withoutUntilUs = -Infinity;
 
-  /** @param watch or why there is none: the state store could not be opened. Then nothing is written, and reads go by the name alone */
-  constructor(watch: TableWatch | RagctlError) {
-    this.#watch = watch;
+  constructor(tables: NativeTables, clock: Clock) {
+    this.#tables = tables;
+    this.#clock = clock;
   }
 
-  /** @throws RagctlError exit 3 where the state store could not be opened */
+  /** Of whoever has seen a view. */
   get watch(): TableWatch {
-    if (this.#watch instanceof RagctlError) throw this.#watch;
-    return this.#watch;
+    const { opened } = this.#tables;
+    if (!opened) throw new Error("there is no state store, and so no table");
+    return opened.watch;
   }
 
   /** The latest that is known, whether or not the lease holds. */
   peek(collection: string): View | undefined {
-    const view = this.#watch instanceof RagctlError ? undefined : this.#watch.peek(collection);
+    const view = this.#tables.opened?.watch.peek(collection);
     return view?.routing.table.native ? view : undefined;
   }
 
-  /** The view that holds now, at once; `none`: there is no table; undefined: it must be asked for. */
-  current(collection: string): View | "none" | undefined {
-    if (!this.watch.leaseHolds) return undefined;
-    const view = this.watch.current(collection);
+  /**
+   * The view that holds now, at once; `none`: there is no table; undefined: it must be asked for.
+   * @param lately for a read, which may go by what was so within the last second where there is no state store
+   */
+  current(collection: string, lately = false): View | "none" | undefined {
+    const { opened } = this.#tables;
+    if (!opened) return this.#tables.absent(lately) ? "none" : undefined;
+    const { watch } = opened;
+    if (!watch.leaseHolds) return undefined;
+    const view = watch.current(collection);
     if (!view) return this.#asked.has(collection) ? "none" : undefined;
     return view.routing.table.native ? view : "none";
   }
 
+  /** @throws RagctlError exit 3 where the state store is there and does not answer */
   async ask(collection: string): Promise<void> {
-    await this.watch.live(collection);
-    this.#asked.add(collection);
+    const opened = await this.#tables.get();
+    await opened?.watch.live(collection);
+    if (opened) this.#asked.add(collection);
   }
 
   /**
@@ -55,24 +71,26 @@ export class NativeViews {
   }
 
   async #enter(collection: string): Promise<View | undefined> {
-    if (this.#watch instanceof RagctlError) return undefined;
     for (;;) {
-      const view = this.current(collection);
+      const view = this.current(collection, true);
       if (view === "none") return undefined;
       if (view) {
         this.watch.begin(view);
         return view;
       }
+      // One that could not be opened is opened by writes, which cannot do without; one that was is asked every second by the watch.
+      if (this.#tables.failure || this.#clock.monotonicUs() < this.#withoutUntilUs) return undefined;
       try {
         await this.ask(collection);
       } catch (error) {
-        if (error instanceof RagctlError && error.exitCode === 3) return undefined;
-        throw error;
+        if (!(error instanceof RagctlError && (error.exitCode === 3 || this.#tables.failure))) throw error;
+        this.#withoutUntilUs = this.#clock.monotonicUs() + withoutUs;
+        return undefined;
       }
     }
   }
 
   async close(): Promise<void> {
-    if (!(this.#watch instanceof RagctlError)) await this.#watch.close();
+    await this.#tables.close();
   }
 }

@@ -163,6 +163,10 @@ export class NativeWriter {
       result.failed = planned.map(({ key }) => ({ key, reason: leaseRanOut }));
       return result;
     }
+    if (!view && (await this.#overtaken(collection))) {
+      result.failed = planned.map(({ key }) => ({ key, reason: leaseRanOut }));
+      return result;
+    }
     if (!removal) result.acknowledged.push(...stored.map(({ key }) => key));
     return result;
   }
@@ -267,6 +271,19 @@ export class NativeWriter {
     if (!copy || planned.length === 0) return;
     const entries = planned.map(({ stamp }): TouchedEntry => ({ move: copy.id, kind, id: stamp.id, op }));
     await this.#deps.views.watch.appendTouched(table.collection, entries);
+  }
+
+  /** Whether a copy may have begun of which a write that went without a table knew nothing: this process was held up on the way. */
+  async #overtaken(collection: string): Promise<boolean> {
+    const { views } = this.#deps;
+    try {
+      if (views.current(collection) === undefined) await views.ask(collection);
+    } catch (error) {
+      if (!(error instanceof RagctlError)) throw error;
+      return true;
+    }
+    const table = views.peek(collection)?.routing.table;
+    return table !== undefined && (table.native?.copy !== undefined || table.physical !== undefined);
   }
 
   /** Whether what is in flight may not be acknowledged any more: the table has changed under it, or cannot be looked at. */
