@@ -14,6 +14,8 @@ export interface StatusDeps {
   pointsOn(node: NodeConfig, control: StoreControl, collection: string): Promise<number | LocalShards>;
   /** Of a routed cluster; empty for a native one. */
   tables(): Promise<RoutingTable[]>;
+  /** Of a native one, those of collections with cells. */
+  nativeTables?(): Promise<RoutingTable[]>;
   /** @param zone its own; undefined: that of all zones without one */
   cache(zone?: string): Promise<CacheStore | undefined>;
   connects(url: string, timeoutMs: number): Promise<boolean>;
@@ -35,12 +37,13 @@ const connectMs = 1_000;
 export async function collectStatus(cluster: ClusterConfig, deps: StatusDeps): Promise<StatusResult> {
   const controls = await Promise.all(cluster.nodes.map((node) => deps.control(node)));
   const healths = await measureHealth(controls);
+  const named = namesOf((await deps.nativeTables?.()) ?? []);
   const [tables, cache, zoneCaches, faults, asked] = await Promise.all([
     deps.tables(),
     askCache(deps),
     Promise.all(Object.keys(cluster.cache?.zones ?? {}).map((zone) => askZoneCache(deps, zone))),
     deps.faults?.() ?? [],
-    Promise.all(cluster.nodes.map((node, index) => askNode(node, controls[index]!, healths[index]!, deps))),
+    Promise.all(cluster.nodes.map((node, index) => askNode(node, controls[index]!, healths[index]!, named, deps))),
   ]);
   const nodes = asked.map((node) => withTables(node, tables));
   const names = new Set([
@@ -84,7 +87,13 @@ async function measureHealth(controls: readonly StoreControl[]): Promise<NodeHea
   );
 }
 
-async function askNode(node: NodeConfig, control: StoreControl, health: NodeHealth, deps: StatusDeps): Promise<NodeStatus> {
+async function askNode(
+  node: NodeConfig,
+  control: StoreControl,
+  health: NodeHealth,
+  named: Names,
+  deps: StatusDeps,
+): Promise<NodeStatus> {
   const row = { id: node.id, url: node.url, zone: node.zone ?? null };
   const answer = await asAnswer(health, node, deps);
   const base = {
@@ -96,7 +105,7 @@ async function askNode(node: NodeConfig, control: StoreControl, health: NodeHeal
   };
   if (!health.ok) return { ...base, points: null, collections: {} };
   try {
-    const { collections, problems } = await countPoints(node, control, deps);
+    const { collections, problems } = await countPoints(node, control, named, deps);
     const points = Object.values(collections).reduce((sum, each) => sum + (each.points ?? 0), 0);
     if (problems.length === 0) return { ...base, points, collections };
     // It answers, and others answer in its place for what it has lost.
@@ -110,13 +119,15 @@ async function askNode(node: NodeConfig, control: StoreControl, health: NodeHeal
 async function countPoints(
   node: NodeConfig,
   control: StoreControl,
+  named: Names,
   deps: StatusDeps,
 ): Promise<{ collections: NodeStatus["collections"]; problems: string[] }> {
-  const names = await control.listCollections();
+  const names = (await control.listCollections()).filter((physical) => named.get(physical) !== null);
   const found = await Promise.all(names.map(async (name) => [name, await deps.pointsOn(node, control, name)] as const));
   const collections: NodeStatus["collections"] = {};
   const problems: string[] = [];
-  for (const [name, held] of found) {
+  for (const [physical, held] of found) {
+    const name = named.get(physical) ?? physical;
     const { points, dead } = typeof held === "number" ? { points: held, dead: [] } : held;
     collections[name] = { points, state: null };
     if (dead.length > 0)
@@ -125,6 +136,18 @@ async function countPoints(
       );
   }
   return { collections, problems };
+}
+
+/** What people call a collection of a native store; null: it served before, under that very name, and is about to go. */
+type Names = ReadonlyMap<string, string | null>;
+
+function namesOf(tables: readonly RoutingTable[]): Names {
+  return new Map(
+    tables.flatMap((table) => {
+      const serving = [physicalOf(table), table.collection] as const;
+      return table.native?.left === table.collection ? [serving, [table.collection, null] as const] : [serving];
+    }),
+  );
 }
 
 async function askHealth(control: StoreControl): Promise<NodeHealth> {

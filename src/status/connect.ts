@@ -6,7 +6,7 @@ import type { LocalShards, StatusDeps } from "./collect.ts";
 
 /** The real parts of a cluster for `collectStatus`. */
 export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Promise<StatusDeps> {
-  const [{ driverFor }, { endpointOf, poolOptionsOf }, { createPool }, { readTables }] = await Promise.all([
+  const [{ driverFor }, { endpointOf, poolOptionsOf }, { createPool }, { readTables, readNativeTables }] = await Promise.all([
     import("../stores/index.ts"),
     import("../stores/endpoint.ts"),
     import("../http/pool.ts"),
@@ -30,6 +30,7 @@ export async function statusDeps(cluster: ClusterConfig, runtime: Runtime): Prom
       }
     },
     tables: () => readTables(cluster, runtime),
+    nativeTables: () => readNativeTables(cluster, runtime),
     async cache(zone) {
       if (!cluster.cache) return undefined;
       const [{ openCache }, { cacheOfZone }] = await Promise.all([import("../cache/index.ts"), import("../cache/zones.ts")]);

@@ -1,24 +1,34 @@
-import { existsSync } from "node:fs";
 import type { ClusterConfig } from "../config/schema.ts";
+import { RagctlError } from "../errors.ts";
 import type { Runtime } from "../runtime.ts";
 import type { RoutingTable } from "../sharding/table.ts";
-import { openStateStore, sqliteStatePath, stateBaseDir, type StateStore } from "../state/index.ts";
+import { allTables, openStateStore, stateBaseDir, stateIsAbsent } from "../state/index.ts";
+
+type Where = Pick<Runtime, "clock" | "cwd">;
 
 /** Every routing table of a cluster; none for a native one. Looking does not make a state file where there is none. */
-export async function readTables(cluster: ClusterConfig, runtime: Pick<Runtime, "clock" | "cwd">): Promise<RoutingTable[]> {
-  if (cluster.topology !== "routed") return [];
-  const location = { clusterName: cluster.name, baseDir: stateBaseDir(cluster.source, runtime.cwd) };
-  if (cluster.state.driver === "sqlite" && !existsSync(sqliteStatePath(cluster.state.path, location))) return [];
-  const store = await openStateStore(cluster.state, { ...location, clock: runtime.clock });
+export async function readTables(cluster: ClusterConfig, runtime: Where): Promise<RoutingTable[]> {
+  return cluster.topology === "routed" ? await read(cluster, runtime) : [];
+}
+
+/** Of a native cluster's collections those with cells: what the store calls them. None where the state store does not answer. */
+export async function readNativeTables(cluster: ClusterConfig, runtime: Where): Promise<RoutingTable[]> {
+  if (cluster.topology !== "native") return [];
+  try {
+    return (await read(cluster, runtime)).filter(({ native }) => native !== undefined);
+  } catch (error) {
+    if (error instanceof RagctlError) return [];
+    throw error;
+  }
+}
+
+async function read(cluster: ClusterConfig, { clock, cwd }: Where): Promise<RoutingTable[]> {
+  const location = { clusterName: cluster.name, baseDir: stateBaseDir(cluster.source, cwd) };
+  if (stateIsAbsent(cluster.state, location)) return [];
+  const store = await openStateStore(cluster.state, { ...location, clock });
   try {
     return await allTables(store);
   } finally {
     await store.close();
   }
-}
-
-async function allTables(store: StateStore): Promise<RoutingTable[]> {
-  const names = await store.tables();
-  const tables = await Promise.all(names.map(({ collection }) => store.getTable(collection)));
-  return tables.filter((table) => table !== undefined);
 }

@@ -199,7 +199,10 @@ it("what a writer that died has left under two keys is found, and the older copy
     payload: { ...old.payload, _ragctl_cell: 2, _ragctl_v: (old.payload["_ragctl_v"] as number) - 1 },
   });
   const verify = async (...argv: string[]) => (await runCli(["rebalance", "verify", ...argv, "--json"], { cwd })).json();
-  expect(await verify()).toMatchObject({ exitCode: 4, result: { clean: false, checked: 2, orphaned: 1 } });
-  expect(await verify("--repair")).toMatchObject({ exitCode: 0, result: { clean: true, repaired: { deleted: 1 } } });
+  // Of two writers at one instant, neither is the newer.
+  const other = shards[1]!.data!.get(2)!;
+  shards[2]!.data!.set(2, { ...other, payload: { ...other.payload, _ragctl_cell: 2 } });
+  expect(await verify()).toMatchObject({ exitCode: 4, result: { clean: false, checked: 2, orphaned: 2 } });
+  expect(await verify("--repair")).toMatchObject({ exitCode: 0, result: { clean: true, repaired: { deleted: 2 } } });
   expect(held("cells")).toEqual({ "cell-0": [1], "cell-1": [2], "cell-2": [] });
 });

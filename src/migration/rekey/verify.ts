@@ -19,6 +19,8 @@ interface Finding {
   id: PointId;
   kind: "twice" | "misplaced";
   highest: number | undefined;
+  /** The keys under which it has that version. */
+  best: string[];
   keys: string[];
 }
 
@@ -40,11 +42,18 @@ export async function verifyCells(
   const data = deps.face(physicalOf(table));
   const keys = cellKeys(table.partitioner)!;
   if (repair)
-    for (const { id, kind, highest } of found.list) {
+    for (const { id, kind, highest, best } of found.list) {
       if (kind !== "twice" || highest === undefined) continue;
+      // Of two writers at one instant both may have the highest: either may stay, but one. What is newer than was seen stays in any case.
       const older = { must: [{ has_id: [id] }, { key: field.version, range: { lt: highest } }] };
-      const failure = await deps.sender.write(data, data.prepareDelete({ filter: older }, { wait: true, shardKeys: keys }), {});
-      if (!failure) deleted++;
+      const asOld = { must: [{ has_id: [id] }, { key: field.version, range: { lte: highest } }] };
+      const others = best.slice(1);
+      const requests = [
+        data.prepareDelete({ filter: older }, { wait: true, shardKeys: keys }),
+        ...(others.length > 0 ? [data.prepareDelete({ filter: asOld }, { wait: true, shardKeys: others })] : []),
+      ];
+      const failures = await Promise.all(requests.map((request) => deps.sender.write(data, request, {})));
+      if (failures.every((failure) => failure === undefined)) deleted++;
     }
   const after = deleted > 0 ? await findings(table, deps) : found;
   const twice = after.list.filter(({ kind }) => kind === "twice").length;
@@ -85,8 +94,9 @@ async function findings(table: RoutingTable, deps: CellsDeps): Promise<{ checked
     const keys = copies.map(({ of }) => of);
     const versions = copies.flatMap(({ seen }) => (seen.version === undefined ? [] : [seen.version]));
     const highest = versions.length > 0 ? Math.max(...versions) : undefined;
-    if (copies.length > 1) list.push({ id, kind: "twice", highest, keys });
-    else if (keyOf(copies[0]!.seen, cellField) !== keys[0]) list.push({ id, kind: "misplaced", highest, keys });
+    const best = copies.filter(({ seen }) => seen.version === highest).map(({ of }) => of);
+    if (copies.length > 1) list.push({ id, kind: "twice", highest, best, keys });
+    else if (keyOf(copies[0]!.seen, cellField) !== keys[0]) list.push({ id, kind: "misplaced", highest, best, keys });
   }
   return { checked, list };
 }

@@ -171,3 +171,20 @@ test("zones with a cache of their own: each is asked, and one that does not answ
   expect(status.zoneCaches).toMatchObject([{ zone: "b", ok: false, problem: "refused" }]);
   expect(somethingIsDown(status)).toBe(true);
 });
+
+test("a native collection with cells goes by the name that people use; what served before under it is about to go", async () => {
+  const native = { ...table, physical: "docs@1", moves: [] };
+  const counted = async (left?: string) => {
+    const points = { "docs@1": 5, wiki: 2, ...(left !== undefined && { [left]: 4 }) };
+    const { cluster, deps } = fake(
+      { n1: { healths: [ok()], points } },
+      { nativeTables: async () => [{ ...native, native: left === undefined ? {} : { left } }] },
+    );
+    const { nodes, collections } = await collectStatus({ ...cluster, topology: "native" }, deps);
+    expect(collections.map(({ name }) => name)).toEqual(Object.keys(nodes[0]!.collections).toSorted());
+    return Object.fromEntries(Object.entries(nodes[0]!.collections).map(([name, each]) => [name, each.points]));
+  };
+  expect(await counted()).toEqual({ docs: 5, wiki: 2 });
+  expect(await counted("docs")).toEqual({ docs: 5, wiki: 2 });
+  expect(await counted("docs@0")).toEqual({ docs: 5, "docs@0": 4, wiki: 2 });
+});
