@@ -15,6 +15,7 @@ import { endpointOf, poolOptionsOf } from "../stores/endpoint.ts";
 import { driverFor } from "../stores/index.ts";
 import { alwaysCalm, unlimited, type Journal, type MoverDeps } from "./contract.ts";
 import type { HeldLock } from "./lock.ts";
+import { moveAliases } from "./rekey/aliases.ts";
 
 const defaultRequestTimeoutMs = 5_000;
 
@@ -128,9 +129,13 @@ export async function prepareNode(access: MigrationAccess, collection: string, i
   if (!table) return;
   const { size, distance, name } = table.vector;
   const spec = { size, distance, ...(name === undefined ? {} : { vector: name }) };
-  const wanted = new Set([physicalOf(table), table.beside?.physical]);
-  for (const other of there)
-    if (isLayoutOf(other, collection) && !wanted.has(other)) await node.control.deleteCollection(other);
-  await createOn(node, physicalOf(table), spec, () => undefined, table);
+  const to = physicalOf(table);
+  const wanted = new Set([to, table.beside?.physical]);
+  await createOn(node, to, spec, () => undefined, table);
+  for (const other of there) {
+    if (wanted.has(other) || !(other === collection || isLayoutOf(other, collection))) continue;
+    await moveAliases(node.control, { name: collection, from: other, to });
+    await node.control.deleteCollection(other);
+  }
   await giveAliases(access.state, table, node.control);
 }

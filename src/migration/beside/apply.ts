@@ -55,6 +55,8 @@ async function build(plan: Plan, step: BuildStep, table: TableAccess, deps: Omit
   const { layouts } = deps;
   const { physical, partitioner } = step;
   const { planId } = plan;
+  const { table: before } = await table.read();
+  if (!before.beside) await patiently(deps, () => layouts.requireCopyable(before));
   const { outcome, routing } = await table.change((now) => beginBeside(now, { physical, planId, partitioner }));
   if (typeof outcome === "object")
     throw planRefused(
@@ -140,6 +142,9 @@ export async function abortBeside(planId: string, deps: BesideDeps): Promise<boo
   await abortPlan(planId, deps);
   // What a mover that died had sent lands before there is nothing to land in.
   await settled(deps, beganMs);
+  // A mover that lost its lock unnoticed may have switched while this began.
+  if ((await table.read()).table.beside?.state === "left")
+    throw halfDone(`Clients read ${beside.physical} by now: there is nothing to take back.`, "plan-switched");
   await dropEverywhere(planId, table, deps);
   return true;
 }

@@ -6,6 +6,8 @@ import type { DataFace } from "../../stores/contract.ts";
 export interface Layouts {
   /** Requests to it, by its name on the nodes. */
   face(physical: string): DataFace;
+  /** @throws RagctlError exit 7 where a copy would leave something of the points behind */
+  requireCopyable(table: RoutingTable): Promise<void>;
   /** Makes it on a node, like the one that serves there, and indexed for the new partitioner; harmless where it is there. */
   create(id: string, table: RoutingTable, step: Pick<BuildStep, "physical" | "partitioner">): Promise<void>;
   /** Takes it away from a node; names that stand for the collection mean the one that serves from then on. Harmless where it is gone. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { giveAlias, giveAliases } from "../../../src/cluster/alias-switch.ts";
-import type { MigrationAccess } from "../../../src/migration/access.ts";
+import { prepareNode, type MigrationAccess } from "../../../src/migration/access.ts";
 import { layoutsOf } from "../../../src/migration/beside/on-nodes.ts";
 import { newAliasRecord } from "../../../src/sharding/alias-record.ts";
 import type { AliasAction, StoreControl } from "../../../src/stores/contract.ts";
@@ -104,10 +104,35 @@ test("where a release replaces a collection that was built anew, the layout goes
 test("a layout goes from a node that was away when the one before it was to go", async () => {
   const [first, second] = ["docs@20260101-000000-test", "docs@20260102-000000-test"];
   const { control, aliases, collections } = names(["docs", first, second]);
+  aliases.set("an application's own", first);
   const access = { state: memoryState(new MemoryState(), new EventClock()), nodes: { ofTable: () => ({ control }) } };
   const made = await world({ a: "serving" });
   const beside = { physical: first, planId: "plan", state: "left" as const };
   const table = { ...made.table(), physical: second, beside };
   await layoutsOf(access as unknown as MigrationAccess).drop("a", table, first);
-  expect([collections, Object.fromEntries(aliases)]).toEqual([[second], { docs: second }]);
+  expect([collections, Object.fromEntries(aliases)]).toEqual([[second], { docs: second, "an application's own": second }]);
+});
+
+test("a node that was away while a layout was dropped is made as the others with its repair, other names and all", async () => {
+  const layout = "docs@20260101-000000-test";
+  const { control, aliases, collections } = names(["docs", layout, "docs@20250101-000000-test", "docs@mine"]);
+  aliases.set("an application's own", "docs");
+  const made = await world({ a: "serving" });
+  const fields = ["_ragctl_h", "_ragctl_cell", "_ragctl_key"];
+  const collectionInfo = () => Promise.resolve({ ...made.table().vector, indexedPayloadFields: fields });
+  const state = { ...memoryState(new MemoryState(), new EventClock()), getTable: () => ({ ...made.table(), physical: layout }) };
+  const access = { state, nodes: { ofTable: () => ({ id: "a", control: { ...control, collectionInfo } }) } };
+  await prepareNode(access as unknown as MigrationAccess, "docs", "a", "http://a");
+  expect([collections, Object.fromEntries(aliases)]).toEqual([
+    [layout, "docs@mine"],
+    { docs: layout, "an application's own": layout },
+  ]);
+});
+
+test("points with several vectors are not copied to another layout, which would lose the others", async () => {
+  const made = await world({ a: "serving" });
+  const control = { collectionInfo: () => Promise.resolve({ otherVectors: ["title"] }) };
+  const access = { cluster: { store: {} }, nodes: { ofTable: () => ({ control }) } };
+  const layouts = layoutsOf(access as unknown as MigrationAccess);
+  await expect(layouts.requireCopyable(made.table())).rejects.toMatchObject({ code: "several-vectors", exitCode: 7 });
 });

@@ -48,3 +48,23 @@ test("a node that does not answer is stale from then on, so that its repair take
   expect([sim.table.nodes["b"]!.state, [...sim.network.nodes.get("b")!.collections.keys()]]).toEqual(["serving", [collection]]);
   sim.dead.add("r");
 });
+
+test("what a mover that lost its lock unnoticed has switched to is not taken for what it was", async () => {
+  const { sim, giveUp } = await building();
+  sim.tamper = (state) => ({
+    ...state,
+    leases() {
+      const { table, shared } = sim;
+      const left = { ...beside, physical: collection, state: "left" as const };
+      if (table.physical === undefined) {
+        const switched = { ...table, epoch: table.epoch + 1, physical: layout, beside: left };
+        shared.tables.set(collection, JSON.stringify(switched));
+        shared.epochs.set(collection, switched.epoch);
+      }
+      return state.leases();
+    },
+  });
+  const { ended, nodes } = await giveUp();
+  expect(ended).toMatchObject([{ code: "plan-switched", exitCode: 5 }]);
+  expect(nodes).toEqual(Array.from({ length: 3 }, () => `${collection} ${layout}`));
+});

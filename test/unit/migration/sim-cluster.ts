@@ -149,6 +149,7 @@ export class SimCluster {
     };
     return {
       face: (physical) => this.tamperFace(network.driver(() => dead.has(who)).data(physical)),
+      requireCopyable: () => Promise.resolve(),
       async create(id, _table, { physical }) {
         const node = await reach(id);
         node.dropped.delete(physical);
