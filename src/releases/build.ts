@@ -1,5 +1,6 @@
 import { changeAlias } from "../cluster/alias-switch.ts";
 import type { ClusterClient } from "../cluster/contract.ts";
+import { ExitCode, RagctlError } from "../errors.ts";
 import type { HeldLock } from "../migration/lock.ts";
 import { addRelease, markReady, prunable, type AliasRecord, type Release } from "../sharding/alias-record.ts";
 import { holdBuildLock, placesOf, wholeCluster, type ReleaseAccess } from "./access.ts";
@@ -89,6 +90,7 @@ export async function beginBuild(spec: BuildSpec, deps: BuildDeps): Promise<Buil
       await changeAlias(access.state, alias, (record) => markReady(record, id, verification.points));
       return await withAlias(access, alias, "ingest --into-new", async (aliasLock) => {
         await settle(access, alias, aliasLock);
+        if (spec.replaceCollection) await requireNoChange(alias, access);
         const switched =
           (await switchedBefore(access, alias, collection)) ??
           (await switchAlias({ alias, to: collection, kind: "release", replaces: spec.replaceCollection }, deps, aliasLock));
@@ -121,7 +123,7 @@ async function verify(spec: BuildSpec, deps: BuildDeps, collection: string, expe
 
 /** Said before hours of work, not after them. */
 async function requireFreeName({ alias, replaceCollection }: BuildSpec, access: ReleaseAccess): Promise<void> {
-  if (replaceCollection) return;
+  if (replaceCollection) return await requireNoChange(alias, access);
   const record = await access.state.getAlias(alias);
   if (await access.state.getTable(alias)) throw nameTaken(alias, "");
   const places = await placesOf(access, record ?? emptyRecord(alias));
@@ -130,6 +132,17 @@ async function requireFreeName({ alias, replaceCollection }: BuildSpec, access: 
       if ((await control.listCollections()).includes(alias)) throw nameTaken(alias, node === wholeCluster ? "" : node);
     }),
   );
+}
+
+/** What a change of its cells is making, or has not dropped yet, would be left behind by a collection that gives way. */
+async function requireNoChange(alias: string, access: ReleaseAccess): Promise<void> {
+  const { native } = (await access.state.getTable(alias)) ?? {};
+  if (!native?.copy && native?.left === undefined) return;
+  throw new RagctlError(`A change of the cells of ${alias} is half applied, so that it cannot give way to a release.`, {
+    code: "plan-in-flight",
+    exitCode: ExitCode.refused,
+    hint: "Finish it with ragctl rebalance apply --resume, or take it back with --abort.",
+  });
 }
 
 const emptyRecord = (alias: string): AliasRecord => ({ schemaVersion: 1, alias, version: 0, collection: null, releases: [] });

@@ -148,7 +148,11 @@ export interface DataFace {
   /** The answer to an upsert, delete or set-payload: whether reads see it yet, or it is only queued (durably). */
   parseWrite(body: Buffer): "applied" | "queued";
   /** Points that do not exist are left out of the answer, which is in no particular order. */
-  prepareFetch(ids: readonly PointId[], options: { withPayload?: boolean | string[]; withVector?: boolean }): PreparedRequest;
+  /** `shardKeys`: as of a search. Of a point under several keys the store may answer with any. */
+  prepareFetch(
+    ids: readonly PointId[],
+    options: { withPayload?: boolean | string[]; withVector?: boolean; shardKeys?: readonly ShardKey[] },
+  ): PreparedRequest;
   parseFetch(body: Buffer): Point[];
   /** Exact. */
   prepareCount(filter?: Filter): PreparedRequest;

@@ -1,5 +1,5 @@
 import { cutOverCopy, endCopyPause, pauseCopy } from "../../sharding/native-table.ts";
-import { physicalOf, type NativeTable } from "../../sharding/table.ts";
+import type { NativeTable } from "../../sharding/table.ts";
 import type { PointId } from "../../stores/contract.ts";
 import { mergedScans } from "../beside/merged.ts";
 import { confirmedWithin, noneUndecided } from "../confirm.ts";
@@ -21,7 +21,7 @@ class Again extends Error {}
 /** @returns once clients read the new collection. @throws RagctlError exit 5 where it does not get on */
 export async function copyAndSwitch(copy: NonNullable<NativeTable["copy"]>, table: TableAccess, deps: RekeyDeps): Promise<void> {
   const { table: now } = await table.read();
-  const io = new RekeyIo(deps, physicalOf(now), copy.physical, copy.partitioner, now.vector);
+  const io = new RekeyIo(deps, now, copy);
   const log = new TouchedLog(deps.state, deps.collection, copy.id);
   const work = new RekeyCopy(copy.id, io, log, table, deps);
   let lastWhy = "";
@@ -98,9 +98,10 @@ class RekeyCopy {
   }
 
   async *#differences(): AsyncGenerator<PointId> {
-    const scans = [{ of: null, pages: this.#io.source() }, ...this.#io.targets()];
+    const sources = this.#io.sources().map((pages) => ({ of: null, pages }));
+    const scans = [...sources, ...this.#io.targets()];
     for await (const { id, copies } of mergedScans<string | undefined | null>(scans)) {
-      const here = copies.find(({ of }) => of === null)?.seen;
+      const here = this.#io.serving(copies.filter(({ of }) => of === null).map(({ seen }) => seen));
       const there = copies.filter(({ of }) => of !== null);
       const [one] = there;
       const alike =

@@ -3,7 +3,14 @@ import type { PreparedRequest } from "../../http/contract.ts";
 import { cellKey, cellKeys } from "../../sharding/native-table.ts";
 import { pointIdOf } from "../../sharding/point-id.ts";
 import { createStamper } from "../../sharding/keys.ts";
-import { field, positionFieldOf, type PartitionerSpec, type RoutingTable } from "../../sharding/table.ts";
+import {
+  field,
+  physicalOf,
+  positionFieldOf,
+  type NativeTable,
+  type PartitionerSpec,
+  type RoutingTable,
+} from "../../sharding/table.ts";
 import type { DataFace, Point, PointId, ShardKey } from "../../stores/contract.ts";
 import { versionIn, type Seen } from "../compare.ts";
 import { idKey } from "../positions.ts";
@@ -22,19 +29,31 @@ export class RekeyIo {
   readonly #stamper: ReturnType<typeof createStamper>;
   /** Of the target; undefined: it is sharded by ids. */
   readonly keys: readonly string[] | undefined;
+  /** Of the source. */
+  readonly #fromKeys: readonly string[] | undefined;
+  /** What a writer that died has left under two keys of the source: a store that is asked for it by its id answers with either. */
+  readonly #twice = new Set<string>();
 
-  constructor(deps: RekeyDeps, source: string, target: string, partitioner: PartitionerSpec, vector: RoutingTable["vector"]) {
+  constructor(deps: RekeyDeps, source: RoutingTable, { physical, partitioner }: NonNullable<NativeTable["copy"]>) {
     this.#deps = deps;
-    this.#from = deps.face(source);
-    this.#to = deps.face(target);
+    this.#from = deps.face(physicalOf(source));
+    this.#to = deps.face(physical);
     this.#partitioner = partitioner;
-    this.#stamper = createStamper(partitioner, vector.distance);
+    this.#stamper = createStamper(partitioner, source.vector.distance);
     this.keys = cellKeys(partitioner);
+    this.#fromKeys = cellKeys(source.partitioner);
   }
 
-  /** Ids and versions of all points that serve, ascending. */
-  source(): AsyncGenerator<Seen[]> {
-    return this.#scan(this.#from, [field.version]);
+  /** Ids and versions of all points that serve, ascending; by key, since only so both of two copies are told. */
+  sources(): AsyncGenerator<Seen[]>[] {
+    if (!this.#fromKeys) return [this.#scan(this.#from, [field.version])];
+    return this.#fromKeys.map((key) => this.#scan(this.#from, [field.version], [key]));
+  }
+
+  /** Of what the keys of the source have of one point, the newest. */
+  serving(copies: readonly Seen[]): Seen | undefined {
+    if (copies.length > 1) this.#twice.add(idKey(copies[0]!.id));
+    return copies.toSorted((a, b) => (b.version ?? -1) - (a.version ?? -1))[0];
   }
 
   /** The same of the target, by key: each with whether it lies where its stamp says. */
@@ -116,9 +135,14 @@ export class RekeyIo {
 
   /** Of two copies of a point, one of which is about to be taken away, the newer. */
   async #newest(data: DataFace, ids: readonly PointId[], withVector: boolean): Promise<Point[]> {
-    const request = data.prepareFetch(ids, { withPayload: withVector ? true : [field.version], withVector });
+    const what = { withPayload: withVector ? true : [field.version], withVector };
+    const requests = [data.prepareFetch(ids, what)];
+    const twice = data === this.#from ? ids.filter((id) => this.#twice.has(idKey(id))) : [];
+    if (twice.length > 0)
+      for (const key of this.#fromKeys ?? []) requests.push(data.prepareFetch(twice, { ...what, shardKeys: [key] }));
     const best = new Map<string, Point>();
-    for (const point of await this.#read(data, request, (body) => data.parseFetch(body))) {
+    const answers = await Promise.all(requests.map((request) => this.#read(data, request, (body) => data.parseFetch(body))));
+    for (const point of answers.flat()) {
       const there = best.get(idKey(point.id));
       if (!there || (versionIn(there.payload) ?? -1) < (versionIn(point.payload) ?? -1)) best.set(idKey(point.id), point);
     }

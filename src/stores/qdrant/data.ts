@@ -58,12 +58,13 @@ export function qdrantData(collection: string, vectorName: string | undefined, c
     },
     parseWrite,
 
-    prepareFetch(ids, { withPayload, withVector: vectors }) {
+    prepareFetch(ids, { withPayload, withVector: vectors, shardKeys }) {
       checkIds(ids);
       const body: Schemas["PointRequest"] = {
         ids: [...ids],
         with_payload: withPayload ?? false,
         with_vector: withVector(vectors),
+        ...selected(shardKeys),
       };
       return post("", json(body), "read");
     },
