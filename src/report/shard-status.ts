@@ -1,6 +1,7 @@
 import type { ShardStatusResult } from "../planning/result.ts";
 import { formatBytes, formatCount, formatDurationMs, formatPercent, plural } from "../units.ts";
 import { shareBar } from "./share-bar.ts";
+import { fold } from "./shard-plan.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
 
@@ -34,7 +35,10 @@ const stateColor = { serving: "good", joining: "dim", leaving: "warn", stale: "b
 function tableParts({ collection, epoch, replicas, placement, nodes, moves, ...rest }: TableStatus, style: Style): string[] {
   const most = Math.max(...nodes.map(({ share }) => share));
   const parts = [
-    `${style.bold(collection)} · epoch ${epoch} · ${plural(replicas, "replica")} · ${placement}`,
+    fold(`${collection} · epoch ${epoch} · ${plural(replicas, "replica")} · ${placement}`, style.columns).replace(
+      collection,
+      () => style.bold(collection),
+    ),
     table(
       [
         { header: "node" },

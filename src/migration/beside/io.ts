@@ -55,9 +55,12 @@ export class BesideIo extends NodeIo {
  * @throws RagctlError exit 5 where it does not answer
  */
 export async function awaitLate(io: NodeIo, node: string, deps: MoverDeps): Promise<void> {
-  const { clock, signal, requestTimeoutMs, patienceMs } = deps;
+  const { clock, signal, requestTimeoutMs, patienceMs, note } = deps;
   const untilMs = clock.nowMs() + patienceMs;
+  let told = false;
   while (!(await io.answers(node))) {
+    if (!told) note(`waiting for ${node}, which does not answer`);
+    told = true;
     if (clock.nowMs() >= untilMs) throw halfDone(`Node ${node} does not answer.`, "node-unreachable");
     await clock.sleep(lookEveryMs, signal);
   }
