@@ -17,8 +17,11 @@ import { idKey } from "../positions.ts";
 import { halfDone, nodeFull } from "../trouble.ts";
 import { Unsettled, type RekeyDeps } from "./contract.ts";
 import { scanStore } from "./scan.ts";
+import { inTurns } from "./turns.ts";
 
 const idsAtOnce = 256;
+/** Of a cluster that answers others meanwhile. */
+const readsAtOnce = 8;
 
 /** Both collections of a copy: the one that serves is read, the other one, which nobody else writes to, is made like it. */
 export class RekeyIo {
@@ -27,6 +30,7 @@ export class RekeyIo {
   readonly #to: DataFace;
   readonly #partitioner: PartitionerSpec;
   readonly #stamper: ReturnType<typeof createStamper>;
+  readonly #inTurn = inTurns(readsAtOnce);
   /** Of the target; undefined: it is sharded by ids. */
   readonly keys: readonly string[] | undefined;
   /** Of the source. */
@@ -164,8 +168,9 @@ export class RekeyIo {
   }
 
   async #read<T>(data: DataFace, request: PreparedRequest, parse: (body: Buffer) => T): Promise<T> {
+    const { sender, signal } = this.#deps;
     try {
-      return await this.#deps.sender.read(data, request, { signal: this.#deps.signal }, parse);
+      return await this.#inTurn(() => sender.read(data, request, { signal }, parse));
     } catch (error) {
       if (error instanceof RagctlError && error.code === "cluster-unreachable") throw new Unsettled(error.message);
       throw error;

@@ -8,6 +8,7 @@ import { mergedScans } from "../beside/merged.ts";
 import type { Seen } from "../compare.ts";
 import type { ShardVerifyResult } from "../result.ts";
 import { scanStore } from "./scan.ts";
+import { inTurns } from "./turns.ts";
 
 export interface CellsDeps {
   sender: Pick<NativeSend, "read" | "write">;
@@ -25,6 +26,7 @@ interface Finding {
 }
 
 const examplesShown = 10;
+const readsAtOnce = 8;
 
 /**
  * Every point of a native collection with cells: under one key, and that of its cell. What a writer that died has left under two keys is found, and
@@ -81,10 +83,11 @@ async function findings(table: RoutingTable, deps: CellsDeps): Promise<{ checked
   const cellField = positionFieldOf(table.partitioner);
   const data = deps.face(physicalOf(table));
   const { sender, signal } = deps;
+  const inTurn = inTurns(readsAtOnce);
   const scans = cellKeys(table.partitioner)!.map((key) => ({
     of: key,
     pages: scanStore(data, { fields: [field.version, cellField], shardKeys: [key], signal }, (request, parse) =>
-      sender.read(data, request, { signal }, parse),
+      inTurn(() => sender.read(data, request, { signal }, parse)),
     ),
   }));
   const list: Finding[] = [];

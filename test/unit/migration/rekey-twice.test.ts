@@ -13,21 +13,20 @@ import { EventClock } from "../../helpers/sim/event-clock.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
 import { NativeSimStore } from "../../helpers/sim/native-store.ts";
 
-const axes = [
-  [1, 0, 0],
-  [0, 1, 0],
-  [0, 0, 1],
-];
 const cells = (modelId: string, centroids: number[][]) =>
   ({ kind: "semantic", hash: "xxh32", modelId, centroids, field: `_ragctl_c_${modelId}` }) as const;
 
-test("of what a writer that died has left under two keys, the newer is carried to other cells", async () => {
+test.each([
+  ["of what a writer that died has left under two keys, the newer is carried to other cells", 3],
+  ["many cells ask for no more at once than a node takes", 60],
+])("%s", async (_what, count) => {
   await loadHashes();
+  const axes = Array.from({ length: count }, (_, at) => Array.from({ length: count }, (__, d) => (d === at ? 1 : 0)));
   const clock = new EventClock();
   const store = new NativeSimStore(clock, seededRng(1));
   const shared = new MemoryState();
   const state = memoryState(shared, clock);
-  const before = store.create("docs@0", true, 3);
+  const before = store.create("docs@0", true, count);
   const put = (key: string, cell: number, version: number) =>
     void (before.shards.get(cell)!.data ??= new Map()).set(pointIdOf(key), {
       id: pointIdOf(key),
@@ -39,7 +38,7 @@ test("of what a writer that died has left under two keys, the newer is carried t
   // The store meets the older one first.
   put("two", 0, 7);
   put("two", 2, 8);
-  const found = foundTable("docs", { size: 3, distance: "Cosine" }, { hash: "xxh32" });
+  const found = foundTable("docs", { size: count, distance: "Cosine" }, { hash: "xxh32" });
   await state.createTable({ ...found, physical: "docs@0", partitioner: cells("old", axes) });
   const step: RekeyStep = {
     id: "rekey",
@@ -57,7 +56,7 @@ test("of what a writer that died has left under two keys, the newer is carried t
     name: "sim",
     store: { driver: "qdrant" },
     nodes: [{ id: "q1", url: "http://store", weight: 1 }],
-    routing: { breaker: "off", maxInFlightPerNode: 128 },
+    routing: { breaker: "off", maxInFlightPerNode: 16 },
   } as ClusterConfig;
   const driver = store.driver(() => false);
   const nodes = new ClusterNodes(cluster, {
@@ -98,5 +97,5 @@ test("of what a writer that died has left under two keys, the newer is carried t
   const held = [...store.collections.get("docs@1")!.shards.values()].flatMap(({ key, data }) =>
     [...(data?.values() ?? [])].map(({ payload }) => [key, payload["_ragctl_key"], payload["_ragctl_v"]].join(" ")),
   );
-  expect(held.toSorted()).toEqual(["cell-0 two 8", "cell-1 one 5"]);
+  expect(held.toSorted()).toEqual([`cell-${count - 3} two 8`, `cell-${count - 2} one 5`]);
 });
