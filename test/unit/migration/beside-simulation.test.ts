@@ -34,6 +34,7 @@ test(
 
 test.each([
   ["a node is away when the layout before is dropped", { absent: true }],
+  ["a writer loses its lease now and then", { cutOff: true }],
   ["another plan goes back at once, in either way", { again: true }],
 ] as const)("nothing is lost where %s", { timeout: 600_000 }, async (_, way) => {
   await loadHashes();

@@ -58,6 +58,8 @@ export interface ChangeSabotage {
   beside?: boolean;
   /** A node goes away as soon as the switch has been made, for longer than its mover has patience. */
   absent?: boolean;
+  /** A writer cannot reach the state store for longer than its lease, again and again, while all others can. */
+  cutOff?: boolean;
   /** Right after it, another plan of either kind goes back. */
   again?: boolean;
   /** What of the protocol a mover leaves out: its view of the state store. */
@@ -219,6 +221,20 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     outcome.reversed = true;
     plan = plans[Math.floor(rng() * 2)]!({ ...about, ...size, planId: "plan-again", table: sim.table, to: table.partitioner });
   };
+  /** What it had under way by then may be on the wire still, for as long as a request may take. */
+  const lapses = async (): Promise<void> => {
+    if (!sabotage.cutOff) return;
+    const { travel } = sim;
+    while (clock.nowMs() < endMs) {
+      await clock.sleep(rng() * 3_000);
+      sim.travel = async (who) => {
+        if (who === "w0") throw new RagctlError("the state store is away", { code: "state-unavailable", exitCode: 3 });
+        await travel(who);
+      };
+      await clock.sleep(leaseMs + rng() * 3_000);
+      sim.travel = travel;
+    }
+  };
   /** Away when the layout before is dropped, and back much later. */
   const stayAway = async (): Promise<void> => {
     if (!sabotage.absent) return;
@@ -237,6 +253,7 @@ export async function changeSchedule(seed: number, sabotage: ChangeSabotage = {}
     trouble(),
     move(),
     stayAway(),
+    lapses(),
     repairers(sim, rng, { mayDie: mayCrash, endMs }, failures),
   ];
   for (const one of work) one.catch((error: unknown) => failures.push(error));
