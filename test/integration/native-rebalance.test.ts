@@ -189,6 +189,7 @@ describe("rebalance of a native collection", () => {
     expect(planned.exitCode, planned.stderr).toBe(10);
     expect(planned.result).toMatchObject({ from: "shards of the store itself", probes: 2, changes: true });
     expect(planned.result.groups).toHaveLength(cells);
+    expect(planned.result.notes.join()).toContain("clients that do not share it must write nothing");
     expect(planned.result.after.maxOverMean).toBeLessThan(1.35);
     const traffic = startTraffic(setting);
     const applied = await ragctl("rebalance", "apply", "plan.json", "--yes");

@@ -81,8 +81,9 @@ export function nativeClient(deps: NativeDeps): ClusterClient {
       };
       if (!there) {
         if (physical !== name) throw lostCollection(name, physical);
-        // One that is there by another name alone must not be made beside it.
-        await (await tables.get())?.state.getTable(name);
+        // Where the state store did not answer: one that is there by another name alone must not be made beside it.
+        const table = await (await tables.get())?.state.getTable(name);
+        if (table?.physical !== undefined) throw lostCollection(name, table.physical);
         await control((node) => node.control.createCollection(name, spec));
         await indexMissing(undefined);
         return { created: true };

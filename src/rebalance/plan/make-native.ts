@@ -65,6 +65,10 @@ export async function makeNativePlan(
     notes.push(
       `${table.collection} becomes an alias: for applications that read Qdrant itself the name means nothing for a moment; those that write must name a shard key from then on`,
     );
+  if (cluster.state.driver === "sqlite" && plan.steps.some(({ kind }) => kind === "rekey"))
+    notes.push(
+      "the state store is a file of this machine: clients that do not share it must write nothing while this is applied, and cannot write afterwards (a state store in Redis is shared)",
+    );
   return { plan, notes };
 }
 
