@@ -18,26 +18,32 @@ export function easeOnce(board: Board, { tolerance }: Aim): boolean {
   const above = overfull(board, limit);
   const below = new Set([...board.empty].filter((id) => board.relative(board.bins.get(id)!) < (1 - tolerance) * mean));
   if (above.size === 0 && below.size === 0) return false;
+  const open = [...board.bins.values()].filter((bin) => !bin.closed);
+  const bears = new Map([...board.bins.values()].map((bin) => [bin.id, board.relative(bin)]));
+  // Whoever bears no less is never made more even by what comes.
+  const takers = new Map(
+    [...bears].map(([id, most]) => [id, open.filter((to) => bears.get(to.id)! < most && (above.has(id) || below.has(to.id)))]),
+  );
   let best: { piece: Piece; from: string; to: string; score: number; gain: number } | undefined;
   for (const piece of board.pieces) {
     const loads = board.loadsOf(piece);
-    const holders = board.holders(piece);
-    if (below.size === 0 && !holders.some(({ id }) => above.has(id))) continue;
-    const zones = board.zones(piece);
-    const free = board.free(piece);
-    for (const from of holders)
-      for (const to of free) {
-        const eases = above.has(from.id);
-        if (!eases && !(below.has(to.id) && board.relative(from, negative(loads)) >= (1 - tolerance) * mean)) continue;
+    const held = board.on.get(piece.id)!;
+    for (const from of board.holders(piece)) {
+      const { id } = from;
+      const eases = above.has(id);
+      if (!eases && board.relative(from, negative(loads)) < (1 - tolerance) * mean) continue;
+      const relief = eases ? board.relief(from, loads, limit) : loads[0];
+      const helps = eases && relief >= board.excess(from, limit) * (1 - 1e-9);
+      for (const to of takers.get(id)!) {
+        if (held.has(to.id)) continue;
+        const score = Math.min(1, relief / board.toCopy(piece, id, to.id));
+        if (!(score >= leastRelief || helps) || (best && score < best.score * (1 - 1e-9))) continue;
         const gain = board.gain(loads, from, to);
-        if (gain <= 1e-9 * piece.load * piece.load || board.relative(to, loads) >= board.relative(from)) continue;
-        const toCopy = board.toCopy(piece, from.id, to.id);
-        const relief = eases ? board.relief(from, loads, limit) : loads[0];
-        const score = Math.min(1, relief / toCopy);
-        const pays = score >= leastRelief || (eases && relief >= board.excess(from, limit) * (1 - 1e-9));
-        if (!pays || (best && !isBetter({ score, gain }, best)) || !keepsZones(zones, from, to)) continue;
-        best = { piece, from: from.id, to: to.id, score, gain };
+        if (gain <= 1e-9 * piece.load * piece.load || board.relative(to, loads) >= bears.get(id)!) continue;
+        if ((best && !isBetter({ score, gain }, best)) || !keepsZones(board.zones(piece), from, to)) continue;
+        best = { piece, from: id, to: to.id, score, gain };
       }
+    }
   }
   if (!best) return false;
   board.take(best.piece, best.from);
