@@ -143,7 +143,9 @@ export async function abortSpill(plan: Plan, deps: MoverDeps): Promise<void> {
       "cannot-abort",
       "--resume goes on with it; ragctl rebalance reverse then makes them anew.",
     );
-  if (isSpillPlan(plan)) await endCopies(deps);
+  if (!isSpillPlan(plan)) return;
+  await new TableAccess(deps.state, deps.collection, deps.physical).change(dropHolds);
+  await endCopies(deps);
 }
 
 async function changed(table: TableAccess, change: (table: RoutingTable) => Transition | "unchanged"): Promise<void> {
