@@ -1,7 +1,7 @@
 import { openClusterState } from "../cluster/index.ts";
 import { giveAliases } from "../cluster/alias-switch.ts";
 import { createOn } from "../cluster/collections.ts";
-import { ClusterNodes } from "../cluster/nodes.ts";
+import { ClusterNodes, defaultRequestTimeoutMs } from "../cluster/nodes.ts";
 import { thisHost } from "../cluster/this-host.ts";
 import type { ClusterConfig } from "../config/schema.ts";
 import { RagctlError } from "../errors.ts";
@@ -16,8 +16,6 @@ import { driverFor } from "../stores/index.ts";
 import { alwaysCalm, unlimited, type Journal, type MoverDeps } from "./contract.ts";
 import type { HeldLock } from "./lock.ts";
 import { moveAliases } from "./rekey/aliases.ts";
-
-const defaultRequestTimeoutMs = 5_000;
 
 /** What a migration takes from the process that it runs in. */
 export interface MigrationRuntime {

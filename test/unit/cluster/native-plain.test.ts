@@ -2,7 +2,6 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { connectCluster } from "../../../src/cluster/index.ts";
-import type { ClusterConfig } from "../../../src/config/schema.ts";
 import type { NodePool } from "../../../src/http/contract.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { loadHashes } from "../../../src/sharding/hash.ts";
@@ -11,6 +10,7 @@ import type { RoutingTable } from "../../../src/sharding/table.ts";
 import { openStateStore, type StateStore } from "../../../src/state/index.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { nativeSimConfig } from "../../helpers/sim/native-cluster.ts";
 import { NativeSimStore } from "../../helpers/sim/native-store.ts";
 import { tempDir } from "../../helpers/temp-dir.ts";
 
@@ -23,27 +23,7 @@ async function plain(
 ) {
   const store = new NativeSimStore(clock, seededRng(1));
   store.create("docs", false, 3);
-  const cluster: ClusterConfig = {
-    name: "sim",
-    source: { kind: "flags" },
-    topology: "native",
-    store: { driver: "qdrant", timeout: 400 },
-    nodes: [{ id: "q1", url: "http://store", weight: 1 }],
-    routing: {
-      replicas: 1,
-      minAcks: 1,
-      consistency: "one",
-      virtualNodes: 20,
-      hash: "xxh32",
-      breaker: "off",
-      hedge: "off",
-      maxInFlightPerNode: 128,
-    },
-    objectives: {},
-    state: { driver: "sqlite", ...(path !== undefined && { path }) },
-    protected: false,
-    client: {},
-  };
+  const cluster = { ...nativeSimConfig(400), state: { driver: "sqlite" as const, ...(path !== undefined && { path }) } };
   const sent: string[] = [];
   const counted = (pool: NodePool): NodePool => ({
     ...pool,

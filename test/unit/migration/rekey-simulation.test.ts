@@ -2,8 +2,6 @@ import { expect, test } from "vitest";
 import { connectCluster } from "../../../src/cluster/index.ts";
 import { ClusterNodes } from "../../../src/cluster/nodes.ts";
 import { nativeSend } from "../../../src/cluster/native/send.ts";
-import type { ClusterConfig } from "../../../src/config/schema.ts";
-import { alwaysCalm, unlimited } from "../../../src/migration/contract.ts";
 import { applyRekey } from "../../../src/migration/rekey/apply.ts";
 import type { RekeyDeps } from "../../../src/migration/rekey/contract.ts";
 import { seededRng, type Rng } from "../../../src/runtime.ts";
@@ -14,6 +12,7 @@ import type { RoutingTable } from "../../../src/sharding/table.ts";
 import type { StateStore } from "../../../src/state/index.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { nativeSimConfig, quietMover } from "../../helpers/sim/native-cluster.ts";
 import { NativeSimStore } from "../../helpers/sim/native-store.ts";
 
 /** `RAGCTL_SIM_SEED=42 RAGCTL_SIM_COUNT=1` runs one schedule again. */
@@ -46,27 +45,7 @@ interface Outcome {
   deaths: number;
 }
 
-const config = (name: string): ClusterConfig => ({
-  name,
-  source: { kind: "flags" },
-  topology: "native",
-  store: { driver: "qdrant", timeout: requestTimeoutMs },
-  nodes: [{ id: "q1", url: "http://store", weight: 1 }],
-  routing: {
-    replicas: 1,
-    minAcks: 1,
-    consistency: "one",
-    virtualNodes: 20,
-    hash: "xxh32",
-    breaker: "off",
-    hedge: "off",
-    maxInFlightPerNode: 128,
-  },
-  objectives: {},
-  state: { driver: "sqlite" },
-  protected: false,
-  client: {},
-});
+const config = nativeSimConfig(requestTimeoutMs);
 
 /** A state store in which a writer sees no pause, or notes nothing. */
 function blind(state: StateStore, { log, hold }: Without): StateStore {
@@ -92,7 +71,7 @@ async function schedule(seed: number, without: Without = {}): Promise<Outcome> {
   store.aliases.set("live", "docs");
   const connect = (id: string, state: StateStore) =>
     connectCluster(
-      config("sim"),
+      config,
       { clock, rng: seededRng(seed + 2), purpose: id, cwd: "/" },
       { createPool: () => store.pool(() => false), driver: store.driver(() => false), state, clientId: id },
     );
@@ -153,14 +132,14 @@ async function schedule(seed: number, without: Without = {}): Promise<Outcome> {
         await travel();
         if (process.dead) await hang();
       });
-      const nodes = new ClusterNodes(config("sim"), {
+      const nodes = new ClusterNodes(config, {
         driver: store.driver(() => process.dead),
         createPool: () => store.pool(() => process.dead),
         endpointOf: (_, { id, url }) => ({ id, url }),
         poolOptionsOf: () => ({ origin: "http://store", connections: 1, headers: {} }),
         clock,
       });
-      const send = nativeSend({ cluster: config("sim"), nodes, clock, rng, requestTimeoutMs });
+      const send = nativeSend({ cluster: config, nodes, clock, rng, requestTimeoutMs });
       const died = Promise.withResolvers<"died">();
       const mayDie = () => {
         if (left-- > 0) return;
@@ -187,13 +166,8 @@ async function schedule(seed: number, without: Without = {}): Promise<Outcome> {
         requestTimeoutMs,
         patienceMs: 60_000,
         unclean: life > 0,
-        fence: { ensure: () => {}, leaveUnclean: () => {} },
-        throttle: unlimited,
-        governor: alwaysCalm,
-        journal: { record: () => {} },
+        ...quietMover,
         signal: new AbortController().signal,
-        note: () => {},
-        onCopied: () => {},
       };
       const end = await Promise.race([applyRekey(deps), died.promise]);
       if (end !== "died") return;

@@ -1,8 +1,6 @@
 import { expect, test } from "vitest";
 import { ClusterNodes } from "../../../src/cluster/nodes.ts";
 import { nativeSend } from "../../../src/cluster/native/send.ts";
-import type { ClusterConfig } from "../../../src/config/schema.ts";
-import { alwaysCalm, unlimited } from "../../../src/migration/contract.ts";
 import { applyRekey } from "../../../src/migration/rekey/apply.ts";
 import { seededRng } from "../../../src/runtime.ts";
 import { loadHashes } from "../../../src/sharding/hash.ts";
@@ -11,6 +9,7 @@ import type { RekeyStep } from "../../../src/sharding/plan/contract.ts";
 import { pointIdOf } from "../../../src/sharding/point-id.ts";
 import { EventClock } from "../../helpers/sim/event-clock.ts";
 import { MemoryState, memoryState } from "../../helpers/sim/memory-state.ts";
+import { nativeSimConfig, quietMover } from "../../helpers/sim/native-cluster.ts";
 import { NativeSimStore } from "../../helpers/sim/native-store.ts";
 
 const cells = (modelId: string, centroids: number[][]) =>
@@ -52,12 +51,8 @@ test.each([
     points: 0,
     bytes: 0,
   };
-  const cluster = {
-    name: "sim",
-    store: { driver: "qdrant" },
-    nodes: [{ id: "q1", url: "http://store", weight: 1 }],
-    routing: { breaker: "off", maxInFlightPerNode: 16 },
-  } as ClusterConfig;
+  const requestTimeoutMs = 400;
+  const cluster = nativeSimConfig(requestTimeoutMs, { maxInFlightPerNode: 16 });
   const driver = store.driver(() => false);
   const nodes = new ClusterNodes(cluster, {
     driver,
@@ -66,7 +61,6 @@ test.each([
     poolOptionsOf: () => ({ origin: "http://store", connections: 1, headers: {} }),
     clock,
   });
-  const requestTimeoutMs = 400;
   const applied = applyRekey({
     collection: "docs",
     planId: "plan-1",
@@ -81,13 +75,8 @@ test.each([
     requestTimeoutMs,
     patienceMs: 20_000,
     unclean: false,
-    fence: { ensure: () => {}, leaveUnclean: () => {} },
-    throttle: unlimited,
-    governor: alwaysCalm,
-    journal: { record: () => {} },
+    ...quietMover,
     signal: new AbortController().signal,
-    note: () => {},
-    onCopied: () => {},
   }).then(
     () => "applied",
     (error: unknown) => error,
