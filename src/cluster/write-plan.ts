@@ -1,4 +1,4 @@
-import { stampPayload, type Stamp } from "../sharding/keys.ts";
+import { stampedPayload, type Stamp } from "../sharding/keys.ts";
 import type { Routing } from "../sharding/owners.ts";
 import type { Move } from "../sharding/table.ts";
 import type { Point, PointId } from "../stores/contract.ts";
@@ -108,7 +108,7 @@ export function pointOf({ key, stamp, record }: PlannedKey, version: number): Po
   return {
     id: stamp.id,
     vector: record!.vector,
-    payload: { ...record!.payload, ...stampPayload(key, stamp, version) },
+    payload: stampedPayload(record!.payload, key, stamp, version),
   };
 }
 

@@ -3,7 +3,7 @@ import { pointIdOf } from "./point-id.ts";
 import { rangePosition } from "./range.ts";
 import { flattenCentroids, nearestCells } from "./semantic.ts";
 import { secondCell } from "./second-cell.ts";
-import { field, positionFieldOf, type PartitionerSpec, type RoutingTable, type TableSpill } from "./table.ts";
+import { cellPrefix, field, positionFieldOf, type PartitionerSpec, type RoutingTable, type TableSpill } from "./table.ts";
 
 /** What is stamped on a point, and where it belongs. */
 export interface Stamp {
@@ -87,4 +87,23 @@ export function createStamper(
 /** The fields of a stamp as payload. */
 export function stampPayload(key: string, stamp: Stamp, version: number): Record<string, unknown> {
   return { [field.key]: key, [field.hash]: stamp.h, [field.version]: version, ...stamp.cells };
+}
+
+/**
+ * What is stored of a caller's payload: with the stamp, and without positions that it may have from a point that was read. They were another vector's,
+ * and a later change of partitioner takes those that are there to be right.
+ */
+export function stampedPayload(
+  payload: Record<string, unknown> | undefined,
+  key: string,
+  stamp: Stamp,
+  version: number,
+): Record<string, unknown> {
+  const own: Record<string, unknown> = { ...payload };
+  for (const name of Object.keys(own)) if (isPosition(name)) delete own[name];
+  return Object.assign(own, stampPayload(key, stamp, version));
+}
+
+function isPosition(name: string): boolean {
+  return name === field.cell || name.startsWith(cellPrefix) || name.startsWith(field.spill);
 }

@@ -164,6 +164,9 @@ export const field = {
   spill: "_ragctl_spill",
 } as const;
 
+/** Of fields of cells that are named after their model. */
+export const cellPrefix = "_ragctl_c_";
+
 /** The name that requests to the nodes use. */
 export function physicalOf({ collection, physical }: Pick<RoutingTable, "collection" | "physical">): string {
   return physical ?? collection;
@@ -186,7 +189,7 @@ export function positionFieldOf(partitioner: PartitionerSpec): string {
 
 /** The field of a model that comes to a collection which may have had others: one field a model. */
 export function cellFieldOf(modelId: string): string {
-  return `_ragctl_c_${modelId.slice(0, 8)}`;
+  return `${cellPrefix}${modelId.slice(0, 8)}`;
 }
 
 /** Every field that a reader of this table needs of a point: key, version, and the positions. */

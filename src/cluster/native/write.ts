@@ -1,7 +1,7 @@
 import { RagctlError, usageError } from "../../errors.ts";
 import { cellKey, cellKeys, endCopyPause } from "../../sharding/native-table.ts";
 import { field, physicalOf, type RoutingTable } from "../../sharding/table.ts";
-import { stampPayload, type Stamp } from "../../sharding/keys.ts";
+import { stampedPayload, type Stamp } from "../../sharding/keys.ts";
 import type { TouchedEntry } from "../../state/contract.ts";
 import type { DataFace, Filter, PointId, ShardKey } from "../../stores/contract.ts";
 import type { CallOptions, WriteRecord, WriteResult } from "../contract.ts";
@@ -230,7 +230,7 @@ export class NativeWriter {
       add(group, (some) =>
         data.prepareUpsert(
           some.map(({ key, record, stamp }) => {
-            const payload = Object.assign({}, record!.payload, stampPayload(key, stamp, version));
+            const payload = stampedPayload(record!.payload, key, stamp, version);
             return { id: stamp.id, vector: record!.vector, payload };
           }),
           // What landed late must not undo what came after it.

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { stampedPayload } from "../../../src/sharding/keys.ts";
 import { createStamper, field, loadHashes, pointIdOf, stampPayload, type PartitionerSpec } from "../../../src/sharding/index.ts";
 
 beforeAll(loadHashes);
@@ -45,5 +46,35 @@ describe("createStamper", () => {
   test("the payload fields", () => {
     const stamp = createStamper({ kind: "ring", hash: "md5-32", virtualNodes: 1 }, "Cosine").stamp("abc");
     expect(stampPayload("abc", stamp, 77)).toEqual({ [field.key]: "abc", [field.hash]: 0x28e17f72, [field.version]: 77 });
+  });
+
+  test("positions of another vector, as a point that was read has them, are not written back", () => {
+    const spec: PartitionerSpec = {
+      kind: "semantic",
+      hash: "xxh32",
+      modelId: "aaaaaaaa0001",
+      centroids: [
+        [1, 0],
+        [0, 1],
+      ],
+      field: "_ragctl_c_aaaaaaaa",
+    };
+    const stamp = createStamper(spec, "Euclid").stamp("abc", [0, 1]);
+    const read = {
+      text: "kept",
+      _ragctl_chunk: 3,
+      _ragctl_cell: 7,
+      _ragctl_c_aaaaaaaa: 0,
+      _ragctl_c_bbbbbbbb: 5,
+      _ragctl_spill: 4,
+      _ragctl_spill_2: 4,
+    };
+    expect(stampedPayload(read, "abc", stamp, 78)).toEqual({
+      text: "kept",
+      _ragctl_chunk: 3,
+      ...stampPayload("abc", stamp, 78),
+      _ragctl_c_aaaaaaaa: 1,
+    });
+    expect(read._ragctl_cell).toBe(7);
   });
 });
