@@ -122,7 +122,7 @@ function layoutBefore(
   nodes: ClusterConfig["nodes"],
   refuse: (message: string, hint: string) => RagctlError,
 ): Layout {
-  const { partitioner, members, replicas } = fingerprint;
+  const { partitioner, members, replicas, spill } = fingerprint;
   if (partitioner.kind === "native") throw new TypeError("a native plan is reversed by the native planner");
   const url = (id: string): string => {
     const found = table.nodes[id]?.url ?? nodes.find((node) => node.id === id)?.url;
@@ -133,6 +133,7 @@ function layoutBefore(
     );
   };
   return {
+    ...(spill && { spill }),
     partitioner,
     replicas,
     members: members.map(({ id }) => id),

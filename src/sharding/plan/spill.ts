@@ -77,6 +77,8 @@ export function planSpill(request: SpillRequest): Plan {
   const weigh = weightIn(table);
   return {
     ...rebalanceHead(request, table),
+    // Where only the number of probed cells changes, nothing moves and no partitioner does.
+    ...(steps.length === 0 && { kind: "shard" as const }),
     steps: changes ? [...steps, { id: "settle", kind: "settle", layout }] : [],
     price: {
       ...price,
