@@ -98,7 +98,8 @@ export class SimCluster {
     );
   }
 
-  #mover(who: string, held: { fence: MoverDeps["fence"]; unclean: boolean }, state: StateStore): MoverDeps {
+  /** What a mover works with. */
+  mover(who: string, held: { fence: MoverDeps["fence"]; unclean: boolean }, state: StateStore): MoverDeps {
     const driver = this.network.driver(() => this.dead.has(who));
     return {
       collection,
@@ -180,7 +181,7 @@ export class SimCluster {
     try {
       if (planStateOf(plan, (await state.getTable(collection))!, "sim") === "finished") return "finished";
       await (plan.kind === "rebalance" ? applyChange : applyPlan)(plan, {
-        ...this.#mover(who, held, state),
+        ...this.mover(who, held, state),
         prepareNode: this.#prepare,
         layouts: this.#layouts(who),
         soft: new AbortController().signal,
@@ -202,7 +203,7 @@ export class SimCluster {
     try {
       const now = planStateOf(plan, (await state.getTable(collection))!, "sim");
       if (now === "fresh") return "finished";
-      const deps = this.#mover(who, held, state);
+      const deps = this.mover(who, held, state);
       await abortPlan(plan.planId, deps);
       await abortSpill(plan, deps);
       return "finished";
@@ -222,7 +223,7 @@ export class SimCluster {
         for (const node of staleNodes((await state.getTable(collection))!)) {
           const held = await holdLock(state, { name: nodeLock(node), owner: this.#owner(who), clock, requestTimeoutMs, isDead });
           try {
-            await repairNode(node, { ...this.#mover(who, held, state), prepareNode: this.#prepare });
+            await repairNode(node, { ...this.mover(who, held, state), prepareNode: this.#prepare });
           } finally {
             await held.release();
           }

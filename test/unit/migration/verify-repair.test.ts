@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { ClusterNodes } from "../../../src/cluster/nodes.ts";
-import { alwaysCalm, unlimited, type MoverDeps } from "../../../src/migration/contract.ts";
+import type { MoverDeps } from "../../../src/migration/contract.ts";
 import { repairFindings } from "../../../src/migration/verify-repair.ts";
 import { verifyCollection } from "../../../src/migration/verify.ts";
 import { seededRng } from "../../../src/runtime.ts";
@@ -8,8 +7,7 @@ import { createRouting, loadHashes, pointIdOf, type RoutingTable } from "../../.
 import { stampPayload } from "../../../src/sharding/keys.ts";
 import { physicalOf } from "../../../src/sharding/table.ts";
 import type { DataFace } from "../../../src/stores/contract.ts";
-import { memoryState } from "../../helpers/sim/memory-state.ts";
-import { collection, ringTable, requestTimeoutMs, SimCluster } from "./sim-cluster.ts";
+import { collection, ringTable, SimCluster } from "./sim-cluster.ts";
 
 await loadHashes();
 
@@ -38,33 +36,8 @@ function clusterOf(copies: readonly [node: string, cell: number, version: number
     sim.network.nodes.get(node)!.points(physicalOf(of)).set(id, { id, vector, payload });
   };
   for (const copy of copies) put(...copy);
-  const driver = sim.network.driver();
-  const deps = (face: DataFace = driver.data(physicalOf(of))): MoverDeps => ({
-    collection,
-    physical: physicalOf(of),
-    state: memoryState(sim.shared, sim.clock, () => Promise.resolve()),
-    nodes: new ClusterNodes(sim.config, {
-      driver,
-      createPool: ({ origin }) => sim.network.pool(origin),
-      endpointOf: (_cluster, { id: name, url }) => ({ id: name, url }),
-      poolOptionsOf: (_driver, { url }) => ({ origin: url }),
-      clock: sim.clock,
-    }),
-    face,
-    capabilities: driver.capabilities,
-    clock: sim.clock,
-    rng: seededRng(2),
-    requestTimeoutMs,
-    patienceMs: 8_000,
-    fence: { ensure: () => undefined, leaveUnclean: () => undefined },
-    unclean: false,
-    throttle: unlimited,
-    governor: alwaysCalm,
-    journal: { record: () => undefined },
-    signal: new AbortController().signal,
-    note: () => undefined,
-    onCopied: () => undefined,
-  });
+  const deps = (): MoverDeps =>
+    sim.mover("v", { fence: { ensure: () => undefined, leaveUnclean: () => undefined }, unclean: false }, sim.state("v"));
   const held = () =>
     [...sim.network.nodes.values()].flatMap((node) => {
       const version = node.points(collection).get(id)?.payload?.["_ragctl_v"] as number | undefined;
@@ -76,7 +49,7 @@ function clusterOf(copies: readonly [node: string, cell: number, version: number
     while (!state.done) await sim.clock.run(100);
     return await work;
   };
-  return { deps, put, held, ended, face: driver.data(collection) };
+  return { sim, deps, put, held, ended };
 }
 
 test.each([
@@ -119,7 +92,7 @@ test("what a node that is joining holds is looked at by what the nodes call the 
 });
 
 test("an orphan that became the point itself, by a write at that moment, stays", async () => {
-  const { deps, put, held, ended, face } = clusterOf([
+  const { sim, deps, put, held, ended } = clusterOf([
     ["n0", 0, 7],
     ["n1", 0, 7],
     ["n2", 0, 6],
@@ -127,14 +100,14 @@ test("an orphan that became the point itself, by a write at that moment, stays",
   const { findings, result } = await ended(verifyCollection(deps()));
   expect(result).toMatchObject({ clean: false, orphaned: 1 });
   // Between the look and the delete a client writes a vector of cell 2: on n2 and n3, and nowhere else.
-  const meeting: DataFace = {
+  sim.tamperFace = (face): DataFace => ({
     ...face,
     prepareDelete(target, options) {
       put("n2", 2, 8);
       put("n3", 2, 8);
       return face.prepareDelete(target, options);
     },
-  };
-  await ended(repairFindings(deps(meeting), findings));
+  });
+  await ended(repairFindings(deps(), findings));
   expect(held()).toEqual(expect.arrayContaining(["n2 8", "n3 8"]));
 });
