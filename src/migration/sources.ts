@@ -67,10 +67,10 @@ export function regionSources(
     (node) => node,
     moved ? into! : old,
   );
-  const sources = [...ranges].map(([node, list]) => ({
-    from: routing.nodeIds[node]!,
-    selector: selectorOf(moved ? old : list, routing.placement.coordinate),
-    ...(into && { into: selectorOf(moved ? list : into, next.coordinate) }),
-  }));
+  const sources = [...ranges].map(([node, list]) => {
+    const from = routing.nodeIds[node]!;
+    const selector = selectorOf(moved ? old : list, routing.placement.coordinate);
+    return into ? { from, selector, into: selectorOf(moved ? list : into, next.coordinate) } : { from, selector };
+  });
   return { sources, missingShare };
 }
