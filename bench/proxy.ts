@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createWirePool } from "../src/http/wire/pool.ts";
 import { entryPath } from "../src/entry.ts";
-import { freePorts } from "../src/local/ports.ts";
+import { firstPortOf, freePorts } from "../src/local/ports.ts";
 import { callProxies } from "../src/proxy/client.ts";
 import { realClock } from "../src/runtime.ts";
 
@@ -30,7 +30,7 @@ function serve(port: number): void {
 async function measure(requests: number): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), "ragctl-bench-"));
   const socket = join(dir, "proxy.sock");
-  const [port, upstreamPort] = (await freePorts(2)) as [number, number];
+  const [port, upstreamPort] = (await freePorts(2, firstPortOf(process.pid))) as [number, number];
   const specs = JSON.stringify([{ name: "n1", host: "127.0.0.1", port, upstreamPort }]);
   const server = spawn(process.execPath, [import.meta.filename, "--serve", String(upstreamPort)], { stdio: "ignore" });
   const proxy = spawn(process.execPath, [entryPath(import.meta.url, "../src/proxy/proxy.main"), socket, specs], {

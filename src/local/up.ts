@@ -10,7 +10,7 @@ import { removeIfEmpty } from "./down.ts";
 import { layoutOf, type Layout } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { planUp, type UpFlags, type UpPlan } from "./plan.ts";
-import { freePorts, takenPorts } from "./ports.ts";
+import { firstPortOf, freePorts, takenPorts } from "./ports.ts";
 import { engines, findOnPath, proxiesOf, proxyProcessId } from "./programs.ts";
 import { nodeUrl, readSpec, redisesOf, writeSpec, type LocalNode, type LocalPorts, type LocalSpec } from "./spec.ts";
 import { ensureSupervisor, lookForSupervisor, stopEverything } from "./supervisor-client.ts";
@@ -148,7 +148,8 @@ async function completeSpec(
   const engine: { binary?: string; morePorts: number } = engines[plan.engine];
   const engineBinary = engine.binary ? requireProgram(engine.binary, `--engine ${plan.engine}`, runtime) : undefined;
   const cacheBinary = plan.cache === "redis" ? requireProgram("redis-server", "--cache redis", runtime) : undefined;
-  const free = await freePorts(plan.nodes.length * (2 + engine.morePorts) + 2 * Math.max(1, plan.zones.length));
+  const wanted = plan.nodes.length * (2 + engine.morePorts) + 2 * Math.max(1, plan.zones.length);
+  const free = await freePorts(wanted, firstPortOf(runtime.pid));
   const base = flags.portBase ?? before?.portBase;
   const nodes = plan.nodes.map(({ id, zone, port, ownPort, morePorts }, index): LocalNode => {
     const more = morePorts ?? Array.from({ length: engine.morePorts }, () => free.pop()!);

@@ -1,13 +1,10 @@
-import { createServer, type AddressInfo } from "node:net";
+import { firstPortOf, freePorts } from "../../src/local/ports.ts";
 
-/** A port of loopback that nobody listens on at this moment. */
+/** The port that was given last. Each waits for the one before: two that ask at once are given two. */
+let last = Promise.resolve(firstPortOf(process.pid));
+
+/** A port of loopback that nobody listens on at this moment, and that this process is not given again soon. */
 export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
+  last = last.then(async (port) => (await freePorts(1, port + 1))[0]!);
+  return last;
 }

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { freePorts } from "../../src/local/ports.ts";
+import { freePort } from "./free-port.ts";
 import { identify } from "../../src/process-identity.ts";
 import type { Impairment, ProxyState } from "../../src/proxy/contract.ts";
 import { Proxies } from "../../src/proxy/proxies.ts";
@@ -44,7 +44,7 @@ export async function until(what: () => boolean, timeoutMs = 30_000): Promise<vo
 
 /** @param answer what the server answers to a chunk: the chunk itself unless given */
 export async function startProxied(answer: (chunk: Buffer) => Buffer = (chunk) => chunk): Promise<Proxied> {
-  const [port, upstreamPort] = (await freePorts(2)) as [number, number];
+  const [port, upstreamPort] = [await freePort(), await freePort()];
   const upstream = upstreamAt(upstreamPort, answer);
   await upstream.start();
   const spec = { name: "n1", host: "127.0.0.1", port, upstreamPort };

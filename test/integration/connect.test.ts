@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { connect, RagctlError, type ConfigInput } from "../../src/index.ts";
 import { packageRoot } from "../../src/version.ts";
+import { freePort } from "../helpers/free-port.ts";
 import { startNode, type TestNode } from "../helpers/node.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
 import { clusteredVectors } from "../helpers/vectors.ts";
@@ -39,14 +39,6 @@ async function startRedis(binary: string): Promise<string> {
     redis!.stdout!.on("data", (text: Buffer) => text.includes("Ready to accept connections") && resolve());
   });
   return `redis://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function config(state: NonNullable<ConfigInput["clusters"][string]["state"]>): ConfigInput {

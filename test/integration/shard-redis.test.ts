@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Redis } from "ioredis";
-import { freePorts } from "../../src/local/ports.ts";
+import { freePort } from "../helpers/free-port.ts";
 import { readRun, runIds } from "../../src/runs/index.ts";
 import { serviceBinary, skipReason } from "../helpers/service.ts";
 import { collection, startShardCluster, type ShardCluster } from "./shard-set-up.ts";
@@ -49,7 +49,7 @@ async function stopRedis(): Promise<void> {
 beforeAll(async () => {
   if (!binary) return;
   dir = mkdtempSync(join(tmpdir(), "ragctl-redis-"));
-  [port] = (await freePorts(1)) as [number];
+  port = await freePort();
   await startRedis();
   cluster = await startShardCluster({
     nodes: 2,

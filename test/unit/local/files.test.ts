@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { configSchema } from "../../../src/config/schema.ts";
 import { clusterDocument } from "../../../src/local/cluster-file.ts";
 import { layoutOf, socketPathOf } from "../../../src/local/layout.ts";
-import { freePorts, takenPorts } from "../../../src/local/ports.ts";
+import { firstPortOf, freePorts, takenPorts } from "../../../src/local/ports.ts";
 import { findOnPath, programsOf, proxiesOf } from "../../../src/local/programs.ts";
 import { readSpec, writeSpec, type LocalSpec } from "../../../src/local/spec.ts";
 import { withJoining } from "../../../src/local/tables.ts";
@@ -82,13 +82,20 @@ describe("the supervisor's socket", () => {
 });
 
 test("free ports are distinct and nobody's; a taken one is found out", async () => {
-  const ports = await freePorts(20);
-  expect(new Set(ports).size).toBe(20);
+  const [port] = (await freePorts(1, 32_767)) as [number];
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
-  const { port } = server.address() as { port: number };
   expect(await takenPorts([port])).toEqual([port]);
+  // Past the highest it begins again with the lowest, and passes over what is taken.
+  const ports = await freePorts(20, port);
+  expect(new Set(ports).size).toBe(20);
+  expect(ports).not.toContain(port);
+  for (const each of ports) expect(each).toSatisfy((one: number) => one >= 10_240 && one < 32_768);
+});
+
+test("processes look in places of their own", () => {
+  expect([0, 1, 351, 352, 4_194_304].map(firstPortOf)).toEqual([10_240, 10_304, 32_704, 10_240, 10_240 + 64 * (4_194_304 % 352)]);
 });
 
 describe("programs", () => {
