@@ -48,7 +48,7 @@ function oneByOne(cases: readonly FaultCase[]): void {
     journal = join(cluster.stateDir, "faults");
     await createDocsTable(cluster);
   }, slow);
-  afterAll(() => cluster.stop(), slow);
+  afterAll(() => cluster?.stop(), slow);
   /** Whatever a test left: nothing is broken when the next begins. */
   afterEach(() => makeWhole(cluster), slow);
 
