@@ -32,7 +32,8 @@ beforeAll(async () => {
   local = await startLocalCluster({ nodes: 2, replicas: 1 });
   const ingested = await local.cli(["ingest", join(cranfield, "docs.jsonl"), "--collection", "docs"]);
   if (ingested.exitCode !== 0) throw new Error(ingested.stderr);
-  [single, redis] = [await startRedis(), await startRedisCluster({ nodeTimeoutMs: 1000, args: synced })];
+  single = await startRedis();
+  redis = await startRedisCluster({ nodeTimeoutMs: 1000, args: synced });
 }, slow);
 afterAll(async () => {
   await Promise.all([local?.stop(), single?.stop(), redis?.stop()]);
