@@ -325,6 +325,34 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     expect(live.nodes).toBeLessThan(4);
   }, 300_000);
 
+  test("drift: nothing to say at first; a refit pays once other things are stored", async () => {
+    const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
+    expect(calm.exitCode, calm.stderr + calm.stdout).toBe(0);
+    expect(schemaProblems("rebalance drift", calm.document)).toEqual([]);
+    expect(calm.result).toMatchObject({ refitPays: false, collection });
+    expect(calm.result.moved).toBeLessThan(0.2);
+    const wrong = await run("rebalance", "drift", "--model", "sampled.json");
+    expect([wrong.exitCode, wrong.document.error.code]).toEqual([2, "model-mismatch"]);
+
+    const other = clusteredVectors({ size: dim, clusters: 6, seed: 99, spread: 0.1 });
+    const records = Array.from({ length: points }, (_, n) => ({ key: `new ${n}`, vector: other() }));
+    for (let start = 0; start < points; start += 400)
+      expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
+    for (const record of records) truth.set(record.key, record.vector);
+    const drifted = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
+    expect(drifted.exitCode, drifted.stdout).toBe(4);
+    expect(drifted.result.refitPays).toBe(true);
+    expect(drifted.result.moved).toBeGreaterThan(calm.result.moved);
+    expect(drifted.result.refit.inertiaPerPoint).toBeLessThan(0.9 * drifted.result.now.inertiaPerPoint);
+    const gone = await client.delete(
+      collection,
+      records.map(({ key }) => key),
+      { timeoutMs: 30_000 },
+    );
+    expect(gone.failed).toEqual([]);
+    for (const { key } of records) truth.delete(key);
+  }, 200_000);
+
   test("applied again it says so; another number of probes moves nothing, and one cell can be parted", async () => {
     const again = await run("rebalance", "apply", "plan.json", "--yes");
     expect([again.exitCode, again.document.error.code]).toEqual([7, "plan-applied"]);
@@ -423,34 +451,6 @@ describe("from hashes to cells and back, on a cluster that is read and written a
       expect(owners).toHaveLength(10),
     );
   }, 300_000);
-
-  test("drift: nothing to say at first; a refit pays once other things are stored", async () => {
-    const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
-    expect(calm.exitCode, calm.stderr + calm.stdout).toBe(0);
-    expect(schemaProblems("rebalance drift", calm.document)).toEqual([]);
-    expect(calm.result).toMatchObject({ refitPays: false, collection });
-    expect(calm.result.moved).toBeLessThan(0.2);
-    const wrong = await run("rebalance", "drift", "--model", "sampled.json");
-    expect([wrong.exitCode, wrong.document.error.code]).toEqual([2, "model-mismatch"]);
-
-    const other = clusteredVectors({ size: dim, clusters: 6, seed: 99, spread: 0.1 });
-    const records = Array.from({ length: points }, (_, n) => ({ key: `new ${n}`, vector: other() }));
-    for (let start = 0; start < points; start += 400)
-      expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
-    for (const record of records) truth.set(record.key, record.vector);
-    const drifted = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
-    expect(drifted.exitCode, drifted.stdout).toBe(4);
-    expect(drifted.result.refitPays).toBe(true);
-    expect(drifted.result.moved).toBeGreaterThan(calm.result.moved);
-    expect(drifted.result.refit.inertiaPerPoint).toBeLessThan(0.9 * drifted.result.now.inertiaPerPoint);
-    const gone = await client.delete(
-      collection,
-      records.map(({ key }) => key),
-      { timeoutMs: 30_000 },
-    );
-    expect(gone.failed).toEqual([]);
-    for (const { key } of records) truth.delete(key);
-  }, 200_000);
 
   test("kill -9 in the middle: it is refused without --resume, and finished with it; nothing is lost", async () => {
     const back = await run("rebalance", "reverse", "plan.json", "-o", "back.json");
