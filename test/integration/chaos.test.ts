@@ -8,8 +8,7 @@ import { startLocalCluster, supervisorOf, type LocalCluster } from "../helpers/l
 import { makeWhole } from "../helpers/make-whole.ts";
 
 const slow = 180_000;
-/** Lease + 2 s are promised; a machine that is busy with other tests takes longer (test/conformance/fault-suite.ts holds to it). */
-const backWithinMs = 30_000;
+const leaseAndTwoMs = 7_000;
 
 let cluster: LocalCluster;
 let journal: string;
@@ -95,7 +94,7 @@ test("kill -9 of ragctl at any moment: the node is back", { timeout: slow }, asy
     const left = () =>
       listRecords(journal).entries.filter(({ record }) => !(record.target.kind === "process" && isAlive(record.target.process)));
     const tookMs = await until(async () => left().length === 0 && (await answers("n3")), 60_000);
-    expect(tookMs, `seed ${seed}, round ${round}, killed after ${atMs} ms`).toBeLessThan(backWithinMs);
+    expect(tookMs, `seed ${seed}, round ${round}, killed after ${atMs} ms`).toBeLessThan(leaseAndTwoMs);
   }
   expect((await cluster.cli(["chaos", "status", "--json"])).json().result.active).toEqual([]);
 });

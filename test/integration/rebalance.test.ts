@@ -23,21 +23,26 @@ let client: ClusterClient;
 const truth = new Map<string, number[]>();
 const vector = clusteredVectors({ size: dim, clusters: 24, seed: 11, spread: 0.7 });
 const queries = Array.from({ length: 120 }, vector);
+/** What is stored before anybody writes: the same in each run. */
+const original = Array.from({ length: points }, (_, n) => ({ key: `doc ${n}`, vector: vector() }));
 
 beforeAll(async () => {
   local = await startLocalCluster({ nodes: 4, replicas: 1 });
   client = await connect(local);
   await client.ensureCollection(collection, { size: dim, distance: "Cosine" });
-  const records = Array.from({ length: points }, (_, n) => ({ key: `doc ${n}`, vector: vector() }));
-  for (let start = 0; start < points; start += 400)
-    expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
-  for (const record of records) truth.set(record.key, record.vector);
+  await store(original);
   writeFileSync(join(local.dir, "q.jsonl"), queries.map((each) => `${JSON.stringify({ vector: each })}\n`).join(""));
 }, 180_000);
 afterAll(async () => {
   await client?.close();
   await local?.stop();
 }, 60_000);
+
+async function store(records: readonly { key: string; vector: number[] }[]) {
+  for (let start = 0; start < records.length; start += 400)
+    expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
+  for (const record of records) truth.set(record.key, record.vector);
+}
 
 function connect({ config, dir }: LocalCluster): Promise<ClusterClient> {
   const cluster = configSchema.parse(JSON.parse(readFileSync(config, "utf8"))).clusters["local"]!;
@@ -326,9 +331,9 @@ describe("from hashes to cells and back, on a cluster that is read and written a
   }, 300_000);
 
   test("drift: nothing to say at first; a refit pays once other things are stored", async () => {
-    // So few points and queries leave much to chance: what writers wrote by now may make a refit a little better.
-    const limits = ["--min-gain", "60%", "--min-recall", "10%", "--max-skew", "2.5"];
-    const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl", ...limits);
+    // What the model was fitted to: writers have changed some of it, another number of points in each run.
+    await store(original);
+    const calm = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
     expect(calm.exitCode, calm.stderr + calm.stdout).toBe(0);
     expect(schemaProblems("rebalance drift", calm.document)).toEqual([]);
     expect(calm.result).toMatchObject({ refitPays: false, collection });
@@ -338,9 +343,7 @@ describe("from hashes to cells and back, on a cluster that is read and written a
 
     const other = clusteredVectors({ size: dim, clusters: 6, seed: 99, spread: 0.1 });
     const records = Array.from({ length: points }, (_, n) => ({ key: `new ${n}`, vector: other() }));
-    for (let start = 0; start < points; start += 400)
-      expect((await client.upsert(collection, records.slice(start, start + 400), { timeoutMs: 20_000 })).failed).toEqual([]);
-    for (const record of records) truth.set(record.key, record.vector);
+    await store(records);
     const drifted = await run("rebalance", "drift", "--model", "model.json", "--queries", "q.jsonl");
     expect(drifted.exitCode, drifted.stdout).toBe(4);
     expect(drifted.result.refitPays).toBe(true);
@@ -427,6 +430,7 @@ describe("from hashes to cells and back, on a cluster that is read and written a
   }, 200_000);
 
   test("one cell parted because it is asked for most: only what changes nodes moves, beside a writer; nodes get the requests that were predicted; and back", async () => {
+    await store(original);
     const before = await placed();
     const cells = [...truth.values()].map((each) => before.cellsOf(each, 1)[0]!);
     const counts = Array.from({ length: 12 }, (_, cell) => cells.filter((each) => each === cell).length);
@@ -438,8 +442,8 @@ describe("from hashes to cells and back, on a cluster that is read and written a
       ["--split", String(hot), "--probes", "3", "--queries", "hot.jsonl"],
       asked,
       ({ owners, moved }) => {
-        // All others stay where they are, unless moving them helps: placed anew, three of four points would move.
-        expect(moved).toBeLessThan(0.65);
+        // All others stay where they are, unless moving them helps.
+        expect(moved).toBeLessThan(0.3);
         expect(owners).toHaveLength(13);
         expect(owners[hot]).not.toEqual(owners[12]);
       },
