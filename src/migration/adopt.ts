@@ -8,7 +8,7 @@ import { driverFor } from "../stores/index.ts";
 import type { CollectionInfo, DataFace, Payload, PointId } from "../stores/contract.ts";
 import { formatCount } from "../units.ts";
 import type { MigrationAccess } from "./access.ts";
-import { deadHere, clusterLock, holdLock } from "./lock.ts";
+import { holdFor } from "./access-lock.ts";
 import type { ShardAdoptResult } from "./result.ts";
 
 const pageSize = 500;
@@ -37,13 +37,7 @@ export interface AdoptDeps {
  */
 export async function adoptCollection(run: AdoptRun, deps: AdoptDeps): Promise<ShardAdoptResult> {
   const { access } = deps;
-  const lock = await holdLock(access.state, {
-    name: clusterLock,
-    owner: access.owner(`shard adopt ${run.collection}`),
-    clock: access.runtime.clock,
-    requestTimeoutMs: access.requestTimeoutMs,
-    isDead: deadHere(access.owner("").host),
-  });
+  const lock = await holdFor(access, `shard adopt ${run.collection}`);
   try {
     return await new Adoption(run, deps).run();
   } finally {

@@ -8,23 +8,13 @@ import type { AnnouncedMove } from "../sharding/transitions.ts";
 import type { CopyJob, GroupJob } from "./copy-job.ts";
 import { replaceable } from "./freight.ts";
 import { GroupFreight, type GroupPart } from "./group-freight.ts";
-import { isOfStep, newMoveId } from "./plan-state.ts";
 import { selectorOf } from "./positions.ts";
 import { regionSources } from "./sources.ts";
+import { stepJob } from "./step-job.ts";
 
 /** The tracked copy that brings a group of new positions to where the new partitioner has them, or back. */
 export function regroupJob(plan: Pick<Plan, "planId">, { id, into, back = false }: RegroupStep): CopyJob {
-  return {
-    name: id,
-    to: "",
-    replaces: null,
-    repair: false,
-    leaves: () => false,
-    selector: (routing) => selectorOf([[0, routing.placement.space]], routing.placement.coordinate),
-    owns: (move) => isOfStep(move, plan.planId, id),
-    newId: (table) => newMoveId(plan.planId, id, table),
-    group: groupJob(id, into, back),
-  };
+  return stepJob(plan, id, groupJob(id, into, back));
 }
 
 function groupJob(name: string, into: Selector, back: boolean): GroupJob {

@@ -10,7 +10,8 @@ import { layoutsOf } from "./beside/on-nodes.ts";
 import type { Journal } from "./contract.ts";
 import { startGovernor } from "./governor.ts";
 import { leavingOf } from "./layout.ts";
-import { clusterLock, deadHere, holdLock } from "./lock.ts";
+import { holdFor } from "./access-lock.ts";
+import { begunResult } from "./begun-result.ts";
 import { isSpillEnd, planStateOf, type PlanState } from "./plan-state.ts";
 import type { ShardApplyResult } from "./result.ts";
 import { abortSpill } from "./spill.ts";
@@ -94,27 +95,8 @@ export async function runApply(run: ApplyRun, deps: ApplyRunDeps): Promise<Shard
     notes.push(text);
     deps.note(text);
   };
-  const result: ShardApplyResult = {
-    planId: plan.planId,
-    cluster: plan.cluster,
-    collection: plan.collection,
-    topology: "routed",
-    state: "finished",
-    steps: { total: plan.steps.length, done: 0 },
-    points: 0,
-    bytes: 0,
-    epoch: null,
-    resumed: false,
-    elapsedMs: 0,
-    notes,
-  };
-  const lock = await holdLock(access.state, {
-    name: clusterLock,
-    owner: access.owner(`shard apply ${plan.planId}`),
-    clock,
-    requestTimeoutMs: access.requestTimeoutMs,
-    isDead: deadHere(access.owner("").host),
-  });
+  const result = begunResult(plan, "routed", notes);
+  const lock = await holdFor(access, `shard apply ${plan.planId}`);
   const layout = layoutOf(plan);
   const governor = startGovernor({
     state: access.state,

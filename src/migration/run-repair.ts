@@ -2,7 +2,8 @@ import { targetOf } from "../cluster/aliases.ts";
 import { RagctlError } from "../errors.ts";
 import type { Journal } from "./contract.ts";
 import { moverDeps, prepareNode, type MigrationAccess } from "./access.ts";
-import { deadHere, holdLock, nodeLock } from "./lock.ts";
+import { holdFor } from "./access-lock.ts";
+import { nodeLock } from "./lock.ts";
 import { repairNode, staleNodes } from "./repair.ts";
 import type { ShardRepairResult } from "./result.ts";
 import { TableAccess } from "./table.ts";
@@ -49,13 +50,7 @@ export async function runRepairs(run: RepairRun, deps: RepairRunDeps): Promise<S
     const beganMs = clock.nowMs();
     let points = 0;
     try {
-      const lock = await holdLock(access.state, {
-        name: nodeLock(node),
-        owner: access.owner(`shard repair ${node}`),
-        clock,
-        requestTimeoutMs: access.requestTimeoutMs,
-        isDead: deadHere(access.owner("").host),
-      });
+      const lock = await holdFor(access, `shard repair ${node}`, nodeLock(node));
       try {
         journal.record(`repair ${node}`, "start", { collection });
         const done = await repairNode(node, {

@@ -1,6 +1,7 @@
 import type { Journal } from "./contract.ts";
 import { moverDeps, type MigrationAccess } from "./access.ts";
-import { clusterLock, deadHere, holdLock, type HeldLock } from "./lock.ts";
+import { holdFor } from "./access-lock.ts";
+import type { HeldLock } from "./lock.ts";
 import type { ShardVerifyResult } from "./result.ts";
 import { TableAccess } from "./table.ts";
 import { verifyCollection } from "./verify.ts";
@@ -41,13 +42,7 @@ export async function runVerify(run: VerifyRun, deps: VerifyRunDeps): Promise<Sh
   const about = { cluster: access.cluster.name, collection, problems: [] };
   if (!run.repair || first.result.clean)
     return { ...about, ...first.result, repaired: run.repair ? { copied: 0, deleted: 0 } : null };
-  const lock = await holdLock(access.state, {
-    name: clusterLock,
-    owner: access.owner("shard verify --repair"),
-    clock: access.runtime.clock,
-    requestTimeoutMs: access.requestTimeoutMs,
-    isDead: deadHere(access.owner("").host),
-  });
+  const lock = await holdFor(access, "shard verify --repair");
   try {
     // What was wrong before the lock may have been a move's doing.
     const { findings } = await verifyCollection(of(lock), sample);

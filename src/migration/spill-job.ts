@@ -4,23 +4,13 @@ import type { AnnouncedMove } from "../sharding/transitions.ts";
 import type { CopyJob, GroupJob } from "./copy-job.ts";
 import { replaceable } from "./freight.ts";
 import { GroupFreight, type GroupPart } from "./group-freight.ts";
-import { isOfStep, newMoveId } from "./plan-state.ts";
 import { selectorOf } from "./positions.ts";
 import { regionSources } from "./sources.ts";
+import { stepJob } from "./step-job.ts";
 
 /** The tracked copy that makes all copies near boundaries: of points whose second cell a node owns, and their own one not. */
-export function spillJob({ planId }: Pick<Plan, "planId">, { id }: SpillCopyStep): CopyJob {
-  return {
-    name: id,
-    to: "",
-    replaces: null,
-    repair: false,
-    leaves: () => false,
-    selector: ({ placement }) => selectorOf([[0, placement.space]], "cell"),
-    owns: (move) => isOfStep(move, planId, id),
-    newId: (table) => newMoveId(planId, id, table),
-    group: groupOf(id),
-  };
+export function spillJob(plan: Pick<Plan, "planId">, { id }: SpillCopyStep): CopyJob {
+  return stepJob(plan, id, groupOf(id));
 }
 
 function groupOf(name: string): GroupJob {

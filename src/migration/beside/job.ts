@@ -3,9 +3,9 @@ import type { BuildStep, Plan } from "../../sharding/plan/contract.ts";
 import type { AnnouncedMove } from "../../sharding/transitions.ts";
 import type { DataFace } from "../../stores/contract.ts";
 import type { CopyJob, GroupJob } from "../copy-job.ts";
-import { isOfStep, newMoveId } from "../plan-state.ts";
 import { selectorOf } from "../positions.ts";
 import { chooseSources } from "../sources.ts";
+import { stepJob } from "../step-job.ts";
 import { TableAccess } from "../table.ts";
 import { BesideFreight } from "./freight.ts";
 import { BesideIo } from "./io.ts";
@@ -16,17 +16,7 @@ import { newLayout } from "./layout.ts";
  * table sees it: it is there so that writers log what they touch, and hold their writes in the pause. The cut-over is the switch.
  */
 export function buildJob(plan: Pick<Plan, "planId">, step: BuildStep, face: DataFace): CopyJob {
-  return {
-    name: step.id,
-    to: "",
-    replaces: null,
-    repair: false,
-    leaves: () => false,
-    selector: ({ placement }) => selectorOf([[0, placement.space]], placement.coordinate),
-    owns: (move) => isOfStep(move, plan.planId, step.id),
-    newId: (table) => newMoveId(plan.planId, step.id, table),
-    group: buildGroup(plan, step, face),
-  };
+  return stepJob(plan, step.id, buildGroup(plan, step, face));
 }
 
 function buildGroup({ planId }: Pick<Plan, "planId">, { id: name, partitioner }: BuildStep, face: DataFace): GroupJob {

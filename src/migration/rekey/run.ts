@@ -8,7 +8,8 @@ import { physicalOf, type RoutingTable } from "../../sharding/table.ts";
 import { driverFor } from "../../stores/index.ts";
 import { openAccess, type MigrationAccess } from "../access.ts";
 import type { Journal } from "../contract.ts";
-import { clusterLock, deadHere, holdLock } from "../lock.ts";
+import { holdFor } from "../access-lock.ts";
+import { begunResult } from "../begun-result.ts";
 import { nativeAccess, nativeGovernor, observeNative } from "../native/index.ts";
 import { settleOf } from "../plan-state.ts";
 import { planRefused, refuseOffline } from "../refuse-plan.ts";
@@ -143,28 +144,10 @@ export async function runRekey(plan: Plan, cluster: ClusterConfig, deps: RekeyRu
     deps.note(text);
   };
   const access = await openAccess(cluster, runtime);
-  const result: ShardApplyResult = {
-    planId: plan.planId,
-    cluster: cluster.name,
-    collection: plan.collection,
-    topology: "native",
-    state: deps.abort ? "aborted" : "finished",
-    steps: { total: plan.steps.length, done: 0 },
-    points: 0,
-    bytes: 0,
-    epoch: null,
-    resumed: false,
-    elapsedMs: 0,
-    notes,
-  };
+  const result = begunResult(plan, "native", notes);
+  if (deps.abort) result.state = "aborted";
   try {
-    const lock = await holdLock(access.state, {
-      name: clusterLock,
-      owner: access.owner(`rebalance apply ${plan.planId}`),
-      clock,
-      requestTimeoutMs: access.requestTimeoutMs,
-      isDead: deadHere(access.owner("").host),
-    });
+    const lock = await holdFor(access, `rebalance apply ${plan.planId}`);
     try {
       const standing = await standingOf(plan, access, deps);
       result.resumed = standing === "begun";
