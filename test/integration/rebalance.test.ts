@@ -370,6 +370,7 @@ describe("from hashes to cells and back, on a cluster that is read and written a
     expect((await run("rebalance", "show", "all.json")).exitCode).toBe(0);
     expect((await run("rebalance", "reverse", "all.json", "-o", "few.json")).exitCode).toBe(0);
     expect((await run("rebalance", "apply", "few.json", "--yes")).exitCode).toBe(0);
+    await vi.waitFor(async () => expect((await measure()).recall).toBeLessThan(0.99), { timeout: 30_000, interval: 500 });
 
     const split = await run("rebalance", "plan", "--split", "0", "--probes", "3", "-o", "split.json");
     expect(split.exitCode, split.stderr).toBe(0);
